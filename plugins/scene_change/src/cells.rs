@@ -3,19 +3,20 @@
 
 use crate::field::{Area, Field, PAD};
 
-/// The share of the height, at the top and at the bottom, that is ignored, because clocks and names are written
-/// there and do not move with the camera.
+/// This share of the height is ignored at the top, and the same share at the bottom. Clocks and names are written
+/// there, and they do not move with the camera.
 const STRIP: f32 = 0.12;
-/// The smallest mean square of a cell's arrows for the cell to have enough edges. The largest possible value is
-/// 49.
+/// A cell has enough edges if the mean square of its arrows is at least this value. The largest possible mean square
+/// is 49.
 const LEAST_ENERGY: f32 = 4.0;
-/// The share of its former energy below which a cell counts as empty.
+/// A cell counts as empty if it has less than this share of its former energy.
 const EMPTY: f32 = 0.3;
 
-/// The factor by which another place must be better: in the number of cells that are found, or in their agreement.
+/// The factor by which another place must be better, in the number of cells that are found or in the agreement of these
+/// cells.
 const CLEARLY: f32 = 1.3;
-/// If only the agreement is better, this share of the cells must still be found. The others may have left the
-/// picture.
+/// If only the agreement is better at the other place, the number of cells that are found there must still be at least
+/// this share of the number here. The other cells may have left the picture.
 const STILL_MOST: f32 = 0.6;
 
 /// The cells of a field.
@@ -39,7 +40,7 @@ pub(crate) enum Fate {
     Empty,
 }
 
-/// The place at which a field is found in another one.
+/// The place at which a field is found in another field.
 #[derive(Debug, Clone)]
 pub(crate) struct Place {
     /// The shift to the right and down, in samples.
@@ -89,7 +90,7 @@ impl Cells {
         self.areas.iter().filter(|&&area| self.shows(field, area)).count()
     }
 
-    /// Finds the cells of `known` in `now`, at most `reach` samples away.
+    /// Finds the cells of `known` in `now`. The cells are shifted by at most `reach` samples.
     pub(crate) fn place(&self, known: &Field, now: &Field, reach: usize) -> Place {
         let reach = reach.min(PAD);
         let side = 2 * reach + 1;
@@ -100,8 +101,8 @@ impl Cells {
         let best = tables.best();
         let (column, row) = (best % side, best / side);
         let near = |middle: usize| middle.saturating_sub(1)..=(middle + 1).min(side - 1);
-        // The best agreement of each cell near the best shift, because objects at different distances are shifted
-        // differently.
+        // Each cell may have its best agreement at a shift next to the best shift of all cells, because objects at
+        // different distances are shifted differently.
         let mut agreements = vec![0.0_f32; tables.cells.len()];
         for at in near(row).flat_map(|y| near(column).map(move |x| y * side + x)) {
             for (most, &agreement) in agreements.iter_mut().zip(tables.complete(at)) {
@@ -146,9 +147,9 @@ struct Tables<'a> {
 }
 
 impl Tables<'_> {
-    /// Returns the shift at which the cells agree best. The computation for another shift stops as soon as its
-    /// remaining cells cannot exceed the best sum: an agreement is at most 1, and rounding adds less than a
-    /// ten-thousandth.
+    /// Returns the index of the shift at which the cells agree best. The computation for a shift stops as soon as the
+    /// shift cannot exceed the best sum with its remaining cells. An agreement is at most 1, and rounding adds less
+    /// than a ten-thousandth.
     fn best(&mut self) -> usize {
         let middle = self.rows.len() / 2;
         let (mut best, mut most) = (middle, sum(self.complete(middle)));
@@ -210,8 +211,8 @@ impl Place {
 }
 
 impl Place {
-    /// True if the view is found clearly better at the other place. If the view is turned a little, more cells are
-    /// found there. If long lines look similar from place to place, the cells agree better there.
+    /// True if the view is found clearly better at the other place `there`. If the view is turned a little, the other
+    /// place has more cells. If long lines look similar from place to place, its cells agree better.
     pub(crate) fn is_worse_than(&self, there: &Self) -> bool {
         let count = |place: &Self| place.count(Fate::Held) as f32;
         count(there) >= CLEARLY * count(self)
@@ -219,8 +220,8 @@ impl Place {
     }
 }
 
-/// Returns the position of the maximum of the parabola through three values, relative to the middle one; 0 at the
-/// end of the row.
+/// Returns the position of the maximum of the parabola through three values, relative to the middle value. Returns 0 if
+/// a value is missing, at the end of a row.
 fn summit(values: [Option<f32>; 3]) -> f32 {
     let [Some(before), Some(middle), Some(after)] = values else { return 0.0 };
     let curve = before - 2.0 * middle + after;

@@ -7,11 +7,12 @@ use crate::picture::Picture;
 
 /// The margin around a field, in samples. It allows shifts without checks of the bounds.
 pub(crate) const PAD: usize = 6;
-/// The length of the longest arrow. Each of its two components fits into four bits.
+/// The length of the longest arrow. Each of the two components of an arrow fits into four bits.
 const LONGEST: f32 = 7.0;
-/// The change over two samples, in grey levels, that is no edge but remaining noise or a coding block.
+/// The largest change over two samples, in grey levels, that is no edge. Remaining noise and coding blocks cause such
+/// changes.
 const FLOOR: f32 = 4.0;
-/// The number of tiles across the width. The usual change is measured for each tile.
+/// The number of tiles across the width. The usual change of the samples is measured for each tile.
 const TILES_ACROSS: usize = 16;
 
 /// The arrows of a picture, with a margin around them. The components across and down alternate.
@@ -151,14 +152,14 @@ impl Field {
         rows.take(area.height).map(|(a, b)| dot(a, b)).sum()
     }
 
-    /// Returns `length` values of each row, from a place on.
+    /// Returns `length` values of each row, beginning at the index `from`.
     fn rows(&self, from: usize, length: usize) -> impl Iterator<Item = &[i16]> {
         let arrows = self.arrows.get(from..).unwrap_or_default();
         arrows.chunks(self.stride()).filter_map(move |row| row.get(..length))
     }
 
-    /// Returns the same as [`Field::agreement`] for two whole fields of one size, over the part that they share.
-    /// Also returns the share of that part. The shift may be of any size.
+    /// Returns the agreement of two whole fields of the same size over the part in which they overlap, and the share of
+    /// this part. The agreement is defined as in [`Field::agreement`]. The shift may be of any size.
     pub(crate) fn overlap(&self, other: &Self, (dx, dy): (isize, isize)) -> (f32, f32) {
         let span = |length: usize, by: isize| {
             let begin = (-by).max(0) as usize;
@@ -182,7 +183,8 @@ impl Field {
         (width * height) as f32 / (self.width * self.height).max(1) as f32
     }
 
-    /// Returns the field of the picture after a motion. Places that come from outside the picture have no edges.
+    /// Returns the field of the picture after a motion. Places whose content comes from outside the picture have no
+    /// edges.
     pub(crate) fn moved(&self, motion: &crate::motion::Motion) -> Self {
         let mut moved = Self::empty(self.width, self.height);
         let (sin, cos) = motion.degrees.to_radians().sin_cos();
@@ -262,14 +264,14 @@ impl Field {
 }
 
 impl Packed {
-    /// True if the stored field has the same size.
+    /// True if the stored field has the same size as `field`.
     pub(crate) fn fits(&self, field: &Field) -> bool {
         usize::from(self.width) == field.width
             && usize::from(self.height) == field.height
             && self.arrows.len() == field.width * field.height
     }
 
-    /// Returns the field.
+    /// Returns the field from its stored form.
     pub(crate) fn field(&self) -> Field {
         let mut field = Field::empty(usize::from(self.width), usize::from(self.height));
         for (y, row) in self.arrows.chunks_exact(usize::from(self.width).max(1)).enumerate() {

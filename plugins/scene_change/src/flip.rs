@@ -1,5 +1,5 @@
-//! Finds out whether the known view is turned over, because the camera was mounted upside down after service, or
-//! because its settings mirror the picture.
+//! Finds out whether the known view is turned over. A camera may be mounted upside down after service, or its settings
+//! may mirror the picture.
 
 use easysight_sdk::Text;
 
@@ -27,7 +27,7 @@ pub(crate) enum Flip {
 impl Flip {
     const ALL: [Self; 3] = [Self::UpsideDown, Self::Mirrored, Self::TopDown];
 
-    /// Returns whether left and right are exchanged, and whether top and bottom are.
+    /// Returns two values: whether left and right are exchanged, and whether top and bottom are exchanged.
     const fn sides(self) -> (bool, bool) {
         match self {
             Self::UpsideDown => (true, true),
@@ -56,8 +56,9 @@ impl Flip {
     }
 }
 
-/// Returns how the known view is turned over, and the place at which its cells are then found. None if they are
-/// not found, or not clearly better than in `as_it_was`, because a corridor is nearly its own mirror image.
+/// Returns the way in which the known view is turned over, and the place at which its cells are then found. Returns
+/// none if the cells are not found. Also returns none if they are not found clearly better than at `as_it_was`, because
+/// a corridor is nearly its own mirror image.
 pub(crate) fn turned_over(known: &Edges, now: &Edges, as_it_was: &Place) -> Option<(Flip, Place)> {
     let over = |flip: Flip| {
         let turned = TURNS.map(|degrees| Motion { degrees, ..Motion::NONE });

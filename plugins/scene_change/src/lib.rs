@@ -1,11 +1,10 @@
 //! Finds a camera that was turned or moved, so that it shows another view.
 //!
-//! Light, weather, people, cars and seasons change a picture, but leave most edges in place. A camera that moves
-//! leaves none in place. So the plugin remembers the edges of a view and searches for them cell by cell. If they
-//! are not in place, it searches the whole picture, and the picture turned over. The message can then state how
+//! Light, weather, people, cars and seasons change a picture, but leave most edges in place. If the camera moves, no
+//! edges remain in place. So the plugin remembers the edges of a view and searches for them cell by cell. If the edges
+//! are not in place, the plugin searches the whole picture, and the picture turned over. The message can then state how
 //! far the view moved, or that the camera is upside down. The alarm continues until a person resets the memory, or
-//! until the new view has been seen as often as the known one. A camera that turns again and again raises no
-//! alarm.
+//! until the new view has been seen as often as the known view. A camera that turns repeatedly raises no alarm.
 
 mod cells;
 mod field;
@@ -32,27 +31,28 @@ use motion::Motion;
 use picture::Picture;
 use search::{Edges, LEAST_FOUND_SHARE, find};
 
-/// The requested duration. Objects that pass within it are not part of the view.
+/// The requested duration. Objects that pass within this duration are not part of the view.
 const SPAN_MS: u32 = 2_400;
 /// The interval between frames. Other diagnoses use the same interval, so that frames at the same times are
 /// available.
 const INTERVAL_MS: u32 = 200;
-/// The smallest share of the cells that must have enough edges for a view to be recognised.
+/// A view can be recognised if at least this share of the cells has enough edges.
 const LEAST_SHOWN: f32 = 0.25;
 /// The smallest share of a view's cells that must be visible for a judgement.
 const LEAST_VISIBLE: f32 = 0.3;
-/// If less than this share of the cells is in place, the view is also searched for elsewhere. The middle of a view
-/// that is turned a little is still in place.
+/// If less than this share of the visible cells is in place, the plugin also searches for the view elsewhere in the
+/// picture. If a view is turned a little, its middle is still in place.
 const DOUBTFUL: f32 = 0.65;
-/// If the cells in place agree by less than this, the view is also searched for elsewhere. The cells of a view
-/// that stayed agree by 0.8 and more.
+/// If the mean agreement of the cells in place is below this value, the plugin also searches for the view elsewhere in
+/// the picture. The cells of a view that did not move have an agreement of at least 0.8.
 const DOUBTFUL_AGREEMENT: f32 = 0.75;
-/// The smallest number of visible cells for a view to be called gone. Of fewer cells, none may be in place by
-/// chance.
+/// A view is called gone only if at least this number of cells is visible. If fewer cells are visible, it may be chance
+/// that none of them is in place.
 const LEAST_MISSING: usize = 8;
-/// If at least this many cells are in place and agree at least this well, it is not chance: the camera did not
-/// move, and the other cells are covered.
+/// The smallest number of cells in place that is not chance, if these cells have [`STANDING_AGREEMENT`]. The camera
+/// then did not move, and the other cells are covered.
 const LEAST_STANDING: usize = 3;
+/// The smallest mean agreement of the cells in place for [`LEAST_STANDING`].
 const STANDING_AGREEMENT: f32 = 0.7;
 /// When a camera counts as moved.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
@@ -60,15 +60,15 @@ const STANDING_AGREEMENT: f32 = 0.7;
 #[schemars(crate = "easysight_sdk::schemars")]
 pub struct Config {
     /// The largest distance by which the view may move, as a share of the picture's width. If the view turns, the
-    /// distance is that of its corners.
+    /// distance is the one by which the farthest-moving corner moves.
     #[schemars(range(min = 0.005, max = 0.5), extend("unit" = "share"))]
     pub max_shift_share: f64,
-    /// The smallest share of the visible cells of the known view whose edges must be in place. Objects that park
-    /// in front of the camera hide the other cells.
+    /// The view is in place if the edges of at least this share of its visible cells are in place. Objects that park in
+    /// front of the camera cover the other cells.
     #[schemars(range(min = 0.1, max = 0.9), extend("unit" = "share"))]
     pub least_held_share: f64,
-    /// The number of views that the camera has, such as presets. The plugin remembers this many views by day, and
-    /// as many by night, as it sees them. Any other view raises an alarm.
+    /// The number of the camera's views, such as presets. The plugin remembers the first views that it sees: this
+    /// number by day, and the same number by night. Any other view raises an alarm.
     #[schemars(range(min = 1, max = 4), extend("unit" = ""))]
     pub presets: u32,
 }
@@ -85,15 +85,16 @@ pub struct SceneChange;
 
 /// The judgement of the view.
 pub(crate) enum Verdict {
-    /// The view is new and is remembered. The numbers are the count of known views, and their largest count.
+    /// The view is new and is remembered. The numbers are the number of known views, including the new one, and the
+    /// largest allowed number.
     First(usize, u32),
-    /// The view is in place, or nearly.
+    /// The view is in place, or nearly in place.
     InPlace(Motion),
     /// The view moved within the picture.
     Moved(Motion),
     /// The view moved during the clip.
     MovedNow(Motion),
-    /// The view is turned over. This share of its visible cells is then in place.
+    /// The view is turned over. If the picture is turned back, this share of the view's visible cells is in place.
     TurnedOver(Flip, f32),
     /// Another view has been seen as often as the known view, and replaces it.
     Believed,
@@ -192,8 +193,8 @@ fn look(clip: &dyn Clip) -> Result<Sight, Failure> {
     })
 }
 
-/// Compares the present view with the memory. Returns the judgement, the share of the cells in place, and whether
-/// the memory changed.
+/// Compares the present view with the memory. Returns the judgement, the share of the visible cells that are in place,
+/// and whether the memory changed.
 fn judge(
     edges: &Edges,
     cells: &Cells,
@@ -219,8 +220,8 @@ fn first(
     memory: &mut Memory,
     config: &Config,
 ) -> Result<(Verdict, f32, bool), Failure> {
-    // If the view of the other light is found elsewhere in the picture, the camera moved. If that view is not
-    // found, the light may be the reason.
+    // If the known view of the other light is found elsewhere in the picture, the camera moved. If that view is not
+    // found, the difference in light may be the reason.
     let most = config.presets.max(1);
     let other = memory.views.of(other(light)).first().filter(|view| view.fits(edges, cells)).cloned();
     let other = other.filter(|_| most == 1);
@@ -269,8 +270,8 @@ fn hold_against(
     }
     let (right, down) = view.moved(&place);
     let motion = Motion::NONE.shifted(right / width as f32, down / width as f32);
-    // A view that moved by more than is allowed was searched for over a larger range, so a chance match is more
-    // likely.
+    // If the view moved by more than is allowed, it was found within a larger range, so a chance match is more likely.
+    // The required share is then larger.
     let is_off = is_far(&motion, edges, config);
     let least_share = config.least_held_share.max(if is_off { LEAST_FOUND_SHARE.into() } else { 0.0 });
     let is_held = f64::from(held_share) >= least_share;
@@ -290,7 +291,7 @@ fn hold_against(
         return Ok((elsewhere(memory, believed, verdict), held_share, true));
     }
     if is_held && !better {
-        // A view that only moved within the picture is the known view and is not learnt anew.
+        // A view that moved within the picture is still the known view, so it does not count as another view.
         let changed = !is_off && memory.at_home();
         let after = view.after(edges, cells, &place);
         let changed = changed || after.is_some();
@@ -319,7 +320,7 @@ fn hold_against(
 }
 
 /// Returns the judgement of a view that is not in place. `verdict` is the judgement if the camera does not turn by
-/// itself.
+/// itself and the new view does not replace the known view.
 fn elsewhere(memory: &Memory, believed: bool, verdict: Verdict) -> Verdict {
     if memory.turns_by_itself() {
         Verdict::Turning(memory.views_seen())

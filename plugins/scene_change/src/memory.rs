@@ -1,12 +1,13 @@
 //! The memory of a camera: the edges of each of its views, cell by cell.
 //!
-//! A view is never learnt anew as a whole. Otherwise a mount that gives way a little each day would never be
-//! found. So the cells that are found again remain unchanged. Only cells that have shown something else for long
-//! (snow, leaves, a parked car that left) are renewed. Each of them stores how far the view had moved by then.
+//! A view that is in place is never learnt anew as a whole. Otherwise a mount that gives way a little each day would
+//! never be found. So the cells that are found again remain unchanged. Only cells that have shown something else for
+//! many checks (snow, leaves, a parked car that left) are renewed. Each renewed cell stores how far the view had moved
+//! by the renewal.
 //!
-//! A view that is seen instead of the known one is remembered in addition. It replaces the known view once it has
-//! been seen as often as the known view, but at most forty times. If so many checks contradict an alarm, the
-//! memory was wrong, or the new view is accepted. A camera that changes from one view to another again and again
+//! Another view that is seen instead of the known view is remembered in addition. It replaces the known view after it
+//! has been seen as often as the known view; forty times are always enough. If so many checks contradict an alarm,
+//! either the memory was wrong or the new view is accepted. A camera that changes from one view to another repeatedly
 //! turns by itself, and raises no alarm.
 
 use easysight_sdk::baseline::{Light, References, Remembered};
@@ -18,22 +19,22 @@ use crate::{
     search::{Edges, LEAST_FOUND},
 };
 
-/// The smallest share of the visible cells that must be in place for a view to be recognised.
+/// Another view is recognised if at least this share of its visible cells is in place.
 const SAME_SHARE: f32 = 0.5;
 /// The number of consecutive checks after which a cell that shows something else is renewed.
 const RENEWED_AFTER: u8 = 12;
-/// The number of steps per sample in which the shift of a cell is stored.
+/// The shift of a cell is stored in steps. One sample has this number of steps.
 const STEPS: f32 = 8.0;
 
-/// The smallest number of times that a new view must be seen before it replaces the known view, because a vehicle
-/// may park in front of the camera for one or two checks.
+/// A new view replaces the known view only after it has been seen at least this number of times, because a vehicle may
+/// park in front of the camera for one or two checks.
 const LEAST_LOOKS: u16 = 3;
 /// The number of times after which a new view replaces any known view.
 const MOST_LOOKS: u16 = 40;
 /// The largest number of other views that are remembered.
 const STRANGERS: usize = 3;
-/// The smallest number of turns for which a camera counts as turning by itself. A camera that is pushed and put right
-/// again turns only twice.
+/// A camera counts as turning by itself if it has turned at least this number of times. A camera that is pushed and
+/// then put right turns only twice.
 const TURNS_BY_ITSELF: u8 = 3;
 /// The number of consecutive checks without a turn after which a camera no longer counts as turning by itself.
 const STEADY: u8 = 20;
@@ -53,8 +54,9 @@ pub(crate) struct View {
 struct Seen {
     /// The number of consecutive checks in which the cell was not found.
     missed: u8,
-    /// How far the view had moved when the cell was last renewed, in steps.
+    /// The distance to the right by which the view had moved when the cell was last renewed, in steps.
     right: i16,
+    /// The distance down by which the view had moved when the cell was last renewed, in steps.
     down: i16,
 }
 
@@ -94,7 +96,7 @@ impl Memory {
             self.turn();
             return true;
         }
-        // Other views are forgotten once the camera has not turned for long.
+        // Other views are deleted after the camera has not turned for many checks.
         let changed = self.turns > 0 || !self.strangers.is_empty();
         self.rest();
         if self.turns == 0 {
@@ -103,8 +105,9 @@ impl Memory {
         changed
     }
 
-    /// Records that another view was seen instead of the known one, which was seen in `known` checks. Returns true
-    /// if the other view has been seen as often and replaces the known view.
+    /// Records that another view was seen instead of the known view. `known` is the number of checks that showed the
+    /// known view. Returns true if the other view has been seen as often. In this case it also replaces the known view,
+    /// unless the camera turns by itself.
     pub(crate) fn elsewhere(&mut self, light: Light, known: u16, edges: &Edges, cells: &Cells) -> bool {
         let same = |(by, view): &(Light, View)| {
             *by == light
@@ -113,7 +116,7 @@ impl Memory {
         };
         let at = self.strangers.iter().position(same);
         let first = self.strangers.iter().position(|&(by, _)| by == light);
-        // The last check showed the known view, or a different one.
+        // The camera turned if the last check showed the known view, or a third view.
         if self.elsewhere == 0 || at != first || at.is_none() {
             self.turn();
         } else {
@@ -136,7 +139,7 @@ impl Memory {
         believed
     }
 
-    /// Replaces the known views by the other views: for each light, by the view that was seen last.
+    /// Replaces the known views. The known view of each light is now the other view of this light that was seen last.
     fn believe(&mut self) {
         self.views = References::default();
         for (light, view) in std::mem::take(&mut self.strangers) {
@@ -181,7 +184,7 @@ impl View {
         self.looks
     }
 
-    /// True if the stored view has the same size.
+    /// True if the stored view has the same size as the present view.
     pub(crate) fn fits(&self, edges: &Edges, cells: &Cells) -> bool {
         self.fine.fits(&edges.fine)
             && self.coarse.fits(&edges.coarse)
@@ -192,8 +195,8 @@ impl View {
         Edges { fine: self.fine.field(), coarse: self.coarse.field() }
     }
 
-    /// Returns how far a view that is found at this place has moved since it was first seen, in samples. For
-    /// renewed cells, the distance that the view had moved by the renewal is added.
+    /// Returns the distance, in samples, by which a view that is found at this place has moved since it was first seen.
+    /// For renewed cells, the distance by which the view had moved at the renewal is added.
     pub(crate) fn moved(&self, place: &Place) -> (f32, f32) {
         let held = || self.cells.iter().zip(&place.fates).filter(|&(_, &fate)| fate == Fate::Held);
         let count = held().count().max(1) as f32;
@@ -201,7 +204,7 @@ impl View {
         (place.shift.0 + mean(|cell| cell.right) / STEPS, place.shift.1 + mean(|cell| cell.down) / STEPS)
     }
 
-    /// Returns the view after a check in which it was in place. None if nothing changes.
+    /// Returns the view after a check in which it was in place. Returns none if the view does not change.
     pub(crate) fn after(&self, edges: &Edges, cells: &Cells, place: &Place) -> Option<Self> {
         let (right, down) = self.moved(place);
         let mut known = self.edges();
@@ -211,7 +214,7 @@ impl View {
             let lost = match fate {
                 Fate::Held => false,
                 Fate::Other | Fate::Empty => true,
-                // The cell may have got edges since then.
+                // The cell had too few edges, but may have enough edges now.
                 Fate::Plain => cells.shows(&edges.fine, area),
             };
             cell.missed = if lost { cell.missed + 1 } else { 0 };
@@ -227,7 +230,8 @@ impl View {
             return None;
         }
         let (fine, coarse) = if renewed {
-            // The coarse picture is used only to find a view that left, so the present one can replace it.
+            // The coarse picture is used only to find a view that left its place, so the present coarse picture can
+            // replace it.
             (known.fine.packed(), edges.coarse.packed())
         } else {
             (self.fine.clone(), self.coarse.clone())

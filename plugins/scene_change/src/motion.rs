@@ -1,4 +1,4 @@
-//! The motion of a view within the picture, in words and as one number.
+//! The motion of a view within the picture, its description in words, and its size as one number.
 
 use easysight_sdk::Text;
 

@@ -9,8 +9,8 @@ pub(crate) const COARSE_WIDTH: usize = 32;
 /// The times of the frames that are used, in microseconds after the clip's first frame. For each time, the nearest
 /// frame is used. The result therefore does not depend on additional frames for other diagnoses.
 const AT_US: [u64; 5] = [0, 600_000, 1_200_000, 1_800_000, 2_400_000];
-/// The times of two frames at the beginning of the clip and of two frames at its end. A camera that pans moves
-/// between the two frames of a pair.
+/// The times of two frames at the beginning of the clip and of two frames at its end, in microseconds. A camera that
+/// pans also moves between the two frames of a pair.
 const ENDS_US: [u64; 4] = [0, 400_000, 2_000_000, 2_400_000];
 /// The largest ratio of a picture's height to its width.
 const TALLEST: usize = 3;
@@ -130,7 +130,8 @@ fn chosen(clip: &dyn Clip, at_us: &[u64]) -> Vec<u32> {
     chosen
 }
 
-/// Returns, for each of `to` samples, the samples of `from` that lie under it, with their shares in 256ths.
+/// Divides a row of `from` samples into `to` samples. Returns, for each new sample, the old samples that it covers,
+/// with their shares in 256ths.
 fn shares(from: usize, to: usize) -> Vec<Vec<(usize, u32)>> {
     let span = from as f32 / to.max(1) as f32;
     let parts = |at: usize| {
@@ -149,7 +150,7 @@ fn shares(from: usize, to: usize) -> Vec<Vec<(usize, u32)>> {
                 break;
             }
         }
-        // The last share takes the rounding error, so that the sum is 256.
+        // The rounding error is added to the last share, so that the sum is 256.
         if let Some((_, share)) = parts.last_mut() {
             *share += left;
         }

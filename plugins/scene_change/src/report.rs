@@ -10,7 +10,7 @@ const GOOD_SHARE: f64 = 0.75;
 const MOVED_SCORE: f64 = 30.0;
 /// The score of a camera that turns by itself. No action is needed, but the camera is not judged either.
 const TURNING_SCORE: f64 = 70.0;
-/// The score of a view that is not found for the first time.
+/// The score in the first check that does not find the view.
 const UNSURE_SCORE: f64 = 40.0;
 
 pub(crate) fn report(seen: &Seen, config: &Config) -> Report {
@@ -42,7 +42,7 @@ pub(crate) fn report(seen: &Seen, config: &Config) -> Report {
                 .into()
         }
         Verdict::Moved(motion) if shift(motion) <= config.max_shift_share => {
-            // The view is turned by so little that the middle of the picture is in place.
+            // The view is turned so little that the middle of the picture is in place.
             let shifted = score(shift(motion), 0.0, config.max_shift_share, 3.0 * config.max_shift_share);
             with_motion(begun, motion, shift(motion))
                 .decided_by("shift_share", config.max_shift_share)

@@ -8,22 +8,23 @@ use crate::{
     picture::Picture,
 };
 
-/// The rotations that are tried, in degrees. Rotations between them are found by refining the best one.
+/// The rotations that are tried, in degrees. Other rotations are found by refining the best of these rotations.
 const TURNS: [f32; 9] = [0.0, -5.0, 5.0, -10.0, 10.0, -16.0, 16.0, -24.0, 24.0];
 /// The zooms that are tried.
 const ZOOMS: [f32; 2] = [0.8, 1.25];
-/// The share of the width, and of the height, by which both views must overlap.
+/// The smallest share of the width, and of the height, by which both views must overlap.
 const LEAST_SHARED: f32 = 0.35;
-/// The number of places that are examined in the fine picture: the best ones in the coarse picture.
+/// The number of places that are examined in the fine picture. They are the best places in the coarse picture.
 const CANDIDATES: usize = 3;
 /// The largest error of a place in the coarse picture, in samples of the fine one.
 const REACH: usize = 4;
-/// The smallest number of cells that must be found, their smallest share of the visible cells, and their smallest
-/// mean agreement. Measured in a wrong place of a street that continues beyond the picture: 8 of 13 cells, with an
-/// agreement of 0.47. Measured for five cameras that were turned or moved: all cells, at least 19, with an agreement
-/// of at least 0.73.
+/// The smallest number of cells that must be found.
 pub(crate) const LEAST_FOUND: usize = 5;
+/// The smallest share of the visible cells that must be found.
 pub(crate) const LEAST_FOUND_SHARE: f32 = 0.6;
+/// The smallest mean agreement of the found cells. For five cameras that were turned or moved, all visible cells (at
+/// least 19) were found, with an agreement of at least 0.73. In a wrong place of a street that continues beyond the
+/// picture, 8 of 13 cells were found, with an agreement of 0.47.
 const LEAST_FOUND_AGREEMENT: f32 = 0.55;
 /// The steps of the rotations that are tried around the best one, in degrees.
 const FINER: [f32; 2] = [2.5, 1.2];
@@ -46,7 +47,7 @@ impl Edges {
     }
 }
 
-/// Returns the motion of the known view, and the place at which its cells are found. None if the view is not
+/// Returns the motion of the known view, and the place at which its cells are found. Returns none if the view is not
 /// found.
 pub(crate) fn find(known: &Edges, now: &Edges) -> Option<(Motion, Place)> {
     let turns = TURNS.into_iter().map(|degrees| Motion { degrees, ..Motion::NONE });
@@ -54,7 +55,7 @@ pub(crate) fn find(known: &Edges, now: &Edges) -> Option<(Motion, Place)> {
     among(known, now, turns.chain(zooms))
 }
 
-/// Does the same as [`find`], with these motions only.
+/// Does the same as [`find`], but tries only these motions.
 pub(crate) fn among(
     known: &Edges,
     now: &Edges,
@@ -97,7 +98,8 @@ fn coarsely(known: &Edges, now: &Edges, motion: Motion) -> Option<(f32, Motion)>
     Some((rate, motion.shifted(dx as f32 / width, dy as f32 / width)))
 }
 
-/// Returns the shift, of any size, at which a coarse field agrees best with another one, and its rating.
+/// Returns the shift, of any size, at which a coarse field agrees best with another field, and the rating of this
+/// shift.
 fn best_shift(known: &Field, now: &Field) -> Option<(f32, (isize, isize))> {
     let mut best: Option<(f32, (isize, isize))> = None;
     for shift in shifts(known) {
@@ -123,8 +125,8 @@ fn shifts(field: &Field) -> impl Iterator<Item = (isize, isize)> + use<> {
     (-far_y..=far_y).flat_map(move |dy| (-far_x..=far_x).map(move |dx| (dx, dy)))
 }
 
-/// Returns the rating of a shift: the agreement, reduced if the fields overlap little, because few samples are
-/// more likely to agree by chance.
+/// Returns the rating of a shift. The rating is the agreement, reduced if the fields overlap little, because few
+/// samples are more likely to agree by chance.
 fn rate(known: &Field, now: &Field, shift: (isize, isize)) -> f32 {
     let (agreement, share) = known.overlap(now, shift);
     agreement * share.sqrt()

@@ -6,19 +6,20 @@ use crate::{
     search::{Edges, agree_better},
 };
 
-/// The smallest share of the frames that must show the view of the whole clip. Passing objects hide it in the
-/// others.
+/// The smallest share of the frames that must show the view of the whole clip. Passing objects may hide the view in the
+/// other frames.
 const LEAST_FRAMES: f32 = 0.6;
-/// The largest shift of a frame that stands still, in samples: 0.6 % of the width.
+/// The largest shift of a frame that stands still, in samples. One sample is 0.6 % of the width.
 const MOST_OFF: f32 = 1.0;
-/// The distance within which a frame is searched for, in samples. A larger shift is found in the coarse picture.
+/// The largest shift of a frame that is found in the fine picture, in samples. A larger shift is found in the coarse
+/// picture.
 const REACH: usize = 3;
 /// The smallest share of the visible cells that must be in place. Noise and passing objects change the others.
 const LEAST_HELD: f32 = 0.4;
 /// If at least this share of the visible cells has shifted, passing objects are not the cause.
 const MOST_PASSING: f32 = 0.5;
-/// The ratio of the rating in place to the rating of any other place in the coarse picture. Below it, the other
-/// place is clearly better.
+/// Another place in the coarse picture is clearly better if the ratio of the rating in place to the rating there is
+/// below this value.
 const NEARLY_BEST: f32 = 0.9;
 
 /// The state of the camera in a frame.
@@ -30,11 +31,11 @@ enum Stance {
     Unknown,
 }
 
-/// True if most frames, including the first and the last, show the view of the whole clip in place, no frame shows
-/// it near by, and at most half of the frames are shifted against the previous frame.
+/// True if three conditions are met: most frames, including the first and the last, show the view of the whole clip in
+/// place; no frame shows the view shifted; and at most half of the frames are shifted against the previous frame.
 ///
-/// The last condition is necessary because a camera that turns past houses has a skyline in all frames, and so in
-/// place.
+/// The last condition is necessary because a camera that turns past houses has a skyline in all frames. The skyline is
+/// then in place.
 pub(crate) fn stands_still(frames: &[Edges], view: &Edges) -> bool {
     let pairs = frames.iter().zip(frames.iter().skip(1));
     if 2 * pairs.clone().filter(|(before, after)| !is_best_in_place(before, after)).count() > pairs.count() {
@@ -50,8 +51,8 @@ pub(crate) fn stands_still(frames: &[Edges], view: &Edges) -> bool {
         && still as f32 >= LEAST_FRAMES * frames.len() as f32
 }
 
-/// Returns one frame of the clip's beginning and one of its end if the camera was moved in between and stood still
-/// before and after. A camera that still moves at the end may be panning.
+/// Returns one frame from the clip's beginning and one from its end, if the camera stood still before and after it was
+/// moved. Otherwise returns none: a camera that still moves at the end may be panning.
 pub(crate) fn before_and_after(ends: &[Edges]) -> Option<(&Edges, &Edges)> {
     let stands = |one: &Edges, other: &Edges| stance(one, other, &Cells::fine(&other.fine)) == Stance::Still;
     let [first, second, last_but_one, last] = ends else { return None };

@@ -19,7 +19,7 @@ fn scatter(x: i32, y: i32, t: i32) -> u8 {
     .to_be_bytes()[0]
 }
 
-/// The left edge of the house in a column. All houses have different widths, so that no view looks like another.
+/// The left edge of the house in a column. All houses have different widths, so that no view looks like another view.
 fn corner(column: i32) -> f32 {
     46.0 * column as f32 + f32::from(scatter(column, 0, 4)) / 8.0
 }
