@@ -119,16 +119,16 @@ const char *es_settings_parse(const es_plugin *plugin, const plugin_string_t *gi
     memcpy(copy, given->ptr, given->len);
     copy[given->len] = '\0';
     const char *text = after_space(copy);
-    if (*text++ != '{') return "the configuration is no JSON object";
+    if (*text++ != '{') return "the configuration is not a JSON object";
     text = after_space(text);
     while (*text != '}') {
-        if (*text++ != '"') return "the configuration is no JSON object";
+        if (*text++ != '"') return "the configuration is not a JSON object";
         const char *end = strchr(text, '"');
-        if (!end) return "the configuration is no JSON object";
+        if (!end) return "the configuration is not a JSON object";
         const es_setting *setting = setting_named(plugin, text, (size_t)(end - text));
         if (!setting) return "the configuration has an unknown setting";
         text = after_space(end + 1);
-        if (*text++ != ':') return "the configuration is no JSON object";
+        if (*text++ != ':') return "the configuration is not a JSON object";
         double value;
         text = value_of(after_space(text), setting, &value);
         if (!text) return "the value of a setting has the wrong type or is out of range";
@@ -136,9 +136,9 @@ const char *es_settings_parse(const es_plugin *plugin, const plugin_string_t *gi
         text = after_space(text);
         if (*text == ',') {
             text = after_space(text + 1);
-            if (*text == '}') return "the configuration is no JSON object";
+            if (*text == '}') return "the configuration is not a JSON object";
         } else if (*text != '}') {
-            return "the configuration is no JSON object";
+            return "the configuration is not a JSON object";
         }
     }
     return NULL;

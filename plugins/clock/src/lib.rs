@@ -178,7 +178,7 @@ struct View<'a> {
 fn missed(view: &View<'_>, memory: &Memory, running: &[Known], config: &Config) -> Result<Seen, Failure> {
     if view.covered_s < config.still_s {
         return Err(Failure::Inconclusive(format!(
-            "no clock changes within the {:.1} s of the clip, which is too short to call a clock stopped",
+            "no running clock is visible, and a clip of {:.1} s is too short to call a clock stopped",
             view.covered_s
         )));
     }
@@ -220,7 +220,7 @@ fn look_at(view: &View<'_>, region: [f32; 4], known: Option<f32>, config: &Confi
         let is_dim = faint >= GONE * known.unwrap_or(running::LEAST_STROKES);
         if is_dim || spread(view.clip, view.frames)? < LEAST_SPREAD {
             return Err(Failure::Inconclusive(
-                "the picture is too flat or too dim to call a clock missing".into(),
+                "the picture is too flat or too dim to conclude that the clock is gone".into(),
             ));
         }
         Verdict::Gone

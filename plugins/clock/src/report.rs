@@ -55,7 +55,7 @@ pub(crate) fn report(seen: &Seen, config: &Config) -> Report {
             ))
             .suggest(Text::new(
                 "若是有意关闭，用 `easysight camera reset-baseline` 清除记忆。",
-                "If it was switched off on purpose, clear the camera's memory with `easysight camera \
+                "If the clock was switched off on purpose, clear the camera's memory with `easysight camera \
                  reset-baseline`.",
             ))
             .into(),

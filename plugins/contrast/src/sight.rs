@@ -90,7 +90,7 @@ impl Sight {
         for frame in clip.spread(FRAMES) {
             let picture = Picture::of(clip, frame)?;
             sights.push(picture.sight().ok_or_else(|| {
-                Failure::Inconclusive("the picture is too small to tell near from far".into())
+                Failure::Inconclusive("the picture is too small to distinguish near from far".into())
             })?);
         }
         let median = |value: fn(&Self) -> f64| {

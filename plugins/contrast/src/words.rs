@@ -94,7 +94,7 @@ pub(crate) fn alarm(finding: FindingBuilder, seen: Seen, sight: &Sight) -> Findi
         .suggest(Text::new(
             "检查现场是否有雾；擦拭镜头和护罩，检查护罩内是否结露；检查红外灯反光和逆光。",
             "Check whether there is fog on site; wipe lens and housing, look for condensation behind the \
-             window, for infrared light reflected by it, and for light that shines into the lens.",
+             window, for infrared light that the window reflects, and for light that shines into the lens.",
         ))
         .into()
 }

@@ -110,8 +110,8 @@ impl Plugin for NoisePlugin {
             .judged(severity, worst.message())
             .suggest(Text::new(
                 "改善照明或补光，降低增益，检查降噪设置；若为雪花，检查视频线缆、接头和供电干扰。",
-                "Improve the lighting, lower the gain, check noise reduction; if it is snow, check cable, \
-                 plugs and interference from the power supply.",
+                "Improve the lighting, lower the gain, and check the noise reduction. If the noise is snow, \
+                 check the cable, the plugs and interference from the power supply.",
             ))
             .into())
     }

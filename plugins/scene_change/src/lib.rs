@@ -124,10 +124,10 @@ impl Plugin for SceneChange {
                 Text::new(
                     "摄像机被转动或移位，或画面上下颠倒、左右镜像：画面与记住的视野不再一致，并说明移动了\
                      多少。光线变化、下雨、经过或停放的车辆不会报警。首次检查只记住视野。",
-                    "The camera was turned or moved, or its picture is upside down or mirrored: it no longer \
-                     shows the remembered view. The finding states how far the view moved. Changes of light, \
-                     rain, and passing or parked vehicles raise no alarm. The first check only remembers the \
-                     view.",
+                    "The camera was turned or moved, or its picture is upside down or mirrored. The picture \
+                     then differs from the remembered view. The finding states how far the view moved. \
+                     Changes of light, rain, and passing or parked vehicles raise no alarm. The first check \
+                     only remembers the view.",
                 ),
             )
             .over_time(1, INTERVAL_MS, SPAN_MS)

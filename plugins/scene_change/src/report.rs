@@ -142,7 +142,7 @@ fn moved(finding: FindingBuilder, motion: &Motion, seen: &Seen, config: &Config)
     let span = |by: f32| (by.clamp(0.0, 1.0), (by + 1.0).clamp(0.0, 1.0) - by.clamp(0.0, 1.0));
     let ((left, width), (top, height)) = (span(motion.right), span(motion.down / aspect.max(1e-3)));
     let finding = if width > 0.0 && height > 0.0 {
-        let caption = Text::new("原视野仍可见的部分", "the visible rest of the former view");
+        let caption = Text::new("原视野仍可见的部分", "the visible part of the former view");
         finding.region(Region { left, top, width, height, caption })
     } else {
         finding
@@ -158,12 +158,13 @@ fn turned_over(finding: FindingBuilder, flip: Flip) -> FindingBuilder {
         .region(Region { left: 0.0, top: 0.0, width: 1.0, height: 1.0, caption })
         .suggest(Text::new(
             "检查摄像机的图像翻转、镜像或旋转设置；维护后重新安装的，检查安装方向。",
-            "Check whether the camera's settings turn or mirror the picture. If the camera was mounted anew, \
-             check which way up it is.",
+            "Check whether the camera's settings turn or mirror the picture. If the camera was remounted, \
+             check that it is not upside down.",
         ))
         .suggest(Text::new(
             "若翻转是有意的，用 `easysight camera reset-baseline` 重新记住视野。",
-            "If the change is intended, let the view be learnt anew with `easysight camera reset-baseline`.",
+            "If the change is intended, run `easysight camera reset-baseline`, so that the view is learnt \
+             anew.",
         ))
 }
 
@@ -220,7 +221,7 @@ fn suggested(finding: FindingBuilder) -> FindingBuilder {
         ))
         .suggest(Text::new(
             "若新视野是有意的，用 `easysight camera reset-baseline` 重新记住；云台摄像机请把 `presets` 设为预置位数量。",
-            "If the new view is intended, let it be learnt with `easysight camera reset-baseline`; for a \
-             camera with presets, set `presets` to their number.",
+            "If the new view is intended, run `easysight camera reset-baseline`, so that it is learnt. For a \
+             camera with presets, set `presets` to the number of presets.",
         ))
 }

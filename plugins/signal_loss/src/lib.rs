@@ -92,7 +92,7 @@ fn judge(course: &Course, config: &Config) -> Finding {
             ),
             Some(lost) => Text::new(
                 format!("无画面信号：画面在 {lost:.1} 秒后丢失，此后没有内容。"),
-                format!("No picture: it was lost after {lost:.1} s, and the stream has been blank since."),
+                format!("No picture: the picture was lost after {lost:.1} s and is blank from then on."),
             ),
         };
         finding.judged(Status::Critical, message)

@@ -144,7 +144,7 @@ mod tests {
             let runs = baseline::load::<Runs>().map_or(0, |runs| runs.0) + 1;
             baseline::store(&Runs(runs)).unwrap();
             if config.fails {
-                return Err(Failure::Inconclusive("told to".into()));
+                return Err(Failure::Inconclusive("requested".into()));
             }
             Ok(finding("counter").metric("runs", f64::from(runs), "").into())
         }
