@@ -151,7 +151,7 @@ void es_log(uint8_t level, const char *line) {
     easysight_diagnosis_log_write(level, &text);
 }
 
-// The functions that the host calls. The bindings free the results afterwards, so every string in them is a copy.
+// The functions that the host calls. The bindings free the results afterwards, so every string in a result is a copy.
 
 void exports_plugin_describe(plugin_descriptor_t *descriptor) {
     const es_plugin *plugin = &es_the_plugin;

@@ -278,7 +278,7 @@ fn areas((width, height): (u32, u32), region: Option<Part>) -> Vec<Rect> {
     vec![upper, Rect { y: height - strip, ..upper }]
 }
 
-/// Converts a part of the picture to samples. None if the part is too small to show a digit.
+/// Converts a part of the picture to samples. Returns none if the part is too small to show a digit.
 fn place_of([left, top, width, height]: [f32; 4], size: (u32, u32)) -> Option<Rect> {
     let share = |share: f32, length: u32| (share.clamp(0.0, 1.0) * length as f32).round() as u32;
     let (x, y) = (share(left, size.0), share(top, size.1));

@@ -139,7 +139,7 @@ impl Plugin for Contrast {
 /// worse.
 fn margins(sight: &Sight, config: &Config) -> Margins {
     let fog = sight.transmission() / config.least_transmission.max(1e-6);
-    // A sky is not fog, and without light there is nothing for fog to scatter.
+    // A sky is not fog, and without light there is no fog to see.
     let clear = sight.airlight < LEAST_AIRLIGHT
         || sight.strong_tile > CLEAR_TILES
         || sight.near_detail > CLEAR_NEAR
@@ -167,7 +167,7 @@ struct Beside {
 
 fn judge(sight: &Sight, margins: &Margins, beside: &Beside, config: &Config) -> Finding {
     let &Beside { veil, thin_fog, looks } = beside;
-    // The cube spreads clear pictures apart and keeps their scores near 100.
+    // The cube keeps the scores of clear pictures near 100.
     let cube = sight.transmission().powi(3) / config.least_transmission.powi(3).max(1e-9);
     let by_fog = if thin_fog {
         // Thin fog is never worse than a warning.

@@ -49,7 +49,7 @@ pub(crate) struct Sight {
     pub(crate) airlight: f64,
     /// The mean dark channel of the upper half's tiles, divided by the airlight.
     pub(crate) haze: f64,
-    /// The geometric mean of the differences between neighbours, divided by their luma, in the upper half.
+    /// The geometric mean, in the upper half, of the differences between neighbouring samples, divided by their luma.
     pub(crate) far_detail: f64,
     /// The same mean in the lowest quarter.
     pub(crate) near_detail: f64,
@@ -57,7 +57,7 @@ pub(crate) struct Sight {
     pub(crate) strong_tile: f64,
     /// The Michelson contrast that nine in ten tiles do not exceed.
     pub(crate) tile_contrast: f64,
-    /// The Michelson contrast that all but three in a hundred tiles do not exceed. It finds white paint on a road.
+    /// The Michelson contrast that 97 in 100 tiles do not exceed. On a road, white paint has this contrast.
     pub(crate) paint_contrast: f64,
     /// The value that the dark channel of one in twenty tiles does not exceed, divided by the luma of the brightest
     /// tiles.
@@ -176,7 +176,7 @@ impl Picture {
         Ok(Self { width: width as usize, luma, colour })
     }
 
-    /// Measures a picture. None if it has fewer than four rows or columns of tiles.
+    /// Measures a picture. Returns none if the picture has fewer than four rows or columns of tiles.
     fn sight(&self) -> Option<Sight> {
         let tiles = self.tiles();
         let rows = tiles.len();

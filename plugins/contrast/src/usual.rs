@@ -1,4 +1,4 @@
-//! The camera's earlier clips, and the comparison of the present picture with them.
+//! The camera's earlier clips, and the comparison of the present picture with these clips.
 //!
 //! Every clip is remembered, also if it raised an alarm, so that an alarm ends if many clips contradict it. There are
 //! two comparisons.

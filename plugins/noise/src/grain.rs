@@ -120,7 +120,7 @@ fn tile(grain: &Grain, range: SampleRange) -> Option<Tile> {
     }
     let deviation = |magnitude: u32| scale * MASK_TO_DEVIATION * f64::from(magnitude) / SAMPLES;
     let in_picture = deviation(grain.spatial);
-    // The difference of two frames contains the noise of both.
+    // The difference of two frames contains the noise of both frames.
     let in_time = deviation(grain.temporal) / std::f64::consts::SQRT_2;
     let change = f64::from(grain.change) / SAMPLES;
     let spread = (f64::from(grain.square) / SAMPLES - change * change).max(0.0) / 2.0;

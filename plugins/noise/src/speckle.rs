@@ -96,7 +96,7 @@ pub(crate) fn of_picture(clip: &dyn Clip, frame: u32) -> Result<Speckles, Failur
     let read = |plane, level, area| clip.crop(frame, plane, level, area).map_err(Failure::from);
     let mut grain = None;
     let free = free_share(clip, frame, level)?;
-    // Lone samples are measured at native resolution, because averaging hides them.
+    // Lone samples are counted at native resolution, because averaging hides lone samples.
     let native = tiles(clip, PlaneKind::Luma, 0, LONE, &read)?;
     for (level, weight) in [(level, 1.0), (level + 1, 2.0)] {
         if level >= clip.info().levels {

@@ -1,7 +1,7 @@
 //! Measures whether detail in colour is correlated with detail in brightness.
 //!
-//! A leaf, a pebble and a brick differ from their surroundings in brightness and in colour at once, because both
-//! come from the same surface. The noise of a sensor's red, green and blue cells has no such correlation. Salt and
+//! A leaf, a pebble and a brick differ from their surroundings in brightness and in colour at once, because the
+//! brightness and the colour come from the same surface. The noise of a sensor's red, green and blue cells has no such correlation. Salt and
 //! pepper, hot pixels, and grain added to a textured scene hide the correlation of the scene. The measure is
 //! computed for each tile that has colour detail: the squared correlation between the changes along rows in luma
 //! and in the planes of colour difference. The changes are taken over four samples, because a demosaicing filter mixes

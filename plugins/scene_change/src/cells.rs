@@ -1,5 +1,5 @@
 //! Finds out, cell by cell, whether a view is still in place. An object in front of the view hides some cells and
-//! leaves the others in place, whereas a camera that moves shifts all of them.
+//! leaves the other cells in place, whereas a camera that moves shifts all cells.
 
 use crate::field::{Area, Field, PAD};
 

@@ -53,7 +53,7 @@ impl Field {
         let columns = width.div_ceil(side);
         let mut field = Self::empty(width, height);
         let rows = changes.across.chunks_exact(width.max(1)).zip(changes.down.chunks_exact(width.max(1)));
-        // The changes are widened in a separate pass. Otherwise the compiler converts them one by one.
+        // The changes are widened in a separate pass. Otherwise the compiler converts the changes one by one.
         let mut wide = [vec![0_i32; width], vec![0_i32; width]];
         let mut around = vec![0.0; width];
         for (y, (across, down)) in rows.enumerate() {
@@ -226,7 +226,7 @@ impl Field {
             ) else {
                 continue;
             };
-            // The light is then on the other side of each edge.
+            // In the flipped picture, the light is on the other side of each edge.
             let (sign_across, sign_down) = (if across { -1 } else { 1 }, if down { -1 } else { 1 });
             let arrows = from.as_chunks::<2>().0.iter().map(|&[a, b]| [a * sign_across, b * sign_down]);
             let to = to.as_chunks_mut::<2>().0;

@@ -14,7 +14,7 @@ const MOST_OFF: f32 = 1.0;
 /// The largest shift of a frame that is found in the fine picture, in samples. A larger shift is found in the coarse
 /// picture.
 const REACH: usize = 3;
-/// The smallest share of the visible cells that must be in place. Noise and passing objects change the others.
+/// The smallest share of the visible cells that must be in place. Noise and passing objects change the other cells.
 const LEAST_HELD: f32 = 0.4;
 /// If at least this share of the visible cells has shifted, passing objects are not the cause.
 const MOST_PASSING: f32 = 0.5;

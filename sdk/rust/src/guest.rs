@@ -8,7 +8,7 @@ use crate::{
     explanations_of, full_descriptor, native,
 };
 
-/// A panic becomes a trap without a message, so its message is logged first.
+/// Logs the message of each panic, because the panic then becomes a trap without a message.
 fn report_panics() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {

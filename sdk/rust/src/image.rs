@@ -1,5 +1,5 @@
-//! Measurements on planes of 8-bit samples. They are written so that the compiler vectorises them (SIMD), in
-//! WebAssembly (128 bit) and natively. The tests compare them with plain loops.
+//! Measurements on planes of 8-bit samples. The functions are written so that the compiler vectorises them (SIMD), in
+//! WebAssembly (128 bit) and natively. The tests compare the functions with plain loops.
 
 mod connected;
 mod correlation;

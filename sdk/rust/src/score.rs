@@ -2,8 +2,8 @@
 
 /// Converts a value to the scale that all diagnoses share. The score is 100 if the value is at least as good as
 /// `good`, the value of healthy pictures. It is 50 at the `threshold`, and 0 at `worst` or beyond. Between these
-/// points the score is linear. Both directions work: `good` may be above or below the threshold, and `worst` is on
-/// the other side. A value that is not a number scores 0.
+/// points the score is linear. `good` may be above or below the threshold; `worst` is on the other side. A value that
+/// is not a number scores 0.
 ///
 /// ```
 /// use easysight_sdk::score;

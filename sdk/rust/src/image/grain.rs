@@ -17,7 +17,8 @@ const QUARTER: usize = 4;
 pub struct Grain {
     /// The sum of the samples themselves.
     pub sum: u32,
-    /// The range of the sums over quarters of the tile, vertical or horizontal. It measures the tile's slope.
+    /// The difference between the largest and the smallest sum of a quarter of the tile, of rows or of columns. It
+    /// measures the tile's slope.
     pub slope: u32,
     /// The sum of the magnitudes of the mask's response.
     pub spatial: u32,

@@ -32,8 +32,8 @@ impl Seams {
     }
 }
 
-/// The sums of the differences between neighbouring samples: across a border (`at`), and one sample before and after
-/// it.
+/// The sums of the differences between neighbouring samples: across a border (`at`), one sample before the border, and
+/// one sample after the border.
 #[derive(Debug, Clone, Copy, Default)]
 struct Border {
     before: u16,

@@ -21,16 +21,16 @@ pub struct Speckle {
     /// The difference between the brightest and the darkest quarter, of rows or of columns. It measures the tile's
     /// slope.
     pub slope: u32,
-    /// The number of samples that lie above, or below, all of their eight neighbours by the given height.
+    /// The number of samples that are brighter, or darker, than all their eight neighbours by more than `height`.
     pub lone: u32,
-    /// The number of samples that lie above, or below, the two samples over and under them by the given height. Lines
-    /// along rows also count.
+    /// The number of samples that are brighter, or darker, than their upper and lower neighbours by more than `height`.
+    /// Lines along rows also count.
     pub upright: u32,
 }
 
 /// Calls `visit` for the tiles of a band of [`SPECKLE_ROWS`] rows of `width` samples, from left to right. The
-/// first tile begins one sample from the left. Incomplete tiles are ignored. `height` is the difference between a
-/// lone sample and its neighbours.
+/// first tile begins one sample from the left. Incomplete tiles are ignored. A lone sample differs from
+/// its neighbours by more than `height`.
 pub fn speckle_tiles(band: &[u8], width: usize, height: u8, mut visit: impl FnMut(Speckle)) {
     if width < SPECKLE_ROWS || band.len() < SPECKLE_ROWS * width {
         return;

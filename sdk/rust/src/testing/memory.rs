@@ -64,8 +64,8 @@ impl CameraMemory {
         self.bytes.as_deref()
     }
 
-    /// Runs a plugin on a clip of this camera, as [`native`] does. If the run succeeds, the bytes that it stored
-    /// are kept.
+    /// Runs a plugin on a clip of this camera, as [`native`] does. If the run succeeds, the memory keeps the bytes that
+    /// the run stored.
     ///
     /// # Errors
     ///
