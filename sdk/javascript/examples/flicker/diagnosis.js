@@ -9,8 +9,8 @@
 // over the clip. The light of a frame is the median of these ratios over the tiles, because an object changes only
 // the tiles that it crosses. A straight line is subtracted from the light over time, because a cloud or dusk changes
 // the light only once. The remaining variation is flicker if it is large and frequent enough. Its amplitude is the
-// peak-to-peak value of a sine of the same power. A swing is a change from the upper quarter of this range to the
-// lower quarter, or back. A scene lit by a flashing lamp cannot be distinguished from flicker.
+// peak-to-peak value of a sine of the same power. A swing is a change from the upper quarter of this peak-to-peak
+// range to the lower quarter, or back. A scene lit by a flashing lamp cannot be distinguished from flicker.
 
 import {
   Finding,
@@ -86,7 +86,7 @@ export const { describe, diagnose } = plugin({
       .metric('swings', swings, 'swings')
       .metric('swing_rate', swings / 2 / span, 'Hz');
     if (!flickers && amplitude > config.amplitude) {
-      // The light changes by much, but not often enough.
+      // The light changes considerably, but not often enough.
       return finding
         .decidedBy('swings', config.least_swings)
         .scored(score(swings, 0, config.least_swings, 2 * config.least_swings))
