@@ -5,12 +5,12 @@
 //! grain too, but their grain stays the same. Leaves and water move their grain together with larger structures, and
 //! rain affects only a small part of the picture. Noise is everywhere, also in the flattest parts. It changes with
 //! every frame and is finer than all other content. So a tile's noise is the smaller of two values: the tile's grain in
-//! the picture, and its grain in the difference of two frames. This value is reduced if the difference contains
-//! structure besides grain. The median of the flattest tiles decides. Encoders remove a part of the noise; the measure
+//! the picture, and its grain in the difference of two frames. The smaller value is reduced if the difference also
+//! contains structure. The median of the flattest tiles decides. Encoders remove a part of the noise; the measure
 //! is the noise that remains, which people see.
 //!
 //! [`speckle`] measures smeared noise, noise in colour only, and noise of a few single pixels. It also measures single
-//! pictures. They have a higher threshold, because one picture shows no change.
+//! pictures. A single picture has a higher threshold, because it shows no change.
 
 mod grain;
 mod speckle;
