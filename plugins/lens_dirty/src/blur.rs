@@ -3,7 +3,10 @@
 
 use easysight_sdk::image::{CELL as WINDOW_CELL, beside, connected, edge_windows};
 
-use crate::picture::{FINE_CELL, Picture};
+use crate::{
+    picture::{FINE_CELL, Picture},
+    rim::Rim,
+};
 
 /// The smallest range of grey levels of a window with an edge.
 const EDGE: u8 = 20;
@@ -29,6 +32,8 @@ pub(crate) struct Blur {
     pub(crate) share: f32,
     /// The cells of each blurred region.
     pub(crate) regions: Vec<Vec<usize>>,
+    /// How sharp the border is.
+    pub(crate) rim: Rim,
 }
 
 impl Blur {
@@ -36,8 +41,11 @@ impl Blur {
         let mut crisp = 0_usize;
         let mut windows = vec![0_usize; picture.moved.len()];
         let mut lit = vec![false; picture.moved.len()];
+        let (width, height) = (picture.fine.width, picture.fine.height());
+        let mut rim = Rim::new(width / WINDOW_CELL, height / WINDOW_CELL);
         edge_windows(&picture.samples, picture.fine.width, EDGE, |window| {
             let (range, climb) = (f32::from(window.range), f32::from(window.across.max(window.down)));
+            rim.add(&window);
             crisp += usize::from(climb >= CRISP * range);
             if window.range < BLURRED || climb > SOFT * range {
                 return;
@@ -68,6 +76,6 @@ impl Blur {
         let share = |windows: usize| {
             (windows * WINDOW_CELL * WINDOW_CELL) as f32 / picture.samples.len().max(1) as f32
         };
-        Self { crisp: share(crisp), share: share(counted), regions }
+        Self { crisp: share(crisp), share: share(counted), regions, rim }
     }
 }

@@ -6,18 +6,24 @@
 //! clips explains it. Each clip shows another light and weather: a wet road, lamps and headlights also make bright
 //! lines and reduce contrast, but earlier clips show the same effects.
 //!
-//! Without such clips, dirt is only suspected, by two signs: closed soft spots that stand out from their
-//! surroundings (a scene can contain a few itself), and parts of a sharp picture in which the light changes
-//! strongly, but nowhere abruptly, as behind drops and smear. In both cases, with and without such clips, a small
+//! Without such clips, dirt is only suspected, by these signs: closed soft spots that stand out from their
+//! surroundings (a scene can contain a few itself), parts of a sharp picture in which the light changes strongly,
+//! but nowhere abruptly, as behind drops and smear, and the marks of drops, dust and mist (see [`marks`]). In both
+//! cases, with and without such clips, a small
 //! trained network also finds parts that look like dirt (see [`learned`]). Its result is compared with its results
 //! for the camera's clean clips.
 
 mod blur;
+mod disc;
 mod learned;
+mod marks;
 mod picture;
 mod reference;
+mod rim;
+mod ring;
 mod spot;
 mod thread;
+mod words;
 
 use easysight_sdk::{
     Clip, Description, Failure, JsonSchema, Plugin, Region, Report, Status, Text, baseline, descriptor,
@@ -27,6 +33,7 @@ use serde::Deserialize;
 
 use blur::Blur;
 use learned::Learned;
+use marks::{Marked, Marks};
 use picture::{Picture, Plane};
 use reference::{Change, Reference, Seen, veiled};
 use spot::{Outlines, Spot};
@@ -64,6 +71,17 @@ const VEIL_COUNTS: f64 = 0.4;
 const SAME_LIGHT: f32 = 0.7;
 /// The share of a spot in which something may move. Dirt is static.
 const MOST_MOVED: f32 = 0.2;
+/// By how much the rings, the discs and the mist of the border must exceed the most that the camera's clean clips
+/// showed. Over days, nights and presets of healthy cameras, they rose by at most 1, 0.75 and 0.02.
+const MORE_MARKS: [f64; 3] = [2.5, 1.1, 0.08];
+/// The contrast that passes far away, as a share of the contrast that passes nearby, below which there is fog.
+const FOGGY: f32 = 0.6;
+/// The contrast that remains between large parts behind a film. With less, the picture is washed out; with more, the
+/// lens is out of focus.
+const SPREADING: std::ops::Range<f32> = 0.55..0.88;
+/// The contrast of edges that passes a film has at most this share of the contrast between large parts. Glare and
+/// smoke take both alike.
+const SCATTERED: f32 = 0.7;
 /// The multiple of the threshold that scores 0.
 const WORST: f64 = 8.0;
 /// The log odds by which the network's result must exceed its results for the camera's clean clips.
@@ -72,6 +90,9 @@ const MORE_THAN_USUAL: f64 = 1.2;
 const MOVES: (f64, f64) = (0.8, 2.0);
 /// The distance from the threshold to a score of 0, in log odds.
 const BEYOND: f64 = 8.0;
+/// The strips along the border: left, top, width and height as shares of the picture.
+const BORDERS: [[f32; 4]; 4] =
+    [[0.0, 0.0, 1.0, 0.12], [0.0, 0.88, 1.0, 0.12], [0.0, 0.12, 0.12, 0.76], [0.88, 0.12, 0.12, 0.76]];
 /// The largest number of regions that are marked in the picture.
 const MOST_MARKED: usize = 12;
 
@@ -84,6 +105,27 @@ pub struct Config {
     /// lens. Smoke and low sun reach 0.032.
     #[schemars(range(min = 0.005, max = 0.5), extend("unit" = "share"))]
     pub max_dirty_share: f64,
+    /// The largest share of the picture that bright threads may take, compared with clips of the camera with a clean
+    /// lens: a web, scratches. Wet roads and lamps reach 0.0132.
+    #[schemars(range(min = 0.005, max = 0.5), extend("unit" = "share"))]
+    pub max_thread_share: f64,
+    /// The largest share of the contrast that may be lost near the camera as well as far from it, compared with clips
+    /// of the camera with a clean lens, as behind mist and grease.
+    #[schemars(range(min = 0.05, max = 1.0), extend("unit" = "share"))]
+    pub max_film: f64,
+    /// The largest number of dark closed rings, such as drops on the window have. Scenes contain up to 4. If clean
+    /// clips of the camera are known, their number counts instead.
+    #[schemars(range(min = 0.5, max = 100.0), extend("unit" = ""))]
+    pub max_rings: f64,
+    /// The largest number of small dark discs in a usual one of 24 parts of the picture, such as dust on the window
+    /// shows. Scenes contain up to 3.2. If clean clips of the camera are known, their number counts instead.
+    #[schemars(range(min = 0.5, max = 100.0), extend("unit" = ""))]
+    pub max_discs: f64,
+    /// The largest share by which the sharpest edges all along the border may be less steep than those in the middle,
+    /// as behind mist that begins at the border. Scenes reach 0.05. If clean clips of the camera are known, their
+    /// value counts instead.
+    #[schemars(range(min = 0.05, max = 1.0), extend("unit" = "share"))]
+    pub max_border_mist: f64,
     /// The largest share of the picture that soft spots may take if the camera's clean picture is not known.
     /// Scenes without dirt reach 0.074: shadows, glows, boulders, round objects out of focus.
     #[schemars(range(min = 0.005, max = 0.5), extend("unit" = "share"))]
@@ -107,6 +149,11 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             max_dirty_share: 0.034,
+            max_thread_share: 0.017,
+            max_film: 0.3,
+            max_rings: 5.5,
+            max_discs: 4.0,
+            max_border_mist: 0.2,
             max_spotted_share: 0.08,
             max_blurred_share: 0.013,
             max_learned_odds: 2.5,
@@ -130,6 +177,8 @@ struct Dirt {
     threaded: f64,
     /// The share in which the light changes strongly, but nowhere abruptly.
     blurred: f64,
+    /// The share of the contrast that a film takes.
+    film: f64,
     /// The marked boxes: left, top, width and height as shares of the picture.
     boxes: Vec<[f32; 4]>,
     certain: bool,
@@ -145,7 +194,7 @@ struct Dirt {
 impl Dirt {
     /// The deciding share. Cells that lost contrast have a reduced weight.
     fn share(&self) -> f64 {
-        (VEIL_COUNTS * self.veiled).max(self.spotted).max(self.threaded)
+        (VEIL_COUNTS * self.veiled).max(self.spotted)
     }
 
     /// The share of the picture behind dirt.
@@ -197,6 +246,7 @@ impl Dirt {
             veiled: f64::from(veiled_share),
             spotted: spotted(picture, &spots),
             threaded: threads.map_or(0.0, |threads| f64::from(threads.share())),
+            film: film(changes),
             blurred: blurred.max(0.0).into(),
             boxes,
             certain: true,
@@ -205,6 +255,18 @@ impl Dirt {
             usual_odds: looks.iter().map(|look| look.odds()).reduce(f64::max),
         }
     }
+}
+
+/// Returns the share of the contrast that a film on the glass takes, compared with the clean clip that explains most
+/// of it. 0 if the contrast is lost in another way.
+fn film(changes: &[Change]) -> f64 {
+    let clearest = changes.iter().map(|change| change.passing).max_by(|a, b| a.near.total_cmp(&b.near));
+    let film = clearest.filter(|passing| {
+        passing.far >= FOGGY * passing.near
+            && SPREADING.contains(&passing.coarse)
+            && passing.near <= SCATTERED * passing.coarse
+    });
+    film.map_or(0.0, |passing| f64::from(1.0 - passing.near).max(0.0))
 }
 
 fn spotted(picture: &Picture, spots: &[Spot]) -> f64 {
@@ -249,13 +311,14 @@ impl Plugin for LensDirty {
                 "lens_dirty",
                 Text::new("镜头脏污", "Dirty lens"),
                 Text::new(
-                    "镜头或护罩上的灰尘、水滴、油污和蛛网。记住镜头干净时的画面后，能发现失去对比度的部分、\
-                     模糊斑点和蛛丝；没有记忆时，可以怀疑明显的模糊斑点、模糊部分，以及训练得到的网络认为脏污的部分，\
-                     蛛网不会被发现。",
-                    "Dust, drops, smear and webs on the lens or its window. If pictures with a clean lens \
-                     are remembered, lost contrast, soft spots and threads are found. Without them, clear \
-                     soft spots, blurred parts of a sharp picture, and parts that a trained network takes \
-                     for dirt are only suspected, and webs are not found.",
+                    "镜头或护罩上的灰尘、水滴、水雾、油污和蛛网。记住镜头干净时的画面后，能发现失去对比度的部分、\
+                     水雾和油膜、模糊斑点、蛛丝和划痕；没有记忆时，可以怀疑明显的模糊斑点、模糊部分、水滴的暗环、遍布画面的\
+                     灰尘、从边缘开始的水雾，以及训练得到的网络认为脏污的部分，蛛网不会被发现。",
+                    "Dust, drops, mist, smear and webs on the lens or its window. If pictures with a clean \
+                     lens are remembered, lost contrast, films, soft spots, webs and scratches are found. \
+                     Without them, clear soft spots, blurred parts of a sharp picture, dark rings of drops, \
+                     dust all over the picture, mist that begins at the border, and parts that a trained \
+                     network takes for dirt are only suspected, and webs are not found.",
                 ),
             )
             .over_time(1, INTERVAL_MS, SPAN_MS)
@@ -270,6 +333,7 @@ impl Plugin for LensDirty {
         }
         let blur = Blur::of(&picture);
         let learned = Learned::of(clip)?;
+        let marked = Marked::of(&picture, &blur);
         let mut seen = if config.use_baseline { baseline::load::<Seen>() } else { None }.unwrap_or_default();
         let mut looks = Vec::new();
         let mut changes = Vec::new();
@@ -287,24 +351,27 @@ impl Plugin for LensDirty {
         let nearest = (looks.iter().zip(&changes))
             .map(|((at, look), change)| (*at, *look, change.alike.min(change.steady)))
             .max_by(|a, b| a.2.total_cmp(&b.2))
-            .map(|(at, look, near)| (at, look.again(learned.odds), near));
+            .map(|(at, look, near)| (at, look.again(learned.odds, marked.marks), near));
         let references: Vec<&Reference> = looks.iter().map(|(_, look)| *look).collect();
+        let usual = seen.marks();
+        let is_marked = marked.marks.exceed(usual.map(|(marks, _)| marks), &config);
         let dirt = if known >= LEAST_LOOKS {
             Dirt::measured(&picture, &blur, &references, &changes)
-        } else if blur.crisp < LEAST_CRISP && learned.odds <= config.max_learned_odds {
+        } else if blur.crisp < LEAST_CRISP && learned.odds <= config.max_learned_odds && !is_marked {
             return Err(Failure::Inconclusive(
                 "the picture has hardly any sharp edge, so soft spots would not stand out".into(),
             ));
         } else {
             Dirt::suspected(&picture, &blur)
         };
-        let report = report(&dirt, &learned, &config);
+        let signs = Signs { dirt: &dirt, learned: &learned, marked: &marked, usual };
+        let report = report(&signs, &picture, &config);
         let is_clean = report.findings.iter().all(|finding| finding.status == Status::Normal);
         // Dirt that removes most of the contrast must not become a clean picture.
         if config.use_baseline && is_clean && (nearest.is_some() || elsewhere_lively) {
             match nearest {
                 Some((at, same, near)) if near >= SAME => seen.keep(Some(at), same),
-                _ => seen.keep(None, Reference::of(&picture, &blur, learned.odds)),
+                _ => seen.keep(None, Reference::of(&picture, &blur, learned.odds, marked.marks)),
             }
             baseline::store(&seen).map_err(|error| Failure::Internal(error.to_string()))?;
         }
@@ -317,112 +384,132 @@ impl Plugin for LensDirty {
 enum By {
     /// The share of the picture behind dirt.
     Share,
+    /// The share under threads.
+    Threads,
+    /// The contrast that a film takes.
+    Film,
     /// The share that is blurred.
     Blurred,
     /// The network's result.
     Learned,
+    /// The number of dark rings.
+    Rings,
+    /// The number of dark discs.
+    Discs,
+    /// The mist that begins at the border.
+    Border,
 }
 
-/// Returns the measurement that exceeds its threshold most: its kind, metric, value, threshold and score.
-fn deciding(dirt: &Dirt, learned: &Learned, config: &Config) -> (By, &'static str, f64, f64, f64) {
-    let max_share = if dirt.certain { config.max_dirty_share } else { config.max_spotted_share };
-    let share = |by, name, value, most: f64| (by, name, value, most, score(value, 0.0, most, WORST * most));
-    let most = match dirt.usual_odds {
-        Some(usual) => {
-            let (down, up) = (config.max_learned_odds - MOVES.0, config.max_learned_odds + MOVES.1);
-            (usual + MORE_THAN_USUAL).clamp(down, up)
-        }
-        None => config.max_learned_odds,
-    };
-    let odds = learned.odds;
-    let told =
-        (By::Learned, "learned_odds", odds, most, score(odds, most - MORE_THAN_USUAL, most, most + BEYOND));
-    let all = [
-        share(By::Share, "dirty_share", dirt.share(), max_share),
-        share(By::Blurred, "blurred_share", dirt.blurred, config.max_blurred_share),
-        told,
-    ];
-    // A score of 50 is at the threshold, for every measurement.
-    all.into_iter().min_by(|a, b| a.4.total_cmp(&b.4)).unwrap_or(told)
+/// Everything that was measured.
+struct Signs<'a> {
+    dirt: &'a Dirt,
+    learned: &'a Learned,
+    marked: &'a Marked,
+    /// The most marks of the clean clips of any view, and the number of these clips. None if there are too few.
+    usual: Option<(Marks, u32)>,
+}
+
+/// A measurement with its threshold and its score. A score of 50 is at the threshold, for every measurement.
+#[derive(Debug, Clone, Copy)]
+struct Sign {
+    by: By,
+    metric: &'static str,
+    value: f64,
+    most: f64,
+    score: f64,
+}
+
+impl Sign {
+    /// Rates a value. `usual` scores 100.
+    fn of(by: By, metric: &'static str, value: f64, usual: f64, most: f64) -> Self {
+        Self { by, metric, value, most, score: score(value, usual, most, WORST * most) }
+    }
+}
+
+impl Signs<'_> {
+    /// Returns the measurement that exceeds its threshold most.
+    fn deciding(&self, config: &Config) -> Sign {
+        let dirt = self.dirt;
+        let max_share = if dirt.certain { config.max_dirty_share } else { config.max_spotted_share };
+        let most = match dirt.usual_odds {
+            Some(usual) => {
+                let (down, up) = (config.max_learned_odds - MOVES.0, config.max_learned_odds + MOVES.1);
+                (usual + MORE_THAN_USUAL).clamp(down, up)
+            }
+            None => config.max_learned_odds,
+        };
+        let odds = self.learned.odds;
+        let learned = Sign {
+            by: By::Learned,
+            metric: "learned_odds",
+            value: odds,
+            most,
+            score: score(odds, most - MORE_THAN_USUAL, most, most + BEYOND),
+        };
+        let [rings, discs, border] = self.marked.marks.numbers();
+        let usual = self.usual.map_or([0.0; 3], |(marks, _)| marks.numbers());
+        let [usual_rings, usual_discs, usual_border] = usual;
+        let [most_rings, most_discs, most_border] = marks::most(self.usual.map(|(marks, _)| marks), config);
+        let signs = [
+            Sign::of(By::Share, "dirty_share", dirt.share(), 0.0, max_share),
+            Sign::of(By::Threads, "thread_share", dirt.threaded, 0.0, config.max_thread_share),
+            Sign::of(By::Film, "film", dirt.film, 0.0, config.max_film),
+            Sign::of(By::Blurred, "blurred_share", dirt.blurred, 0.0, config.max_blurred_share),
+            Sign::of(By::Rings, "rings", rings, usual_rings, most_rings),
+            Sign::of(By::Discs, "discs", discs, usual_discs, most_discs),
+            Sign::of(By::Border, "border_mist", border, usual_border, most_border),
+            learned,
+        ];
+        signs.into_iter().min_by(|a, b| a.score.total_cmp(&b.score)).unwrap_or(learned)
+    }
 }
 
 /// Judges by the measurement that exceeds its threshold most.
-fn report(dirt: &Dirt, learned: &Learned, config: &Config) -> Report {
-    let (by, name, value, threshold, score) = deciding(dirt, learned, config);
+fn report(signs: &Signs<'_>, picture: &Picture, config: &Config) -> Report {
+    let Signs { dirt, learned, marked, usual } = signs;
+    let sign = signs.deciding(config);
+    let [rings, discs, border] = marked.marks.numbers();
     let mut finding = finding("lens_dirty")
         .metric("dirty_share", dirt.share(), "share")
         .metric("veiled_share", dirt.veiled, "share")
         .metric("spotted_share", dirt.spotted, "share")
         .metric("thread_share", dirt.threaded, "share")
+        .metric("film", dirt.film, "share")
         .metric("blurred_share", dirt.blurred, "share")
+        .metric("rings", rings, "")
+        .metric("discs", discs, "")
+        .metric("border_mist", border, "share")
         .metric("learned_odds", learned.odds, "log odds")
         .metric("learned_share", learned.evidence.share(), "share")
         .metric("compared_with_baseline", f64::from(u8::from(dirt.certain)), "")
         .metric("alike_share", dirt.nearest[0], "share")
         .metric("same_light_share", dirt.nearest[1], "share")
         .metric("clean_looks", dirt.looks.into(), "")
-        .decided_by(name, threshold)
-        .score(score);
-    if value <= threshold {
+        .decided_by(sign.metric, sign.most)
+        .score(sign.score);
+    if sign.value <= sign.most {
         return finding.judged(Status::Normal, Text::new("镜头干净。", "The lens is clean.")).into();
     }
-    let boxes = if by == By::Learned { learned.evidence.regions() } else { dirt.boxes.clone() };
+    let boxes = match sign.by {
+        By::Learned => learned.evidence.regions(),
+        By::Rings => marked.ring_boxes(picture),
+        By::Discs => marked.disc_boxes(picture),
+        By::Border => BORDERS.to_vec(),
+        By::Film => vec![[0.0, 0.0, 1.0, 1.0]],
+        By::Share | By::Threads | By::Blurred => dirt.boxes.clone(),
+    };
     for &[left, top, width, height] in boxes.iter().take(MOST_MARKED) {
         let caption = Text::new("脏污", "dirt");
         finding = finding.region(Region { left, top, width, height, caption });
     }
-    let (percent, looks) = (100.0 * dirt.extent(), dirt.looks);
-    let seen = 100.0 * learned.evidence.share();
-    let message = match (by, dirt.certain) {
-        (By::Learned, true) => Text::new(
-            format!(
-                "镜头脏污：约 {seen:.0}% 的画面像是隔着水滴、污渍或蛛网拍摄，镜头干净时的 {looks} 次画面并非如此。"
-            ),
-            format!(
-                "The lens is dirty: {seen:.0} % of the picture looks as if it were behind drops, dirt or a \
-                 web, unlike in {looks} earlier checks with a clean lens."
-            ),
-        ),
-        (By::Learned, false) => Text::new(
-            format!("镜头疑似脏污：约 {seen:.0}% 的画面像是隔着水滴、污渍或蛛网拍摄（仅凭这一次画面判断）。"),
-            format!(
-                "The lens seems dirty: {seen:.0} % of the picture looks as if it were behind drops, dirt or \
-                 a web (judged by this picture alone; some checks with a clean lens would make the result \
-                 more certain)."
-            ),
-        ),
-        (By::Blurred, true) => Text::new(
-            format!(
-                "镜头脏污：画面其余部分清晰，标出的部分却变得模糊，与镜头干净时的 {looks} 次画面相比并非如此。"
-            ),
-            format!(
-                "The lens is dirty: the marked parts of the picture are blurred while the rest is sharp, \
-                 unlike in {looks} earlier checks with a clean lens."
-            ),
-        ),
-        (By::Blurred, false) => Text::new(
-            "镜头疑似脏污：画面其余部分清晰，标出的部分却始终模糊（仅凭这一次画面判断）。",
-            "The lens seems dirty: the marked parts of the picture are blurred all the time while the rest \
-             is sharp (judged by this picture alone; some checks with a clean lens would make the result \
-             more certain).",
-        ),
-        (By::Share, true) => Text::new(
-            format!("镜头脏污：与镜头干净时的 {looks} 次画面相比，约 {percent:.0}% 的画面被遮蔽。"),
-            format!(
-                "The lens is dirty: {percent:.0} % of the picture is behind something that was not there in \
-                 {looks} earlier checks with a clean lens."
-            ),
-        ),
-        (By::Share, false) => Text::new(
-            format!("镜头疑似脏污：静止的模糊斑点占画面 {percent:.0}%（仅凭这一次画面判断）。"),
-            format!(
-                "The lens seems dirty: static soft spots cover {percent:.0} % of the picture (judged by this \
-                 picture alone; some checks with a clean lens would make the result more certain)."
-            ),
-        ),
+    let looks = match sign.by {
+        By::Rings | By::Discs | By::Border => usual.map_or(0, |(_, looks)| looks),
+        _ if dirt.certain => dirt.looks,
+        _ => 0,
     };
+    let extent = 100.0 * if sign.by == By::Learned { learned.evidence.share() } else { dirt.extent() };
     finding
-        .judged(Status::Warning, message)
+        .judged(Status::Warning, words::message(sign.by, extent, looks))
         .suggest(Text::new(
             "清洁镜头和护罩玻璃，查看是否有灰尘、水滴、油污、蛛网或昆虫。",
             "Clean the lens and the window of its housing; look for dust, drops, grease, webs and insects.",

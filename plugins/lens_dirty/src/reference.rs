@@ -11,7 +11,9 @@ use easysight_sdk::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    LEAST_LOOKS,
     blur::Blur,
+    marks::Marks,
     picture::{CELL, Picture, Plane},
 };
 
@@ -44,6 +46,13 @@ const ALIKE: f32 = 0.7;
 
 /// The largest size of a camera's memory. The host grants 256 KiB.
 const MOST_BYTES: usize = 230 * 1024;
+/// The grey level of a lamp or the sun, and the grey level below which it was not there before.
+const LAMP: (f32, f32) = (248.0, 235.0);
+/// The number of cells that such a light fills at least.
+const LEAST_LIT: usize = 3;
+/// The grey levels by which its glare raises the light of a cell.
+const GLARE: f32 = 25.0;
+
 /// The factor by which shares are stored as integers.
 const MILLION: f32 = 1e6;
 /// The factor by which log odds are stored as integers.
@@ -62,6 +71,8 @@ pub(crate) struct Reference {
     pub(crate) looks: u16,
     /// The network's largest result for one of them, in thousandths of log odds.
     odds: i32,
+    /// The largest marks of one of them.
+    pub(crate) marks: Marks,
 }
 
 /// The clean pictures of a camera, by day, at dusk, at night, in rain, and of each preset. The picture that was
@@ -70,10 +81,17 @@ pub(crate) struct Reference {
 pub(crate) struct Seen(pub(crate) Vec<Reference>);
 
 impl Remembered for Seen {
-    const LAYOUT: u16 = 5;
+    const LAYOUT: u16 = 6;
 }
 
 impl Seen {
+    /// Returns the most marks of all clean clips, and the number of clips. None if there are too few.
+    pub(crate) fn marks(&self) -> Option<(Marks, u32)> {
+        let looks: u32 = self.0.iter().map(|look| u32::from(look.looks)).sum();
+        let most = self.0.iter().map(|look| look.marks).reduce(Marks::most)?;
+        (looks >= LEAST_LOOKS).then_some((most, looks))
+    }
+
     /// Puts a picture first. It replaces the one at `replacing`. If there is no more room, the pictures that were
     /// seen longest ago are dropped.
     pub(crate) fn keep(&mut self, replacing: Option<usize>, reference: Reference) {
@@ -100,10 +118,69 @@ pub(crate) struct Change {
     pub(crate) steady: f32,
     /// The picture minus what the reference predicts.
     pub(crate) difference: Plane,
+    /// How much of the contrast passes, near the camera and far from it.
+    pub(crate) passing: Passing,
     /// The cells with contrast, and those of them that lost contrast.
     tells: Vec<bool>,
     lost: Vec<bool>,
     cells: Vec<Sums>,
+}
+
+/// The contrast that passes, as a share of the contrast before.
+///
+/// A film of mist or grease lies on the glass, so it takes the same share of the contrast from a kerb near the camera
+/// as from the hills. Fog takes more, the farther away things are (Koschmieder 1924), and leaves the kerb clear. A
+/// film scatters most of the light by a few pixels and some of it over the whole picture. So edges lose much, and the
+/// differences between large parts lose a little. If the lens is out of focus, the differences between large parts
+/// lose nothing; if the picture is washed out by glare or a wrong setting, they lose as much as edges.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Passing {
+    /// In the lowest third of the picture.
+    pub(crate) near: f32,
+    /// In the highest third.
+    pub(crate) far: f32,
+    /// Between large parts of the picture.
+    pub(crate) coarse: f32,
+}
+
+impl Passing {
+    fn of(
+        cells: &[Sums],
+        columns: usize,
+        tells: &impl Fn(usize, &Sums) -> bool,
+        transmission: &impl Fn(&Sums) -> f32,
+    ) -> Self {
+        let third = cells.len() / columns.max(1) / 3 * columns;
+        let of = |from: usize, to: usize| {
+            let part = cells.iter().enumerate().take(to).skip(from);
+            let mut shares: Vec<f32> =
+                part.filter(|(at, cell)| tells(*at, cell)).map(|(_, cell)| transmission(cell)).collect();
+            let clearest = shares.len() * 7 / 10;
+            if shares.len() < LEAST_AROUND {
+                return 1.0;
+            }
+            *shares.select_nth_unstable_by(clearest, f32::total_cmp).1
+        };
+        let spread = |light: &dyn Fn(&Sums) -> f32| {
+            let count = cells.len().max(1) as f32;
+            let mean = cells.iter().map(light).sum::<f32>() / count;
+            let square = cells.iter().map(|cell| (light(cell) - mean).powi(2)).sum::<f32>() / count;
+            square.sqrt() / mean.max(1.0)
+        };
+        let before = spread(&|cell| cell.light_before);
+        Self {
+            near: of(cells.len() - third.min(cells.len()), cells.len()),
+            far: of(0, third),
+            coarse: spread(&|cell| cell.light_now) / before.max(0.01),
+        }
+    }
+}
+
+/// True if a lamp or the sun shines into the lens that did not before. Its glare takes contrast from what is around
+/// it.
+fn is_lit(cells: &[Sums], count: f32) -> bool {
+    let lit = |cell: &&Sums| cell.light_now >= LAMP.0 * count && cell.light_before < LAMP.1 * count;
+    cells.iter().filter(lit).count() >= LEAST_LIT
 }
 
 /// The sums over a cell: of the differences of neighbouring pixels before and now, of their products, and of the
@@ -118,7 +195,7 @@ struct Sums {
 }
 
 impl Reference {
-    pub(crate) fn of(picture: &Picture, blur: &Blur, odds: f64) -> Self {
+    pub(crate) fn of(picture: &Picture, blur: &Blur, odds: f64, marks: Marks) -> Self {
         Self {
             blurred: (blur.share * MILLION) as u32,
             width: picture.coarse.width as u16,
@@ -126,6 +203,7 @@ impl Reference {
             moved: picture.moved.clone(),
             looks: 1,
             odds: (THOUSAND * odds) as i32,
+            marks,
         }
     }
 
@@ -137,9 +215,10 @@ impl Reference {
     }
 
     /// Returns the same picture, seen once more.
-    pub(crate) fn again(&self, odds: f64) -> Self {
+    pub(crate) fn again(&self, odds: f64, marks: Marks) -> Self {
         let odds = self.odds.max((THOUSAND * odds) as i32);
-        Self { looks: self.looks.saturating_add(1), odds, ..self.clone() }
+        let marks = self.marks.most(marks);
+        Self { looks: self.looks.saturating_add(1), odds, marks, ..self.clone() }
     }
 
     /// Returns the network's largest result for this picture.
@@ -191,6 +270,7 @@ impl Reference {
             let beside = beside(at, picture.columns, cells.len()).into_iter().flatten();
             beside.filter_map(|at| picture.moved.get(at)).any(|&moved| moved)
         };
+        let lit = is_lit(&cells, count);
         let lost: Vec<bool> = (cells.iter().enumerate())
             .map(|(at, cell)| {
                 let left = (cell.now / cell.before).sqrt() / light(cell);
@@ -200,8 +280,10 @@ impl Reference {
                     && left < REPLACED * usual(at)
                     && shines_through(&cells, at, picture.columns)
                     && !passes(at)
+                    && !(lit && cell.light_now - cell.light_before > GLARE * count)
             })
             .collect();
+        let passing = Passing::of(&cells, picture.columns, &tells, &transmission);
         let difference = difference(&before, picture, &cells, &moved);
         let whole = cells.iter().fold((0.0, 0.0), |sum, cell| (sum.0 + cell.before, sum.1 + cell.now));
         Change {
@@ -209,6 +291,7 @@ impl Reference {
             left: (whole.1 / whole.0.max(1.0)).sqrt(),
             steady: difference.1,
             difference: difference.0,
+            passing,
             tells: cells.iter().enumerate().map(|(at, cell)| tells(at, cell)).collect(),
             lost,
             cells,

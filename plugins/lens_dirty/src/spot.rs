@@ -65,14 +65,14 @@ pub(crate) struct Outlines<'a> {
 impl Outlines<'_> {
     /// Returns spots that do not overlap, the clearest first.
     pub(crate) fn spots(&self) -> Vec<Spot> {
-        let slopes = Slopes::of(self.coarse);
+        let slopes = Slopes::of(self.coarse, SLOPES);
         let rays: Vec<(f32, f32)> = (0..DIRECTIONS)
             .map(|number| (TAU * f32::from(number) / f32::from(DIRECTIONS)).sin_cos())
             .collect();
         let mut found = Vec::new();
         for radius in RADII.map(|radius| radius * self.coarse.width as f32) {
             for side in [1.0, -1.0] {
-                for (x, y) in self.middles(&slopes, radius * side) {
+                for (x, y) in middles(self.coarse, &slopes, radius * side, MIDDLES) {
                     found.extend(self.spot(x, y, radius, side, &rays));
                 }
             }
@@ -88,33 +88,6 @@ impl Outlines<'_> {
             }
         }
         apart
-    }
-
-    /// Returns the places that most slopes at this distance point to, or away from if the distance is negative.
-    fn middles(&self, slopes: &Slopes, distance: f32) -> Vec<(f32, f32)> {
-        // Votes are counted in boxes that grow with the radius, because outlines are not exactly round.
-        let radius = distance.abs();
-        let side = (radius / 3.0).max(1.0);
-        let columns = (self.coarse.width as f32 / side) as usize + 1;
-        let rows = (self.coarse.height() as f32 / side) as usize + 1;
-        let mut votes = vec![0_u16; columns * rows];
-        for at in slopes.boxes(distance, side, [columns, rows]) {
-            if let Some(vote) = votes.get_mut(at as usize) {
-                *vote += 1;
-            }
-        }
-        let mut middles: Vec<(f32, f32)> = Vec::new();
-        for at in most_first(&fours(&votes, columns), radius) {
-            let (x, y) = (((at % columns) as f32 + 1.0) * side, ((at / columns) as f32 + 1.0) * side);
-            let apart = (0.7 * radius).powi(2);
-            if middles.iter().all(|&(a, b)| (x - a).powi(2) + (y - b).powi(2) > apart) {
-                middles.push((x, y));
-                if middles.len() == MIDDLES {
-                    break;
-                }
-            }
-        }
-        middles
     }
 
     /// Follows the outline around a middle. None if it is not closed enough for a spot.
@@ -166,6 +139,34 @@ impl Outlines<'_> {
     }
 }
 
+/// Returns at most `most` places that most slopes at this distance point to, or away from if the distance is
+/// negative.
+pub(crate) fn middles(plane: &Plane, slopes: &Slopes, distance: f32, most: usize) -> Vec<(f32, f32)> {
+    // Votes are counted in boxes that grow with the radius, because outlines are not exactly round.
+    let radius = distance.abs();
+    let side = (radius / 3.0).max(1.0);
+    let columns = (plane.width as f32 / side) as usize + 1;
+    let rows = (plane.height() as f32 / side) as usize + 1;
+    let mut votes = vec![0_u16; columns * rows];
+    for at in slopes.boxes(distance, side, [columns, rows]) {
+        if let Some(vote) = votes.get_mut(at as usize) {
+            *vote += 1;
+        }
+    }
+    let mut middles: Vec<(f32, f32)> = Vec::new();
+    for at in most_first(&fours(&votes, columns), radius) {
+        let (x, y) = (((at % columns) as f32 + 1.0) * side, ((at / columns) as f32 + 1.0) * side);
+        let apart = (0.7 * radius).powi(2);
+        if middles.iter().all(|&(a, b)| (x - a).powi(2) + (y - b).powi(2) > apart) {
+            middles.push((x, y));
+            if middles.len() == most {
+                break;
+            }
+        }
+    }
+    middles
+}
+
 /// Adds to each box the votes of the three boxes to its right and below, so that no middle is cut by a border.
 fn fours(votes: &[u16], columns: usize) -> Vec<u16> {
     let pairs = |from: usize| {
@@ -194,7 +195,7 @@ fn most_first(counts: &[u16], least: f32) -> impl Iterator<Item = usize> {
 
 /// Places where the light changes, with the unit vector in which it increases.
 #[derive(Default)]
-struct Slopes {
+pub(crate) struct Slopes {
     x: Vec<f32>,
     y: Vec<f32>,
     dx: Vec<f32>,
@@ -202,7 +203,8 @@ struct Slopes {
 }
 
 impl Slopes {
-    fn of(plane: &Plane) -> Self {
+    /// Finds the places where the light changes by a number of grey levels within this range, over two pixels.
+    pub(crate) fn of(plane: &Plane, range: (f32, f32)) -> Self {
         let mut found = Self::default();
         let rows: Vec<&[f32]> = plane.rows().collect();
         for (y, rows) in rows.windows(3).enumerate() {
@@ -212,7 +214,7 @@ impl Slopes {
             for (x, ((left, right), (above, below))) in across.zip(upright).enumerate() {
                 let (dx, dy) = (right - left, below - above);
                 let climb = dx.abs().max(dy.abs());
-                if (SLOPES.0..SLOPES.1).contains(&climb) {
+                if (range.0..range.1).contains(&climb) {
                     let inverse = 1.0 / (dx * dx + dy * dy).sqrt();
                     found.x.push((x + 1) as f32);
                     found.y.push((y + 1) as f32);

@@ -249,3 +249,141 @@ fn drops_are_suspected_by_the_soft_edges_behind_them() {
         assert_eq!(finding.status, Status::Normal, "{:?}", finding.metrics);
     }
 }
+
+/// A scene in which everything that `share` returns is darkened by that share, wherever it is.
+fn darkened(scene: impl Fn(u32, u32) -> u8, share: impl Fn(f64, f64) -> f64) -> ArrayClip {
+    clip(move |x, y| (f64::from(scene(x, y)) * (1.0 - share(f64::from(x), f64::from(y)))) as u8)
+}
+
+/// Returns the distance from the nearest one of some places on a grid, `apart` pixels apart, with uneven offsets.
+fn from_grid(x: f64, y: f64, apart: f64) -> f64 {
+    let (column, row) = ((x / apart).floor(), (y / apart).floor());
+    let offset = |seed: u32| f64::from(scatter(column as u32 + seed, row as u32)) / 255.0 * 0.3 * apart;
+    (x - (column + 0.35) * apart - offset(7)).hypot(y - (row + 0.35) * apart - offset(31))
+}
+
+#[test]
+fn drops_with_dark_rims_are_suspected_and_a_few_wheels_are_not() {
+    // Wide joints of the wall are far apart: most rims lie on an even plate.
+    let rim = |away: f64| (1.0 - (away - 8.0).abs() / 2.5).clamp(0.0, 1.0);
+    let rain = darkened(wall, |x, y| 0.5 * rim(from_grid(x, y, 48.0)));
+    let finding = judge(&rain);
+    assert_eq!(
+        (finding.status, finding.decision.metric.as_str()),
+        (Status::Warning, "rings"),
+        "{:?}",
+        finding.metrics
+    );
+    assert!(finding.regions.len() > 5);
+    let wheels = darkened(wall, |x, y| if y < 130.0 { 0.0 } else { 0.5 * rim(from_grid(x, y, 80.0)) });
+    let finding = judge(&wheels);
+    assert_eq!(finding.status, Status::Normal, "{:?}", finding.metrics);
+    // A camera whose scene has no rings is told by few of them.
+    let few = darkened(wall, |x, y| if y < 96.0 { 0.0 } else { 0.5 * rim(from_grid(x, y, 64.0)) });
+    assert_eq!(judge(&few).decision.metric, "rings");
+    let finding = judge_after(&clip(wall), &few);
+    assert_eq!(
+        (finding.status, finding.decision.metric.as_str()),
+        (Status::Warning, "rings"),
+        "{:?}",
+        finding.metrics
+    );
+    assert!(finding.message.en.contains("unlike in 3 earlier checks"), "{}", finding.message.en);
+}
+
+#[test]
+fn dust_all_over_the_picture_is_suspected_and_dark_leaves_in_a_corner_are_not() {
+    let disc = |away: f64| 0.35 * (3.5 - away).clamp(0.0, 1.0);
+    let dust = darkened(wall, |x, y| disc(from_grid(x, y, 18.0)));
+    let finding = judge(&dust);
+    assert_eq!(
+        (finding.status, finding.decision.metric.as_str()),
+        (Status::Warning, "discs"),
+        "{:?}",
+        finding.metrics
+    );
+    assert!(!finding.regions.is_empty());
+    let leaves = darkened(wall, |x, y| if x < 160.0 && y < 60.0 { disc(from_grid(x, y, 16.0)) } else { 0.0 });
+    assert_eq!(judge(&leaves).status, Status::Normal);
+}
+
+/// A scene seen through glass that scatters light: by this many pixels, and a share over the whole picture.
+fn scattered(
+    scene: impl Fn(u32, u32) -> u8,
+    reach: i64,
+    everywhere: f64,
+    share: impl Fn(f64, f64) -> f64,
+) -> ArrayClip {
+    let at = |x: i64, y: i64| {
+        f64::from(scene(x.clamp(0, i64::from(WIDTH) - 1) as u32, y.clamp(0, i64::from(HEIGHT) - 1) as u32))
+    };
+    let count = ((2 * reach + 1) * (2 * reach + 1)) as f64;
+    let frame: Vec<u8> = (0..HEIGHT)
+        .flat_map(|y| (0..WIDTH).map(move |x| (x, y)))
+        .map(|(x, y)| {
+            let (left, top) = (i64::from(x), i64::from(y));
+            let near: f64 = (-reach..=reach)
+                .flat_map(|dy| (-reach..=reach).map(move |dx| (dx, dy)))
+                .map(|(dx, dy)| at(left + dx, top + dy))
+                .sum::<f64>()
+                / count;
+            let share = share(f64::from(x), f64::from(y));
+            let spread = near * (1.0 - everywhere) + 120.0 * everywhere;
+            (at(left, top) * (1.0 - share) + spread * share) as u8
+        })
+        .collect();
+    clip(|x, y| frame[(y * WIDTH + x) as usize])
+}
+
+/// A street: large parts of different light, with fine detail.
+fn street(x: u32, y: u32) -> u8 {
+    50 + scatter(x / 64, y / 48) / 3 + scatter(x / 5, y / 5) / 4
+}
+
+#[test]
+fn mist_along_the_border_is_suspected() {
+    let border = |x: f64, y: f64| {
+        let away = (2.0 * x / f64::from(WIDTH) - 1.0).abs().max((2.0 * y / f64::from(HEIGHT) - 1.0).abs());
+        ((away - 0.5) / 0.15).clamp(0.0, 1.0)
+    };
+    let finding = judge(&scattered(street, 4, 0.0, border));
+    assert_eq!(finding.status, Status::Warning, "{:?}", finding.metrics);
+    assert!(metric(&finding, "border_mist") > 0.2, "{:?}", finding.metrics);
+    // Mist at one side only is another thing: a wall that is near, a lawn.
+    let finding = judge(&scattered(street, 4, 0.0, |x, y| if x < 80.0 { border(x, y) } else { 0.0 }));
+    assert!(metric(&finding, "border_mist") < 0.1, "{:?}", finding.metrics);
+}
+
+#[test]
+fn a_film_takes_contrast_near_and_far_and_fog_defocus_and_a_flat_picture_do_not_look_so() {
+    let film = |clip: &ArrayClip| metric(&judge_after(&self::clip(street), clip), "film");
+    let everywhere = |_: f64, _: f64| 1.0;
+    let mist = scattered(street, 3, 0.25, everywhere);
+    assert_eq!(judge_after(&clip(street), &mist).status, Status::Warning);
+    assert!(film(&mist) > 0.4);
+    let flat = clip(|x, y| (80.0 + 0.4 * f64::from(street(x, y))) as u8);
+    let defocus = scattered(street, 3, 0.0, everywhere);
+    let fog = clip(|x, y| {
+        let passes = f64::from(y) / f64::from(HEIGHT);
+        (f64::from(street(x, y)) * passes + 150.0 * (1.0 - passes)) as u8
+    });
+    for (name, clip) in [("flat", flat), ("defocus", defocus), ("fog", fog)] {
+        assert_eq!(film(&clip), 0.0, "{name}");
+    }
+}
+
+#[test]
+fn contrast_that_the_glare_of_a_new_light_takes_is_no_dirt() {
+    let glare = |sun: bool| {
+        clip(move |x, y| {
+            let away = (f64::from(x) - 100.0).hypot(f64::from(y) - 60.0);
+            let veil = (1.0 - away / 90.0).clamp(0.0, 0.75);
+            let veiled = f64::from(mosaic(x, y)) * (1.0 - veil) + 190.0 * veil;
+            if sun && away < 14.0 { 255 } else { veiled as u8 }
+        })
+    };
+    let smear = judge_after(&clip(mosaic), &glare(false));
+    assert!(metric(&smear, "veiled_share") > 0.03, "{:?}", smear.metrics);
+    let sun = judge_after(&clip(mosaic), &glare(true));
+    assert!(metric(&sun, "veiled_share") < 0.02, "{:?}", sun.metrics);
+}
