@@ -2,12 +2,13 @@
 
 use easysight_sdk::{Finding, Region, Status, Text, finding};
 
-use crate::{Complaints, Config, picture::Picture};
+use crate::{
+    Complaints, Config,
+    picture::{LEAST_TORN, Picture},
+};
 
 /// The factor by which thresholds are reduced if the decoder reported errors.
 const SUSPICION: f64 = 0.5;
-/// The smallest number of torn borders. In a small picture a few borders make a large share.
-const LEAST_TORN: usize = 4;
 /// The number of missing references above which they count without other signs. Some cameras number frames
 /// wrongly.
 const HARMLESS_REFERENCES: f64 = 12.0;
@@ -25,7 +26,8 @@ pub(crate) fn judge(picture: &Picture, complaints: &Complaints, config: &Config)
     // If the decoder reported errors, static torn borders may be damage as well.
     let all_torn = picture.worst.torn_share();
     let torn = if complaints.any() { all_torn } else { picture.fleeting_torn };
-    let torn_rise = (all_torn - 2.0 * picture.least_torn).max(0.0);
+    let torn_rise = all_torn - 2.0 * picture.least_torn;
+    let [torn, torn_rise] = [torn, torn_rise].map(|share| (share - picture.beside_torn).max(0.0));
     let signs = signs(picture, complaints, config, torn, torn_rise);
     let (metric, threshold, ratio) = signs
         .iter()

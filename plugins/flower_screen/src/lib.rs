@@ -3,9 +3,9 @@
 //! Decoders report only some damage: an H.264 decoder counts the blocks that it concealed, an HEVC decoder draws
 //! garbage without a message, and no decoder notices a packet that never arrived. So the decoder's error reports
 //! count if they are reliable, and the picture is searched for content that only a decoder draws. There are four
-//! such signs: breaks along the grid of macroblocks, colours beyond what a camera can send, grey in place of a
-//! missing reference, and a smear that the next keyframe removes. The thresholds are measured on damaged streams
-//! of four codecs.
+//! such signs: breaks along the grid of macroblocks that a displaced grid does not have, colours beyond what a camera
+//! can send, grey in place of a missing reference, and a smear that the next keyframe removes. The thresholds are
+//! measured on damaged streams of four codecs.
 
 mod judge;
 mod picture;
@@ -34,8 +34,9 @@ pub struct Config {
     /// blocks of one picture.
     #[schemars(range(min = 0.001, max = 100.0), extend("unit" = "share"))]
     pub concealed_share: f64,
-    /// The clip is damaged if at least this share of the borders between macroblocks is torn in the worst frame.
-    /// Borders that are torn in every frame count only if the decoder reported errors.
+    /// The clip is damaged if at least this share of the borders between macroblocks is torn in the worst frame,
+    /// beyond the share on a displaced grid. Borders that are torn in every frame count only if the decoder reported
+    /// errors.
     #[schemars(range(min = 0.001, max = 1.0), extend("unit" = "share"))]
     pub torn_share: f64,
     /// The clip is damaged if the share of torn borders in the worst frame exceeds twice the share in the cleanest

@@ -74,6 +74,19 @@ fn what_is_drawn_over_the_picture_is_no_damage() {
     assert_eq!(finding.status, Status::Normal, "{finding:?}");
 }
 
+/// Lettering on a truck that comes into the picture: its hard edges lie on the grid of macroblocks and beside it alike.
+#[test]
+fn hard_edges_on_any_grid_are_no_damage() {
+    let lettering = |x: u32, y: u32| if (x / 3 + y / 5).is_multiple_of(2) { 24 } else { 232 };
+    let passing = clip(|at, x, y| {
+        let painted =
+            at > 4 && (60..240).contains(&x) && (40..150).contains(&y) && (x / 30 + y / 37).is_multiple_of(2);
+        if painted { lettering(x / 2, y) } else { scene(x, y, 0) }
+    });
+    let finding = diagnose(&passing);
+    assert_eq!(finding.status, Status::Normal, "{finding:?}");
+}
+
 #[test]
 fn a_fast_pan_is_normal() {
     assert_eq!(diagnose(&clip(|at, x, y| scene(x, y, at * 40))).status, Status::Normal);

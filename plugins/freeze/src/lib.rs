@@ -12,11 +12,13 @@
 //! hardly any tile stays the same. If there are undetected keyframes between the compared frames, a frozen picture is
 //! recognised by its last seconds: each tile shows only content that it showed before, with exactly the same samples.
 //!
-//! The plugin remembers from one check to the next whether the camera's picture was the same.
+//! From one check to the next the plugin remembers whether the camera's picture was the same, and how much noise the
+//! camera usually shows (see [`usual`]): a picture whose noise stands still is frozen, even if its encoder refines it.
 
 mod lately;
 mod memory;
 mod news;
+mod usual;
 mod watch;
 
 use easysight_sdk::{
@@ -25,6 +27,7 @@ use easysight_sdk::{
 use serde::Deserialize;
 
 use memory::Memory;
+use usual::{Noise, Stands};
 use watch::{Seen, watch};
 
 /// The requested duration of the clip.
@@ -126,9 +129,16 @@ impl Plugin for Freeze {
         }
         let seen = watch(clip, &frames, config.still_s, config.least_changed_share)?;
         let verdict = judge(&seen, &config);
-        let memory = Memory::recall_and_renew(clip, verdict)?;
+        let memory = Memory::recall_and_renew(clip, verdict, noise(&seen, &config))?;
         Ok(Report { findings: vec![conclude(&seen, covered_s, verdict, &memory, &config)?] })
     }
+}
+
+/// Returns the noise of a clip. None if it cannot be measured, because something moves or the clip is too short.
+fn noise(seen: &Seen, config: &Config) -> Option<Noise> {
+    let at_rest = seen.pairs >= LEAST_PAIRS && seen.still_s >= config.still_s;
+    let is_redrawn = seen.scattered > 0 || seen.lately.drawn > 0;
+    (at_rest && !is_redrawn).then_some(seen.noise)
 }
 
 /// The judgement of one clip.
@@ -211,7 +221,9 @@ fn conclude(
     config: &Config,
 ) -> Result<Finding, Failure> {
     let for_long = memory.alike_checks() >= ALIKE_CHECKS;
+    let stands = memory.stands();
     let frozen = match verdict {
+        _ if stands.is_some() => true,
         Verdict::Live => false,
         Verdict::Still | Verdict::ComesAgain if memory.erases_noise() => for_long,
         Verdict::Still | Verdict::ComesAgain => true,
@@ -222,37 +234,32 @@ fn conclude(
             )));
         }
     };
-    let (metric, value, threshold) = decisive(seen, verdict, config);
+    let (share, value, threshold) = decisive(seen, verdict, config);
+    let (decision, threshold) =
+        stands.map_or((share, threshold), |stands| ("grain", stands.most_grain.into()));
     // The score is 0 if nothing is new, 50 at the threshold and near 100 far above it.
     let score = match verdict {
+        _ if stands.is_some() => share_of(seen.noise.grain.into(), threshold),
         Verdict::Live if seen.moved && seen.still_s < config.still_s => 100.0,
         Verdict::Still | Verdict::ComesAgain if !frozen => UNDECIDED_SCORE,
-        Verdict::Live | Verdict::Still | Verdict::ComesAgain => 100.0 * value / (value + threshold).max(1e-9),
+        Verdict::Live | Verdict::Still | Verdict::ComesAgain => share_of(value, threshold),
         _ if frozen => 25.0,
         _ => UNDECIDED_SCORE,
     };
     let finding = finding("freeze")
-        .metric(metric, value, "share")
+        .metric(share, value, "share")
         .metric("still_s", seen.still_s, "s")
         .metric("covered_s", covered_s, "s")
         .metric("change_energy", seen.energy, "grey level²")
         .metric("undone_share", seen.undone, "share")
+        .metric("grain", seen.noise.grain.into(), "grey level²")
+        .metric("fineness", seen.noise.fineness[0].into(), "grey level²")
         .metric("alike_checks", f64::from(memory.alike_checks()), "")
-        .decided_by(metric, threshold)
+        .decided_by(decision, threshold)
         .score(score);
     Ok(if frozen {
-        let still_s = seen.still_s;
         finding
-            .judged(
-                Status::Error,
-                Text::new(
-                    format!("画面冻结：时间在走，画面至少 {still_s:.1} 秒没有变化（仅凭这段画面）。"),
-                    format!(
-                        "The picture is frozen: it has not changed for at least {still_s:.1} s, although \
-                         time goes on (judged by this clip alone)."
-                    ),
-                ),
-            )
+            .judged(Status::Error, message(seen.still_s, stands))
             .suggest(Text::new(
                 "重启摄像机或编码器；若时钟叠加仍在走，检查视频输入。",
                 "Restart the camera or the encoder; if a clock still runs over the picture, check the \
@@ -275,6 +282,33 @@ fn conclude(
             )
             .into()
     })
+}
+
+/// Returns the score of a value: 0 for 0, 50 at the threshold.
+fn share_of(value: f64, threshold: f64) -> f64 {
+    100.0 * value / (value + threshold).max(1e-9)
+}
+
+/// Returns the message of a frozen picture.
+fn message(still_s: f64, stands: Option<Stands>) -> Text {
+    match stands {
+        Some(Stands { looks, .. }) => Text::new(
+            format!(
+                "画面冻结：此前 {looks} 次检查中画面噪点一直在变化，现在噪点仍在画面上，却不再变化（与之前的检查对比）。"
+            ),
+            format!(
+                "The picture is frozen: in {looks} earlier checks its noise changed from frame to frame; now the \
+                 noise is still in the picture, but stands still (compared with these checks)."
+            ),
+        ),
+        None => Text::new(
+            format!("画面冻结：时间在走，画面至少 {still_s:.1} 秒没有变化（仅凭这段画面）。"),
+            format!(
+                "The picture is frozen: it has not changed for at least {still_s:.1} s, although time goes on \
+                 (judged by this clip alone)."
+            ),
+        ),
+    }
 }
 
 fn seconds(us: u64) -> f64 {

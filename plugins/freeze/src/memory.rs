@@ -4,12 +4,15 @@
 
 use easysight_sdk::{
     Clip, Failure, PlaneKind,
-    baseline::{self, Remembered},
+    baseline::{self, Light, Remembered},
     image::far_apart,
 };
 use serde::{Deserialize, Serialize};
 
-use crate::Verdict;
+use crate::{
+    Verdict,
+    usual::{Noise, Stands, Usual},
+};
 
 /// The largest width of the small picture, in samples. Each sample averages away the effects of coding.
 const WIDTH: u32 = 80;
@@ -30,10 +33,16 @@ pub(crate) struct Memory {
     alike: u32,
     /// True if the picture was static once and differed at the next check: the encoder removes noise.
     erases: bool,
+    /// The codec of the stream. Another encoder lets other noise through.
+    codec: String,
+    /// The usual noise, by day and by night.
+    usual: [Usual; 2],
+    /// The evidence that the noise of the last check stood still.
+    stands: Option<Stands>,
 }
 
 impl Remembered for Memory {
-    const LAYOUT: u16 = 1;
+    const LAYOUT: u16 = 2;
 }
 
 impl Memory {
@@ -42,13 +51,24 @@ impl Memory {
     /// # Errors
     ///
     /// [`Failure::Internal`] if pixels cannot be read or the host refuses to store the memory.
-    pub(crate) fn recall_and_renew(clip: &dyn Clip, verdict: Verdict) -> Result<Self, Failure> {
+    pub(crate) fn recall_and_renew(
+        clip: &dyn Clip,
+        verdict: Verdict,
+        noise: Option<Noise>,
+    ) -> Result<Self, Failure> {
         let info = clip.info();
         let level = clip.level_within(WIDTH);
         let (width, _) = clip.size(PlaneKind::Luma, level)?;
         let picture = clip.luma(info.frames.saturating_sub(1), level)?;
         let last: Option<Self> = baseline::load();
-        let memory = Self::of(width, picture, verdict, last.as_ref());
+        let mut memory = Self::of(width, picture, verdict, last.as_ref());
+        memory.codec = info.codec;
+        if let Some(last) = last.as_ref().filter(|last| last.codec == memory.codec) {
+            memory.usual.clone_from(&last.usual);
+        }
+        if let Some(noise) = noise {
+            memory.compare(noise, Light::of(clip)?, last.as_ref());
+        }
         baseline::store(&memory).map_err(|error| Failure::Internal(error.to_string()))?;
         Ok(memory)
     }
@@ -61,7 +81,34 @@ impl Memory {
         });
         let before = last.filter(|_| alike && still).map_or(0, |last| last.alike);
         let erases = last.is_some_and(|last| last.erases || (last.still && still && !alike));
-        Self { width, picture, still, alike: if still { before.saturating_add(1) } else { 0 }, erases }
+        let alike = if still { before.saturating_add(1) } else { 0 };
+        Self { width, picture, still, alike, erases, ..Self::default() }
+    }
+
+    /// Compares the noise with what is usual in this light, and remembers it. The noise of a picture in which it
+    /// stands still is not remembered, unless the picture is another one than at the last check, whose noise stood
+    /// still as well: then this camera lives without noise.
+    fn compare(&mut self, noise: Noise, light: Light, last: Option<&Self>) {
+        let [day, night] = &mut self.usual;
+        let usual = match light {
+            Light::Day => day,
+            Light::Night => night,
+        };
+        let is_other = |last: &Self| {
+            let size = self.picture.len();
+            last.picture.len() != size
+                || far_apart(&last.picture, &self.picture, TOLERANCE) as f64 > DIFFERENT * size as f64
+        };
+        let refuted = last.is_some_and(|last| last.stands.is_some() && is_other(last));
+        match usual.stands(noise) {
+            Some(stands) if !refuted => self.stands = Some(stands),
+            _ => usual.learn(noise),
+        }
+    }
+
+    /// Returns the evidence that the noise of the picture stands still. None if it does not.
+    pub(crate) const fn stands(&self) -> Option<Stands> {
+        self.stands
     }
 
     /// Returns the number of consecutive checks, including this one, with the same static picture.

@@ -264,6 +264,60 @@ fn a_scene_that_stood_still_and_is_another_later_is_known_to_have_its_noise_eras
     assert_eq!(check(&mut camera, &still(30)), Status::Error);
 }
 
+/// A camera whose noise was seen in three checks, in which it differed.
+fn camera_with_noise() -> CameraMemory {
+    let mut camera = CameraMemory::default();
+    for number in 0..3 {
+        let live = clip(8, |x, y, t| wall(x, y) + scatter(x, y, 16 * number + t) % 8);
+        assert_eq!(check(&mut camera, &live), Status::Normal);
+    }
+    camera
+}
+
+/// A tile that changes at rest, which an encoder that refines a picture may cause as well as noise.
+fn news(x: u32, y: u32, t: u32) -> u8 {
+    u8::from(t >= 11 && x / 16 == 3 && y / 16 == 4)
+}
+
+#[test]
+fn noise_that_stands_still_in_the_picture_of_a_known_camera_is_a_freeze() {
+    let frozen = clip(100, |x, y, t| wall(x, y) + scatter(x, y, 99) % 8 + news(x, y, t));
+    // Without a memory this could be a live picture.
+    assert_eq!(status(&frozen), Status::Normal);
+    let mut camera = camera_with_noise();
+    for _ in 0..3 {
+        let report = camera.diagnose::<Freeze>(&frozen, "{}").unwrap();
+        let finding = &report.findings[0];
+        assert_eq!(finding.status, Status::Error, "{finding:?}");
+        assert_eq!(finding.decision.metric, "grain");
+        assert!(finding.score < 50.0 && finding.message.en.contains("3 earlier checks"), "{finding:?}");
+    }
+}
+
+#[test]
+fn noise_that_an_encoder_or_better_light_removes_is_no_freeze() {
+    // The noise is gone from the picture itself.
+    let smooth = clip(100, |x, y, t| wall(x, y) + 4 + news(x, y, t));
+    assert_eq!(check(&mut camera_with_noise(), &smooth), Status::Normal);
+    // In other light the earlier checks say nothing.
+    let darker = clip(100, |x, y, t| wall(x, y) - 10 + scatter(x, y, 99) % 8 + news(x, y, t));
+    assert_eq!(check(&mut camera_with_noise(), &darker), Status::Normal);
+    // Another encoder lets other noise through.
+    let other = clip(100, |x, y, t| wall(x, y) + scatter(x, y, 99) % 8 + news(x, y, t)).codec("hevc");
+    assert_eq!(check(&mut camera_with_noise(), &other), Status::Normal);
+}
+
+#[test]
+fn a_camera_that_lives_without_noise_is_learnt() {
+    let mut camera = camera_with_noise();
+    // Each check shows another scene, so the noise that stands still is a texture.
+    let scene = |number: u32| {
+        clip(100, move |x, y, t| wall(x + 5 * number, y) + scatter(x, y, 99 + number) % 8 + news(x, y, t))
+    };
+    let checks: Vec<Status> = (0..4).map(|number| check(&mut camera, &scene(number))).collect();
+    assert_eq!(checks, [Status::Error, Status::Normal, Status::Normal, Status::Normal]);
+}
+
 fn check(camera: &mut CameraMemory, clip: &ArrayClip) -> Status {
     camera.diagnose::<Freeze>(clip, "{}").unwrap().findings.remove(0).status
 }

@@ -12,6 +12,7 @@ use crate::{
     lately::Lately,
     news::{self, Change, News},
     seconds,
+    usual::Noise,
 };
 
 /// The shortest interval between compared frames, except for keyframes.
@@ -40,6 +41,8 @@ const WANTED_PAIRS: usize = 3;
 /// The change (mean square, in grey levels) above which a tile is redrawn, as a clock's digits are. Measured: up
 /// to 30 where noise comes through.
 const REDRAWN: i32 = 100;
+/// Every so many rows of a tile are used to measure its noise.
+const GRAIN_STEP: usize = 4;
 /// The smallest number of keyframes that are compared with each other. An encoder that has just started finds its
 /// rate during the first ones.
 const LEAST_KEYFRAMES: usize = 4;
@@ -59,6 +62,8 @@ pub(crate) struct Seen {
     pub(crate) changed_share: f64,
     /// The mean square of the change per textured pixel and compared frame, in grey levels.
     pub(crate) energy: f64,
+    /// The noise of the picture, at rest.
+    pub(crate) noise: Noise,
     /// The share of the changes that is undone later: about half for noise that comes and goes, almost nothing if
     /// an encoder refines a static picture.
     pub(crate) undone: f64,
@@ -139,6 +144,7 @@ pub(crate) fn watch(
         pairs: quiet.len(),
         changed_share,
         energy,
+        noise: looks.last().map(|last| grid.noise(&looks, &quiet, last)).unwrap_or_default(),
         undone,
         news: News::of(&changes, end_us, least_share),
         scattered: redrawn.iter().filter(|map| grid.share(map, &clock) > 0.0).count(),
@@ -388,6 +394,66 @@ impl Grid {
         novel.iter().filter(|map| self.share(map, &clock) > least_share).count()
     }
 
+    /// Measures the change over some comparisons, and the finest detail of the last frame.
+    fn noise(&self, looks: &[Look], quiet: &[usize], last: &Look) -> Noise {
+        Noise {
+            grain: self.grain(looks, quiet),
+            fineness: self.fineness(last),
+            brightness: mean(&last.samples),
+        }
+    }
+
+    /// Returns the mean square of the change, over all comparisons, in the middle one of the textured tiles. 0 without
+    /// comparisons.
+    fn grain(&self, looks: &[Look], quiet: &[usize]) -> f32 {
+        let (columns, width) = (self.columns.max(1), self.width as usize);
+        let energy_of = |tile: usize, before: &Look, now: &Look| -> i32 {
+            let top = tile / columns * TILE * width + tile % columns * TILE;
+            let rows = (0..TILE).step_by(GRAIN_STEP).map(|row| top + row * width..top + row * width + TILE);
+            rows.filter_map(|row| Some((before.samples.get(row.clone())?, now.samples.get(row)?)))
+                .map(|(a, b)| product(a, b, a, b))
+                .sum()
+        };
+        let mut energies = vec![0_i32; self.textured.len()];
+        for (before, now) in quiet.iter().filter_map(|&at| Some((looks.get(at - 1)?, looks.get(at)?))) {
+            let tiles = energies.iter_mut().zip(&self.textured).enumerate();
+            for (tile, (energy, _)) in tiles.filter(|(_, (_, textured))| **textured) {
+                *energy += energy_of(tile, before, now);
+            }
+        }
+        let tiles = energies.into_iter().zip(&self.textured).filter(|(_, textured)| **textured);
+        let mut energies: Vec<i32> = tiles.map(|(energy, _)| energy).collect();
+        let middle = energies.len() / 2;
+        if middle >= energies.len() {
+            return 0.0;
+        }
+        let samples = TILE * TILE.div_ceil(GRAIN_STEP) * quiet.len().max(1);
+        *energies.select_nth_unstable(middle).1 as f32 / samples as f32
+    }
+
+    /// Returns the mean square of the finest detail in a flat, a middle and a rich one of the textured tiles: of the
+    /// difference between the two diagonals of four neighbouring samples, in which edges of the scene cancel unless
+    /// they are oblique.
+    fn fineness(&self, look: &Look) -> [f32; 3] {
+        let (columns, width) = (self.columns.max(1), self.width as usize);
+        let energy_of = |tile: usize| -> i32 {
+            let top = tile / columns * TILE * width + tile % columns * TILE;
+            let rows = (0..TILE).step_by(GRAIN_STEP).map(|row| top + row * width);
+            let two = |from: usize| {
+                let below = from + width;
+                Some((look.samples.get(from..from + TILE)?, look.samples.get(below..below + TILE)?))
+            };
+            rows.filter_map(two).map(|(upper, lower)| diagonals(upper, lower)).sum()
+        };
+        let tiles = self.textured.iter().enumerate().filter(|(_, textured)| **textured);
+        let mut energies: Vec<i32> = tiles.map(|(tile, _)| energy_of(tile)).collect();
+        energies.sort_unstable();
+        let squares = 4 * TILE.div_ceil(GRAIN_STEP) * (TILE - 1);
+        [1, 2, 3].map(|quarter| {
+            energies.get(energies.len() * quarter / 4).map_or(0.0, |&energy| energy as f32 / squares as f32)
+        })
+    }
+
     /// Measures how much changes, and which share of the change is undone by the last frame before the next
     /// keyframe.
     fn reversion(&self, looks: &[Look], quiet: &[usize], tiles: Vec<bool>) -> (f64, f64) {
@@ -419,6 +485,21 @@ impl Grid {
         let energy = changed / (textured * quiet.len()).max(1) as f64;
         (energy, if lasting > 0.0 { undone / lasting } else { 0.0 })
     }
+}
+
+/// Returns the mean of some samples; 0 if there are none.
+fn mean(samples: &[u8]) -> f32 {
+    let short = |samples: &[u8]| -> u32 { samples.iter().map(|&sample| u32::from(sample)).sum() };
+    let sum: u64 = samples.chunks(1 << 16).map(short).map(u64::from).sum();
+    (sum as f64 / samples.len().max(1) as f64) as f32
+}
+
+/// Returns the sum of the squares of the difference between the diagonals of each square of four samples.
+fn diagonals(upper: &[u8], lower: &[u8]) -> i32 {
+    let down = |(&a, &b): (&u8, &u8)| i32::from(a) - i32::from(b);
+    let left = upper.iter().zip(lower).map(down);
+    let right = upper.iter().zip(lower).skip(1).map(down);
+    left.zip(right).map(|(left, right)| (left - right).pow(2)).sum()
 }
 
 /// Returns the sum of (b − a) × (d − c).

@@ -1,11 +1,12 @@
 //! A camera that moves to and fro, because of a loose mount, a mast in the wind or a road beside it.
 //!
-//! The shift of each frame against an earlier one is measured to a fraction of a pixel, by a least-squares step
-//! (Lucas and Kanade) on profiles of the frame's parts (see [`profile`]). If the camera moved beyond the reach of
-//! the profiles, or rotated, reduced pictures of the two whole frames are compared (see [`coarse`]). Only movement
-//! that nearly all parts share is movement of the camera. The path of the camera is judged by the largest distance
-//! over which it reverses repeatedly. A pan goes far and does not reverse, a truck does not move the background,
-//! and noise does not move anything.
+//! Each frame is compared with an earlier one by profiles of its parts (see [`profile`]), to a fraction of a
+//! pixel, with a step of least squares (Lucas and Kanade). If the camera moved beyond the reach of the profiles,
+//! or is turned, the frame is searched for in a small picture of the whole (see [`coarse`]). Only movement that
+//! nearly all parts share is movement of the camera. The resulting path is judged by the largest distance over
+//! which it reverses again and again. A mast sways slowly (steel masts of street lamps: 1 to 3 Hz), so two and a half
+//! seconds are watched, at half of the usual frame rate. A pan goes far and does not reverse, a truck does not move the
+//! background, and noise does not move anything.
 
 mod coarse;
 mod path;
@@ -22,8 +23,10 @@ use path::{Place, swing, turns};
 use profile::Profiles;
 use shift::{Match, REACH, Shift};
 
-/// The requested duration. All of its frames are requested.
-const SPAN_MS: u32 = 1_000;
+/// The duration that is requested. A mast sways once or twice in this time even if it takes a second for each sway.
+const SPAN_MS: u32 = 2_400;
+/// The interval between frames. Vibration that is faster than half of these frames still shows as swings to and fro.
+const INTERVAL_MS: u32 = 80;
 /// The smallest width of the measured level, in pixels. The coarsest level that is at least this wide is used.
 const LEAST_WIDTH: u32 = 240;
 /// The width of the picture in whose pixels distances are reported.
@@ -92,9 +95,9 @@ impl Plugin for Shake {
                      raise no alarm.",
                 ),
             )
-            .over_time(LEAST_FRAMES, 0, SPAN_MS)
-            // Movement while the shutter is open blurs the picture, and the picture is then shifted against the
-            // known one.
+            .over_time(LEAST_FRAMES, INTERVAL_MS, SPAN_MS)
+            // If the picture moves while the shutter is open, it is smeared, and it differs from the known
+            // picture.
             .explains("shake", &["scene_change", "focus_blur", "clarity"])
     }
 
@@ -329,9 +332,14 @@ impl Place {
 /// longest part of the piece with close frames. None if no piece is long enough.
 fn judge(paths: &[Vec<Place>], config: &Config) -> Option<Motion> {
     let mut worst: Option<Motion> = None;
-    let stretches = paths.iter().flat_map(|path| {
-        let close = close_stretch(path);
-        [(path.as_slice(), config.reversals_per_s), (close, config.reversals_per_s.max(FAST_REVERSALS_PER_S))]
+    // A place with a large error hides smaller swings, so the places between such places are also judged alone.
+    let pieces = paths.iter().flat_map(|path| {
+        let exact = path.split(|place| place.grain > 0.0);
+        std::iter::once(path.as_slice()).chain(exact.filter(|piece| piece.len() < path.len()))
+    });
+    let stretches = pieces.flat_map(|piece| {
+        let close = close_stretch(piece);
+        [(piece, config.reversals_per_s), (close, config.reversals_per_s.max(FAST_REVERSALS_PER_S))]
     });
     for (path, rate) in stretches {
         let (Some(first), Some(last)) = (path.first(), path.last()) else { continue };

@@ -82,6 +82,32 @@ fn a_pole_that_sways_once_a_second_is_found_in_three_seconds() {
 }
 
 #[test]
+fn a_pole_that_sways_once_a_second_is_found_in_the_requested_time() {
+    let sways = sway(2.0, 1.0);
+    let frames = SPAN_MS / INTERVAL_MS.max(1) + 1;
+    let requested = (0..frames).fold(ArrayClip::new(WIDTH, HEIGHT), |clip, t| {
+        let at_us = u64::from(t * INTERVAL_MS) * 1_000;
+        let (dx, dy) = sways(at_us as f64 / 1e6);
+        clip.frame(at_us, t == 0, |x, y| wall(f64::from(x) + dx, f64::from(y) + dy).round() as u8)
+    });
+    assert_ne!(judge(&requested).unwrap().status, Status::Normal);
+}
+
+#[test]
+fn a_place_with_a_large_error_does_not_hide_the_swings_after_it() {
+    let place = |t: u32| Place {
+        at_s: f64::from(t) * 0.08,
+        x: if t.is_multiple_of(2) { 0.0 } else { 3.0 },
+        y: 0.0,
+        turned: 0.0,
+        grain: if t == 4 { 6.4 } else { 0.0 },
+    };
+    let path: Vec<Place> = (0..30).map(place).collect();
+    let motion = super::judge(&[path], &Config::default()).unwrap();
+    assert!((motion.swing_px - 3.0).abs() < 0.01, "{}", motion.swing_px);
+}
+
+#[test]
 fn stronger_shaking_scores_lower() {
     let scores: Vec<f32> =
         [0.0, 0.1, 0.3, 1.0, 3.0].map(|pixels| judge(&clip(26, sway(pixels, 4.0))).unwrap().score).into();
