@@ -100,6 +100,35 @@ fn blocks_of_uneven_means_are_found_and_worse_when_stronger() {
     assert!(faint.score > coarse.score && coarse.score > coarser.score);
 }
 
+/// Macroblocks of one grey level each, with ramps of six samples between them.
+fn deblocked(x: u32, y: u32) -> f64 {
+    let level = |column: u32, row: u32| 90.0 + (40.0 * scatter(column + 50, row)).floor();
+    let ramp = |at: u32| (f64::from(at) - 12.5).max(0.0).min(6.0) / 6.0;
+    let (column, row) = ((x + 13) / 16, (y + 13) / 16);
+    let (across, down) = (ramp((x + 13) % 16), ramp((y + 13) % 16));
+    let along = |row| level(column, row) * (1.0 - across) + level(column + 1, row) * across;
+    along(row) * (1.0 - down) + along(row + 1) * down
+}
+
+#[test]
+fn macroblocks_that_a_filter_has_smoothed_are_found_in_a_part_of_the_picture() {
+    let finding = diagnose(&clip(|x, y| if y < 160 { deblocked(x, y) } else { scene(x, y) }));
+    assert_ne!(finding.status, Status::Normal, "{finding:?}");
+    assert_eq!(finding.decision.metric, "plateaus");
+}
+
+#[test]
+fn flat_areas_of_a_scene_and_bars_are_no_plateaus() {
+    // A sky with faint steps where the encoder has removed its noise, and houses with an outline anywhere.
+    let street = |x: u32, y: u32| if (x / 43 + y / 37).is_multiple_of(2) { 60.0 } else { scene(x, y) };
+    let skyline = clip(|x, y| if y < 120 { 150.0 + f64::from(y / 16) } else { street(x, y) });
+    assert_eq!(diagnose(&skyline).status, Status::Normal);
+    let bars = clip(|x, y| if y < 176 { 40.0 + f64::from(x / 32 * 20) } else { scene(x, y) });
+    assert_eq!(diagnose(&bars).status, Status::Normal);
+    let card = clip(|x, y| if (x / 32 + y / 48).is_multiple_of(2) { 60.0 } else { 140.0 });
+    assert_eq!(metric(&diagnose(&card), "plateaus"), 0.0);
+}
+
 #[test]
 fn a_grid_that_nobody_sees_is_none() {
     let flat = clip(|x, y| 100.0 + f64::from((x / 8 + y / 8) % 2));
