@@ -103,7 +103,7 @@ fn blocks_of_uneven_means_are_found_and_worse_when_stronger() {
 /// Macroblocks of one grey level each, with ramps of six samples between them.
 fn deblocked(x: u32, y: u32) -> f64 {
     let level = |column: u32, row: u32| 90.0 + (40.0 * scatter(column + 50, row)).floor();
-    let ramp = |at: u32| (f64::from(at) - 12.5).max(0.0).min(6.0) / 6.0;
+    let ramp = |at: u32| (f64::from(at) - 12.5).clamp(0.0, 6.0) / 6.0;
     let (column, row) = ((x + 13) / 16, (y + 13) / 16);
     let (across, down) = (ramp((x + 13) % 16), ramp((y + 13) % 16));
     let along = |row| level(column, row) * (1.0 - across) + level(column + 1, row) * across;

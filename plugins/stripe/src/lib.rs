@@ -1,12 +1,13 @@
 //! Stripes and rolling bars that interference adds to the picture: from mains hum, a bad cable, or a lamp that
 //! flickers against the shutter.
 //!
-//! Interference adds the same wave to the whole picture, at any angle. There are three measures. Narrow stripes
+//! Interference adds the same wave to the whole picture, at any angle. There are four measures. Narrow stripes
 //! are found as a frequency that stands alone in the Fourier spectra (Cooley and Tukey) of all patches of the
 //! picture, or of what changed between two frames, where everything static cancels out ([`spectrum`]). A fence,
 //! blinds or a façade covers only some patches and follows perspective. Broad rolling bars are found in the means
 //! of rows: the change between two frames must be a wave with the same phase and about the same height in each of
-//! fifteen fields ([`wave`]). Columns that differ because of the sensor's column amplifiers are counted separately
+//! fifteen fields ([`wave`]). Rows of noise, which the row amplifiers of a sensor or a bad supply add, are steps from
+//! row to row that all parts of the picture share and that differ in every frame. Columns that differ because of the sensor's column amplifiers are counted separately
 //! ([`column`]).
 
 mod column;
@@ -56,6 +57,10 @@ pub struct Config {
     /// Objects that pass close to the camera reach 3.5.
     #[schemars(range(min = 0.5, max = 100.0), extend("unit" = "grey level"))]
     pub rolling_amplitude: f64,
+    /// The smallest step from row to row, shared by all parts of the picture and different in every frame, that counts
+    /// as noise of rows.
+    #[schemars(range(min = 0.2, max = 100.0), extend("unit" = "grey level"))]
+    pub row_step: f64,
     /// The smallest difference between a column of single pixels and the columns beside it, from the top of the
     /// picture to the bottom, that counts as a defective column.
     #[schemars(range(min = 2.0, max = 200.0), extend("unit" = "grey level"))]
@@ -66,7 +71,13 @@ impl Default for Config {
     fn default() -> Self {
         // A wave of 2 grey levels is visible on a plain wall. Repetitive scenes reach 4, but their waves do not
         // stand alone.
-        Self { standing_amplitude: 3.0, moving_amplitude: 2.5, rolling_amplitude: 5.0, column_height: 12.0 }
+        Self {
+            standing_amplitude: 3.0,
+            moving_amplitude: 2.5,
+            rolling_amplitude: 5.0,
+            row_step: 1.0,
+            column_height: 12.0,
+        }
     }
 }
 
@@ -98,17 +109,19 @@ impl Plugin for Stripe {
         let mut looks = vec![0, last / 3, last / 2, last];
         looks.dedup();
         let peaks = peaks(clip, 0, looks.get(1).copied())?;
-        let rolling = rolling(clip, &looks)?;
+        let changes = changes(clip, &looks)?;
+        let rolling = rolling(&changes);
+        let rows = common_row_step(&changes);
         let columns = hot_columns(clip, 0, config.column_height)?;
-        let found = Found { standing: peaks.standing, moving: peaks.changing, rolling, columns };
+        let found = Found { standing: peaks.standing, moving: peaks.changing, rolling, rows, columns };
         Ok(Report { findings: vec![judge(&found, &config)] })
     }
 }
 
-/// Finds the strongest broad bars that move, and their direction.
-fn rolling(clip: &dyn Clip, looks: &[u32]) -> Result<Bars, Failure> {
+/// Returns the changes of the profiles from frame to frame.
+fn changes(clip: &dyn Clip, looks: &[u32]) -> Result<Vec<Profiles>, Failure> {
     if looks.len() < 2 {
-        return Ok(Bars::default());
+        return Ok(Vec::new());
     }
     let level = clip.level_within(WIDTH);
     let (width, _) = clip.size(PlaneKind::Luma, level)?;
@@ -116,7 +129,21 @@ fn rolling(clip: &dyn Clip, looks: &[u32]) -> Result<Bars, Failure> {
     for &frame in looks {
         frames.push(Profiles::of(&clip.luma(frame, level)?, width as usize));
     }
-    let changes: Vec<Profiles> = frames.iter().zip(frames.iter().skip(1)).map(|(a, b)| b.minus(a)).collect();
+    Ok(frames.iter().zip(frames.iter().skip(1)).map(|(a, b)| b.minus(a)).collect())
+}
+
+/// Returns the step of rows that most changes have at least.
+fn common_row_step(changes: &[Profiles]) -> f64 {
+    let mut steps: Vec<f64> = changes.iter().map(Profiles::common_row_step).collect();
+    steps.sort_by(f64::total_cmp);
+    steps.get(MAY_MISS.min(steps.len().saturating_sub(1))).copied().unwrap_or_default()
+}
+
+/// Finds the strongest broad bars that move, and their direction.
+fn rolling(changes: &[Profiles]) -> Bars {
+    if changes.is_empty() {
+        return Bars::default();
+    }
     let mut strongest = Bars::default();
     for (axis, other, least) in [(Axis::Rows, Axis::Columns, 1), (Axis::Columns, Axis::Rows, UPRIGHT_WAVES)] {
         let looks = changes.iter().collect();
@@ -133,7 +160,7 @@ fn rolling(clip: &dyn Clip, looks: &[u32]) -> Result<Bars, Failure> {
             strongest = Bars { amplitude, count: wave.count, axis };
         }
     }
-    Ok(strongest)
+    strongest
 }
 
 /// Broad bars.
@@ -150,6 +177,7 @@ struct Found {
     standing: Peak,
     moving: Peak,
     rolling: Bars,
+    rows: f64,
     columns: usize,
 }
 
@@ -162,12 +190,13 @@ struct Sign {
 }
 
 fn judge(found: &Found, config: &Config) -> Finding {
-    let Found { standing, moving, rolling, columns } = found;
+    let Found { standing, moving, rolling, rows, columns } = found;
     let sign = |metric, value, threshold, words| Sign { metric, value, threshold, words };
     let signs = [
         sign("standing_amplitude", standing.amplitude, config.standing_amplitude, narrow(standing, false)),
         sign("moving_amplitude", moving.amplitude, config.moving_amplitude, narrow(moving, true)),
         sign("rolling_amplitude", rolling.amplitude, config.rolling_amplitude, broad(rolling)),
+        sign("row_step", *rows, config.row_step, noisy_rows(*rows)),
         // One such column is enough.
         sign("hot_columns", *columns as f64, 0.5, hot(*columns)),
     ];
@@ -239,6 +268,16 @@ fn broad(bars: &Bars) -> Text {
         format!(
             "Interference adds {en} to the picture (about {:.0}, judged by the change between frames).",
             bars.count
+        ),
+    )
+}
+
+fn noisy_rows(step: f64) -> Text {
+    Text::new(
+        format!("画面有行噪声：每一行整体明暗跳动，相邻行相差约 {step:.0} 灰度级以上（依据多帧对比）。"),
+        format!(
+            "Whole rows of the picture flicker: neighbouring rows differ by {step:.0} grey levels or more, and \
+             otherwise in every frame (judged by the change between frames)."
         ),
     )
 }

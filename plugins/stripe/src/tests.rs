@@ -57,6 +57,25 @@ fn bars_that_roll_are_found() {
 }
 
 #[test]
+fn rows_that_flicker_each_for_itself_are_found() {
+    let finding = diagnose(&clip(|x, y, t| scene(x, y, t) + f64::from(scatter(7, y, t)) / 25.0));
+    assert_ne!(finding.status, Status::Normal);
+    assert_eq!(finding.decision.metric, "row_step");
+}
+
+#[test]
+fn a_shaking_camera_and_flickering_light_have_no_noise_of_rows() {
+    // Terraces, with an edge from side to side every twelve rows.
+    let terraces = |x: u32, y: u32, t: u32| scene(x, y, t) + if y % 24 < 12 { 40.0 } else { 0.0 };
+    let shaken = diagnose(&clip(|x, y, t| terraces(x, y + t % 2, t)));
+    let lit = diagnose(&clip(|x, y, t| scene(x, y, t) * (1.0 + 0.2 * f64::from(t % 2))));
+    for finding in [shaken, lit] {
+        let step = finding.metrics.iter().find(|metric| metric.name == "row_step").unwrap().value;
+        assert!(step < 0.5, "{finding:?}");
+    }
+}
+
+#[test]
 fn a_fence_and_blinds_are_normal() {
     // A fence along the bottom of the picture, and blinds in a window.
     let fence = clip(|x, y, t| if y > 170 && x % 14 < 6 { 190.0 } else { scene(x, y, t) });

@@ -105,6 +105,26 @@ impl Profiles {
         (values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / count).sqrt()
     }
 
+    /// Returns the typical step from row to row, in grey levels, that all parts of the picture share: the median over
+    /// the rows of the smallest step of the parts, where all have the same sign. In a change between two frames only
+    /// noise of whole rows has such steps: objects cover a part of the width, light changes smoothly, and a camera that
+    /// shakes moves the edges of a few rows.
+    pub(crate) fn common_row_step(&self) -> f64 {
+        let length = self.rows.iter().map(Vec::len).min().unwrap_or_default();
+        let step = |at: usize| -> i16 {
+            let steps = self.rows.iter().filter_map(|rows| Some(rows.get(at)? - rows.get(at - 1)?));
+            let (least, most) =
+                steps.fold((i16::MAX, i16::MIN), |(least, most), step| (least.min(step), most.max(step)));
+            least.max(-most).max(0)
+        };
+        let mut steps: Vec<i16> = (1..length).map(step).collect();
+        if steps.is_empty() {
+            return 0.0;
+        }
+        let middle = steps.len() / 2;
+        f64::from(*steps.select_nth_unstable(middle).1) / f64::from(STEPS)
+    }
+
     const fn along(&self, axis: Axis) -> &[Vec<i16>; ACROSS] {
         match axis {
             Axis::Rows => &self.rows,
