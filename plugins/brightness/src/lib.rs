@@ -3,8 +3,9 @@
 //!
 //! A picture is too dark if even its brightest twentieth (p95) is dim. A street at night with lamps or headlights,
 //! or an infrared picture, has bright parts and is normal. A picture is too bright if a large share is clipped at
-//! white, if the ground is white (see [`light`]), or if even the darkest twentieth (p5) is nearly white. If the
-//! usual light is known, the plugin also finds a dark picture that still has some light: all of its parts are
+//! white, if the ground is white (see [`light`]), or if even the darkest twentieth (p5) is nearly white. A camera's
+//! automatic exposure brings the middle of its picture near mid-grey (ISO 12232), snow and sand included. So if the
+//! median is nearly white, a darkest twentieth that is merely light is enough. If the usual light is known, the plugin also finds a dark picture that still has some light: all of its parts are
 //! darker by the same factor (see [`usual`]).
 
 mod light;
@@ -22,7 +23,9 @@ use usual::{Said, Usual};
 /// The luma, in grey levels, that marks a dim picture. If a fifth of the parts is lighter, the picture shows
 /// enough, however bright it was before.
 const DIM: f64 = 100.0;
-/// The share of clipped pixels above which more light than usual has destroyed detail.
+/// The median from which on the picture is pale: far from the mid-grey that automatic exposure aims at.
+const PALE: f64 = 200.0;
+/// The share of clipped pixels from which on more light than usual has destroyed detail.
 const CLIPPED: f64 = 0.12;
 
 /// Thresholds, in grey levels of full range (black 0, white 255).
@@ -30,7 +33,8 @@ const CLIPPED: f64 = 0.12;
 #[serde(default, deny_unknown_fields)]
 #[schemars(crate = "easysight_sdk::schemars")]
 pub struct Config {
-    /// The picture is too dark if 95 % of it is darker than this value.
+    /// The picture is too dark if 95 % of it is darker than this value. Of 560 clips of healthy cameras, by day and at
+    /// night, the darkest has 116; the default leaves room for nights without automatic gain (90).
     #[schemars(range(min = 0.0, max = 255.0), extend("unit" = "grey level"))]
     pub dark_p95: f64,
     /// The picture is too bright if more than this share of it is clipped (above 250).
@@ -55,17 +59,21 @@ pub struct Config {
     /// The picture is too bright if 95 % of it is brighter than this value.
     #[schemars(range(min = 0.0, max = 255.0), extend("unit" = "grey level"))]
     pub bright_p5: f64,
+    /// The same if half of the picture is nearly white (200 and above). Fog and haze reach 109, with a darker half.
+    #[schemars(range(min = 0.0, max = 255.0), extend("unit" = "grey level"))]
+    pub pale_p5: f64,
 }
 
 impl Default for Config {
     fn default() -> Self {
         Self {
-            dark_p95: 70.0,
+            dark_p95: 80.0,
             bright_clipped_share: 0.25,
             bright_ground_share: 0.32,
             least_exposure: 0.55,
             most_exposure: 1.3,
             bright_p5: 190.0,
+            pale_p5: 125.0,
         }
     }
 }
@@ -137,6 +145,7 @@ struct Verdict {
 /// layout.
 fn verdict(light: &Light, exposure: f64, dim: bool, config: &Config) -> Verdict {
     let threshold = config.dark_p95;
+    let most_p5 = if light.p50 >= PALE { config.pale_p5.min(config.bright_p5) } else { config.bright_p5 };
     let mut measures = vec![
         (Said::Dark, score(light.p95, 2.0 * threshold, threshold, 0.0), "luma_p95", threshold),
         (
@@ -151,12 +160,7 @@ fn verdict(light: &Light, exposure: f64, dim: bool, config: &Config) -> Verdict 
             "white_ground",
             config.bright_ground_share,
         ),
-        (
-            Said::Bright,
-            score(light.p5, 0.5 * config.bright_p5, config.bright_p5, 255.0),
-            "luma_p5",
-            config.bright_p5,
-        ),
+        (Said::Bright, score(light.p5, 0.5 * most_p5, most_p5, 255.0), "luma_p5", most_p5),
     ];
     if exposure > 1.0 && light.clipped_share > CLIPPED {
         let most = config.most_exposure;

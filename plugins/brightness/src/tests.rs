@@ -73,7 +73,7 @@ fn a_scene_without_light_is_found_and_worse_when_darker() {
     assert_eq!((dim.status, black.status), (Status::Warning, Status::Error));
     assert!(black.score < dim.score && dim.score < 50.0);
     assert_eq!(dim.decision.metric, "luma_p95");
-    assert_eq!(dim.decision.threshold, 70.0);
+    assert_eq!(dim.decision.threshold, 80.0);
 }
 
 #[test]
@@ -88,6 +88,25 @@ fn a_washed_out_scene_is_found() {
     let finding = diagnose(&scene(200, 240));
     assert_ne!(finding.status, Status::Normal);
     assert_eq!(finding.decision.metric, "luma_p5");
+}
+
+#[test]
+fn a_pale_picture_is_found_and_haze_and_snow_are_not() {
+    // A curve that is too flat: nothing is clipped, nothing is dark.
+    let finding = diagnose(&scene(165, 248));
+    assert_ne!(finding.status, Status::Normal);
+    assert_eq!((finding.decision.metric.as_str(), finding.decision.threshold), ("luma_p5", 125.0));
+    // Haze before hills is light and not pale; snow is pale, and trees stand in it.
+    assert_eq!(diagnose(&scene(140, 200)).status, Status::Normal);
+    let snow = clip(|x, y| if x % 20 < 4 { 60 } else { 200 + scatter(x, y) / 8 });
+    assert_eq!(diagnose(&snow).status, Status::Normal);
+}
+
+#[test]
+fn a_picture_with_its_brightest_parts_just_visible_is_too_dark() {
+    let finding = diagnose(&scene(0, 80));
+    assert_eq!((finding.status, finding.decision.metric.as_str()), (Status::Warning, "luma_p95"));
+    assert_eq!(diagnose(&scene(0, 96)).status, Status::Normal);
 }
 
 #[test]
@@ -166,7 +185,7 @@ fn ground_burnt_out_to_not_quite_white_is_found_and_a_white_sky_is_not() {
 #[test]
 fn a_known_view_with_a_third_of_its_light_is_too_dark_though_its_sky_is_light() {
     let mut camera = CameraMemory::default();
-    let dim = road(0.36, false);
+    let dim = road(0.4, false);
     assert_eq!(diagnose(&dim).status, Status::Normal);
     for light in [1.0, 0.95, 1.1, 0.95, 1.0] {
         assert_eq!(look(&mut camera, &road(light, false)).status, Status::Normal);
