@@ -16,7 +16,7 @@ use crate::view::{Gradients, Sums, View};
 /// The smallest correlation at which edges count as found, and the correlation below which they count as lost. The
 /// correlation of unrelated edges in a window varies by 0.15 around 0.
 const FOUND: f32 = 0.4;
-const LOST: f32 = 0.3;
+pub(crate) const LOST: f32 = 0.3;
 /// The share of a view's edges that must be found for the view to be the same.
 const SAME_VIEW: f32 = 0.3;
 /// A clip shows nothing new if at least this share of the edges is found.
@@ -195,6 +195,13 @@ impl Seen {
             bytes <= MOST_BYTES
         });
     }
+}
+
+/// Returns how well the edges of a cell are found, in the view that explains them best. None if no view has edges
+/// there.
+pub(crate) fn best(matches: &[&Match], at: usize) -> Option<f32> {
+    let sums = matches.iter().filter_map(|seen| seen.sums.get(at)).filter(|sums| sums.tells());
+    sums.map(Sums::correlation).reduce(f32::max)
 }
 
 /// Returns the largest region in which no dependable cell of the views is found.

@@ -29,7 +29,7 @@ use grid::Grid;
 use known::{Known, Lost, Match, Seen, lost};
 use learned::Learned;
 use planes::Planes;
-use view::{Sums, View};
+use view::View;
 
 /// The requested duration. A region with movement in it is not a cover.
 const SPAN_MS: u32 = 2_400;
@@ -52,6 +52,8 @@ const LEAST_DETAILED: f32 = 0.4;
 const LEAST_CHANGED: f32 = 0.06;
 /// The smallest share of a part's cells that must have had edges for the memory to have content there.
 const KNOWN_BEFORE: f32 = 0.2;
+/// The share of the known edges of a part that must be lost for the memory to confirm that the part is covered.
+const LOST_WITHIN: f32 = 0.8;
 /// The log odds by which the network's result must exceed its results for the usual clips of a view.
 const MORE_THAN_USUAL: f64 = 2.0;
 /// How far usual clips may move this threshold, down and up.
@@ -178,10 +180,12 @@ impl Plugin for Occlusion {
         let mut inconclusive = None;
         if known < USUAL_LOOKS && worst.share <= worst.most(&config) {
             match suspected(&grid, is_dark) {
-                // If the memory has content for this part of the picture, the memory decides.
-                Ok(cover) if cover.share > worst.share && !is_known(&views.last, &matches, &cover) => {
-                    worst = cover;
-                }
+                Ok(cover) if cover.share > worst.share => match Within::of(&views.last, &matches, &cover) {
+                    None => worst = cover,
+                    // If the memory has content for this part of the picture, the memory decides.
+                    Some(within) if within.is_covered() => worst = Cover { by: By::Looks(known), ..cover },
+                    Some(_) => {}
+                },
                 Ok(_) => {}
                 Err(failure) => inconclusive = Some(failure),
             }
@@ -255,24 +259,49 @@ impl Views {
     }
 }
 
-/// True if enough clips of the same view had edges within the bounds of a suspected cover.
-fn is_known(view: &View, matches: &[Match], cover: &Cover) -> bool {
-    let same: Vec<&Match> = matches.iter().filter(|seen| seen.is_same_view()).collect();
-    if same.iter().map(|seen| u32::from(seen.looks)).sum::<u32>() < LEAST_LOOKS {
-        return false;
+/// What the memory knows of the part within the bounds of a suspected cover.
+struct Within {
+    /// The share of the known edges that are lost.
+    lost: f32,
+    /// True if the part is dark and the rest of the picture has lost its light too, as at night.
+    is_night: bool,
+}
+
+impl Within {
+    /// None if too few clips of the same view had edges there.
+    fn of(view: &View, matches: &[Match], cover: &Cover) -> Option<Self> {
+        let same: Vec<&Match> = matches.iter().filter(|seen| seen.is_same_view()).collect();
+        if same.iter().map(|seen| u32::from(seen.looks)).sum::<u32>() < LEAST_LOOKS {
+            return None;
+        }
+        let (columns, rows) = view.cells();
+        let [left, top, width, height] = cover.bounds;
+        let within = |at: usize, from: f32, size: f32, all: usize| {
+            let middle = (at as f32 + 0.5) / all.max(1) as f32;
+            from <= middle && middle <= from + size
+        };
+        let inside: Vec<bool> = (0..columns * rows)
+            .map(|at| {
+                within(at % columns.max(1), left, width, columns)
+                    && within(at / columns.max(1), top, height, rows)
+            })
+            .collect();
+        let cells: Vec<usize> = (0..columns * rows).filter(|&at| inside.get(at) == Some(&true)).collect();
+        let told: Vec<f32> = cells.iter().filter_map(|&at| known::best(&same, at)).collect();
+        if (told.len() as f32) < KNOWN_BEFORE * cells.len() as f32 {
+            return None;
+        }
+        let lost = told.iter().filter(|&&best| best < known::LOST).count();
+        let nearest = same.iter().max_by(|a, b| a.share.total_cmp(&b.share))?;
+        Some(Self {
+            lost: lost as f32 / told.len().max(1) as f32,
+            is_night: veil::is_night(nearest, &inside),
+        })
     }
-    let (columns, rows) = view.cells();
-    let [left, top, width, height] = cover.bounds;
-    let within = |at: usize, from: f32, size: f32, all: usize| {
-        let middle = (at as f32 + 0.5) / all.max(1) as f32;
-        from <= middle && middle <= from + size
-    };
-    let inside = |at: usize| {
-        within(at % columns.max(1), left, width, columns) && within(at / columns.max(1), top, height, rows)
-    };
-    let cells: Vec<usize> = (0..columns * rows).filter(|&at| inside(at)).collect();
-    let told = |at: &&usize| same.iter().any(|seen| seen.sums.get(**at).is_some_and(Sums::tells));
-    cells.iter().filter(told).count() as f32 >= KNOWN_BEFORE * cells.len() as f32
+
+    fn is_covered(&self) -> bool {
+        self.lost >= LOST_WITHIN && !self.is_night
+    }
 }
 
 /// Counts the clips that showed the same view.
@@ -382,11 +411,11 @@ fn report(cover: &Cover, learned: &Learned, most_odds: f64, config: &Config) -> 
             Status::Error,
             Text::new(
                 format!(
-                    "画面被遮挡：与此前 {looks} 次画面相比，约 {size:.0}% 的画面里原有的景物一样也看不到了，其余部分照旧。"
+                    "画面被遮挡：与此前 {looks} 次画面相比，约 {size:.0}% 的画面里原有的景物一样也看不到了，其余部分则不然。"
                 ),
                 format!(
                     "The picture is covered: {size:.0} % of it shows nothing of the pictures of {looks} \
-                     earlier checks, while the rest is unchanged."
+                     earlier checks, unlike the rest."
                 ),
             ),
         ),

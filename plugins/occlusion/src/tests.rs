@@ -249,3 +249,23 @@ fn leaves_that_hang_otherwise_are_no_cover() {
     let finding = look(2);
     assert_eq!(finding.status, Status::Normal, "{:?}", finding.metrics);
 }
+
+#[test]
+fn a_black_cover_is_found_though_a_part_of_the_rest_changed_and_a_dark_part_at_night_is_not() {
+    // At the right stands a lorry that no earlier clip showed, so less of the rest is found than beside a cover.
+    let parked = |x: u32, y: u32| if x > 250 { 60 + scatter(x / 7, y / 9, 5) / 2 } else { street(x, y) };
+    let look = |camera: &mut CameraMemory, clip: &ArrayClip| {
+        camera.diagnose::<Occlusion>(clip, "{}").unwrap().findings.remove(0)
+    };
+    let mut camera = CameraMemory::default();
+    for _ in 0..4 {
+        let open = clip(|x, y, t| noisy(street(x, y), x, y, t));
+        assert_eq!(look(&mut camera, &open).status, Status::Normal);
+    }
+    let night = clip(|x, y, t| noisy(if x < 120 { parked(x, y) / 32 } else { parked(x, y) / 2 }, x, y, t));
+    assert_eq!(look(&mut camera.clone(), &night).status, Status::Normal);
+    let black = clip(|x, y, t| if x < 120 { 0 } else { noisy(parked(x, y), x, y, t) });
+    let finding = look(&mut camera, &black);
+    assert_eq!(finding.status, Status::Error, "{:?}", finding.metrics);
+    assert!(finding.message.en.contains("earlier checks"), "{}", finding.message.en);
+}

@@ -51,12 +51,7 @@ pub(crate) fn is_cover(view: &View, matches: &[&Match], lost: &Lost) -> bool {
         return false;
     }
     let Some(nearest) = matches.iter().max_by(|a, b| a.share.total_cmp(&b.share)) else { return false };
-    let (mut inside, mut outside) = (Light::default(), Light::default());
-    for (sums, &covered) in nearest.sums.iter().zip(&lost.cells) {
-        let part = if covered { &mut inside } else { &mut outside };
-        part.add(sums.light());
-    }
-    if inside.now() > WHITE || (inside.now() < DARK && outside.ratio() < LIT) {
+    if lights(nearest, &lost.cells).0.now() > WHITE || is_night(nearest, &lost.cells) {
         return false;
     }
     // Fog does not come within a clip, and has no edges of its own.
@@ -68,6 +63,22 @@ pub(crate) fn is_cover(view: &View, matches: &[&Match], lost: &Lost) -> bool {
         return false;
     }
     nearest.at.is_none() || !is_smooth || !is_fog(nearest, lost, columns)
+}
+
+/// True if a part is dark, and the rest has lost much of its light too.
+pub(crate) fn is_night(nearest: &Match, part: &[bool]) -> bool {
+    let (inside, outside) = lights(nearest, part);
+    inside.now() < DARK && outside.ratio() < LIT
+}
+
+/// Returns the light inside and outside of a part.
+fn lights(nearest: &Match, part: &[bool]) -> (Light, Light) {
+    let (mut inside, mut outside) = (Light::default(), Light::default());
+    for (sums, &covered) in nearest.sums.iter().zip(part) {
+        let side = if covered { &mut inside } else { &mut outside };
+        side.add(sums.light());
+    }
+    (inside, outside)
 }
 
 /// True if the hidden part is the far end of the scene, across the whole top, and the scene below it gets clearer
