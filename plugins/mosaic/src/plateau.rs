@@ -4,8 +4,8 @@
 //! filter turns the steps between macroblocks into ramps, so no lone steps remain (List and others, "Adaptive
 //! Deblocking Filter", 2003: it reaches three samples into each block). What remains are neighbouring macroblocks that
 //! are flat inside and differ from each other. Sky and roads are flat, too, but hardly differ from macroblock to
-//! macroblock; where a scene differs, it has texture or an edge. The same is counted on a grid that is displaced by half a
-//! macroblock, as a control: drawn areas and bars are flat on any grid.
+//! macroblock; where a scene differs, it has texture or an edge. The same is counted on a grid that is displaced by
+//! half a macroblock, as a control: drawn areas and bars are flat on any grid.
 
 use easysight_sdk::image::TILE;
 

@@ -4,9 +4,9 @@
 //! pixel, with a step of least squares (Lucas and Kanade). If the camera moved beyond the reach of the profiles,
 //! or is turned, the frame is searched for in a small picture of the whole (see [`coarse`]). Only movement that
 //! nearly all parts share is movement of the camera. The resulting path is judged by the largest distance over
-//! which it reverses again and again. A mast sways slowly (steel masts of street lamps: 1 to 3 Hz), so two and a half
-//! seconds are watched, at half of the usual frame rate. A pan goes far and does not reverse, a truck does not move the
-//! background, and noise does not move anything.
+//! which it reverses again and again. A mast sways slowly, so two and a half seconds are watched, at half of the
+//! usual frame rate. A pan goes far and does not reverse, a truck does not move the background, and noise does not
+//! move anything.
 
 mod coarse;
 mod path;

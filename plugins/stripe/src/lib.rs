@@ -7,8 +7,8 @@
 //! blinds or a façade covers only some patches and follows perspective. Broad rolling bars are found in the means
 //! of rows: the change between two frames must be a wave with the same phase and about the same height in each of
 //! fifteen fields ([`wave`]). Rows of noise, which the row amplifiers of a sensor or a bad supply add, are steps from
-//! row to row that all parts of the picture share and that differ in every frame. Columns that differ because of the sensor's column amplifiers are counted separately
-//! ([`column`]).
+//! row to row that all parts of the picture share and that differ in every frame. Columns that differ because of the
+//! sensor's column amplifiers are counted separately ([`column`]).
 
 mod column;
 mod fourier;
