@@ -52,7 +52,7 @@ pub fn build(project: &Project, target: Option<&str>) -> Result<Built, AuthorErr
     Ok(Built { size_bytes: bytes.len(), digest: Digest::of(&bytes).to_string(), component, with })
 }
 
-/// Returns the path of a folder's component. Builds the component if it does not exist or if a source is newer.
+/// Returns the path of a project's component. Builds the component if it does not exist or if a source is newer.
 ///
 /// # Errors
 ///

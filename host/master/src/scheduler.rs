@@ -99,7 +99,8 @@ async fn look_round(master: &Master, slow: bool, rounds: &mut Rounds) -> Result<
     master.metrics.long_polls.set(i64::try_from(master.waiting.len()).unwrap_or(i64::MAX));
     master.metrics.statements(master.store.statements());
     let agenda = master.store.agenda(now).await?;
-    // Nodes renew their leases after at most half of the lease time, so a shorter break cannot make a lease expire.
+    // Nodes renew a lease before half of its time is over. So no lease expires if the master cannot be reached for
+    // less than the other half.
     master.hearing.note_well(master.now_ms(), master.lease_ms / 2);
     if agenda.task_due && master.store.lead("scheduler", master.id.clone(), LEAD_MS).await? {
         for task in master.store.due_tasks(now, BATCH).await? {

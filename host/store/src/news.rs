@@ -14,8 +14,8 @@ const CONNECT: Duration = Duration::from_secs(5);
 /// The maximum length of a message, in bytes. PostgreSQL allows 7,999.
 pub const MAX_NEWS_BYTES: usize = 7_900;
 
-/// The time without a message after which the connection is opened again, because a broken connection is silent too.
-/// A master also receives its own messages, so a working connection is silent only if nothing happens.
+/// The time without a message after which the connection is opened again. A broken connection may give no error, only
+/// silence. A working connection is silent only if nothing happens, because a master also receives its own messages.
 const SILENCE: Duration = Duration::from_secs(60);
 
 /// The messages of all masters of a database, in order.
@@ -29,7 +29,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// Returns an error if the database fails. The changes that the message is about stay.
+    /// Returns an error if the database fails. The changes that the message reports are not undone.
     pub async fn tell(&self, news: &str) -> Result<(), StoreError> {
         if self.dialect == Dialect::Postgres {
             let sql = "SELECT CAST(pg_notify($1, $2) AS TEXT) AS told";

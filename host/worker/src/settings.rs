@@ -17,7 +17,7 @@ use url::Url;
 
 use keys::KEYS;
 
-/// Whether submissions may name files of this machine.
+/// Whether submissions may name files on this machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FileSources {
     /// Only if the worker listens on loopback, where no other machine can submit.
@@ -184,7 +184,7 @@ impl WorkerSettings {
         self.data_dir.join("uploads")
     }
 
-    /// True if submissions may name files of this machine.
+    /// True if submissions may name files on this machine.
     pub(crate) const fn takes_files(&self) -> bool {
         match self.file_sources {
             FileSources::Allow => true,

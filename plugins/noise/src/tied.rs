@@ -3,9 +3,9 @@
 //! A leaf, a pebble and a brick differ from their surroundings in brightness and in colour at once, because the
 //! brightness and the colour come from the same surface. The noise of a sensor's red, green and blue cells has no
 //! such correlation. Salt and pepper, hot pixels, and grain added to a textured scene hide the correlation of the
-//! scene. The measure is computed for each tile that has colour detail: the squared correlation between the changes
-//! along rows in luma and in the planes of colour difference. The changes are taken over four samples, because a
-//! demosaicing filter mixes nearer samples. The median tile decides. Texture has a median of at least 0.07, and
+//! scene. The measure of a tile is the squared correlation between the change of luma along the rows and the change of
+//! Cb or Cr along the rows. Tiles without colour detail are left out. The changes are taken over four samples, because
+//! a demosaicing filter mixes nearer samples. The median tile decides. Texture has a median of at least 0.07, and
 //! noise has a median of at most 0.03. A picture without colour cannot be judged.
 
 use easysight_sdk::{Clip, Failure, PlaneKind, Rect};

@@ -2,11 +2,11 @@
 //!
 //! The picture, and the change since another frame, are divided into patches over their whole area. Each patch is
 //! transformed with Hann's window. The spectrum of a scene falls off smoothly and differs from patch to patch;
-//! interference adds the same narrow peak to all of them, whether they show road or sky. So the amplitude of a
-//! frequency is the smallest amplitude of all patches, without the few weakest ones. A peak must exceed the ring
-//! of frequencies around it many times. Fences, bricks and façades follow perspective, so their frequency differs
-//! from patch to patch. One transform serves for both: its real part is the picture, its imaginary part is the
-//! change.
+//! interference adds the same narrow peak to all of them, whether they show road or sky. So each frequency gets
+//! the smallest amplitude that it has in any patch, after the few patches where it is weakest are left out. A peak
+//! must be many times as high as the median of the ring of frequencies around it. Fences, bricks and façades follow
+//! perspective, so their frequency differs from patch to patch. One transform is enough for the picture and the
+//! change: the picture is the real part of its input, and the change is the imaginary part.
 
 use easysight_sdk::{Clip, Failure, PlaneKind, Rect};
 
@@ -17,17 +17,17 @@ const WIDTH: u32 = 960;
 /// The largest number of patches across and down.
 const ACROSS: u32 = 4;
 const DOWN: u32 = 3;
-/// One in this many patches may lack the wave: at most two of [`ACROSS`] × [`DOWN`]. White sky clips the wave.
+/// One in this many patches may lack the wave, at most two of [`ACROSS`] × [`DOWN`]: white sky, for example, clips it.
 const MAY_LACK: usize = 6;
 const LOWEST: usize = (ACROSS * DOWN) as usize / MAY_LACK + 1;
-/// The smallest number of waves over a patch, for the change and for the picture. Hann's window spreads a wave
-/// over two frequencies on each side, and the light and shade of a scene are broad.
+/// The smallest number of waves over a patch, for the change and for the picture. Hann's window spreads every
+/// frequency over two more on each side, and the light and shade of a scene have low frequencies.
 const FEWEST: f32 = 3.5;
 const FEWEST_STANDING: f32 = 5.5;
-/// The largest number of waves over a patch. At half a wave per sample there is the chequer of the sensor's
-/// colours.
+/// The largest number of waves over a patch. The pattern of colours on the sensor leaves a chequer in the picture,
+/// at half a wave per sample.
 const MOST: f32 = 0.47 * SIDE as f32;
-/// The ring around a peak, in frequencies, outside the spread of the window.
+/// The radii of the ring around a peak, in frequencies. The spread of the window does not reach the ring.
 const RING: std::ops::Range<f32> = 3.5..6.3;
 /// The amplitude that rounding leaves.
 const ROUNDING: f32 = 0.15;
@@ -39,7 +39,7 @@ const UPRIGHT: f32 = 13.0;
 /// The factor by which a vertical or horizontal wave must also exceed the lower and higher frequencies on its
 /// axis, because a single edge from side to side contains all of them.
 const OVER_EDGES: f32 = 4.0;
-/// The distances of these frequencies.
+/// The distances of these lower and higher frequencies from the peak.
 const BEFORE_AND_BEHIND: std::ops::RangeInclusive<i32> = 4..=8;
 /// The number of frequencies on either side of the axes that count as vertical or horizontal.
 const ON_AXIS: i32 = 1;
@@ -49,7 +49,8 @@ const BEGINS: f32 = 0.75;
 /// A wave over the whole picture.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(crate) struct Peak {
-    /// The grey levels from the mean to the crest, reduced if the peak hardly stands alone.
+    /// The grey levels from the mean to the crest. The value is reduced if the peak exceeds its ring by less than the
+    /// required factor.
     pub(crate) amplitude: f64,
     /// The distance from crest to crest, in pixels of the native picture.
     pub(crate) period: f64,
@@ -127,15 +128,15 @@ fn patch(picture: &[u8], other: Option<&[u8]>, window: &[f32]) -> Patch {
     patch
 }
 
-/// Returns four times the powers of the real part and of the imaginary part of a patch, separated by their
-/// symmetry. It covers the half of the frequencies from left to right that is not a mirror image: 65 rows of 128
-/// frequencies downwards each.
+/// Returns the spectra of the real part and of the imaginary part of a patch, as powers times four. Their
+/// symmetry separates them. The frequencies that are mirror images of others are left out: each spectrum has
+/// 65 rows, one for each frequency from left to right, of 128 frequencies downwards.
 fn apart(spectrum: &Patch) -> [Vec<f32>; 2] {
     let [mut reals, mut imaginaries] = [vec![0.0; SIDE * (SIDE / 2 + 1)], vec![0.0; SIDE * (SIDE / 2 + 1)]];
     let row = |part: &'_ [f32], x: usize| -> Vec<f32> {
         part.get(x % SIDE * SIDE..(x % SIDE + 1) * SIDE).unwrap_or_default().to_vec()
     };
-    // Downwards, the mirror image starts with the first frequency and continues from the last one upwards.
+    // Downwards, the first frequency is its own mirror image, and the others follow in reverse order.
     let mirror = |part: &[f32], x: usize| {
         let mut row = row(part, SIDE - x);
         row.reverse();
@@ -175,7 +176,7 @@ impl Lowest {
         }
     }
 
-    /// Returns for each frequency the amplitude that all patches but `lacking` have at least.
+    /// Returns the smallest amplitude of each frequency, after the `lacking` weakest patches are left out.
     fn amplitudes(self, lacking: usize, gain: f32) -> Vec<f32> {
         // The amplitude is 2 |part| / gain; the powers are four times the squares of the parts.
         let powers = self.powers.into_iter().nth(lacking).unwrap_or_default();

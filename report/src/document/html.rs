@@ -8,9 +8,10 @@ use crate::{manifest::Case, pictures, tally::mistakes};
 /// Explains the figures.
 pub(super) const fn legend(language: Language) -> &'static str {
     language.of(
-        "Each figure belongs to one set. The hash of its name assigns each camera and each maker of faults to \
-         development (pictures may be looked at), validation (for choosing thresholds) or the lock box (only \
-         figures, once for each release). A case counts only if its camera and its maker are in the same set. \
+        "Each figure belongs to one set. Each camera, and each maker of faults (a method that makes a fault in a \
+         healthy clip), belongs to one of three sets, chosen by the hash of its name: development (pictures may \
+         be looked at), validation (for choosing thresholds) or the lock box (only figures, once for each \
+         release). A case counts only if its camera and its maker are in the same set. \
          AUC: the area under the ROC curve of 100 − score, for faults against healthy clips and look-alikes. \
          Inconclusive results have no score. \
          Detected: alarms at the default threshold. Inconclusive results count as missed. \

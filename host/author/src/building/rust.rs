@@ -28,8 +28,8 @@ pub(super) fn build(project: &Project, target: Option<&str>) -> Result<String, A
     };
     let mut cargo = Command::new("cargo");
     cargo.current_dir(&project.dir);
-    // Within this repository the program may itself run under cargo, which sets a toolchain. The author did not
-    // choose this toolchain.
+    // If cargo started this program, RUSTUP_TOOLCHAIN is set. The author did not choose that toolchain, so the
+    // variable is removed.
     if let Way::Target { toolchain: Some(name), .. } = &way {
         cargo.env_remove("RUSTUP_TOOLCHAIN").arg(format!("+{name}"));
     }
@@ -93,7 +93,7 @@ fn installed(dir: &Path, toolchain: Option<&str>) -> Vec<&'static str> {
     let mut rustc = Command::new("rustc");
     rustc.current_dir(dir);
     if let Some(name) = toolchain {
-        // Rustup would download an unknown toolchain.
+        // Without this check, rustup would download a toolchain that it does not have.
         let known = Command::new("rustup").args(["toolchain", "list"]).output();
         if !known.is_ok_and(|list| String::from_utf8_lossy(&list.stdout).lines().any(|l| l.starts_with(name)))
         {

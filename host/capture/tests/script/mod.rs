@@ -28,7 +28,7 @@ pub(crate) enum Reply {
     Nothing,
 }
 
-/// The camera's description.
+/// The description of the camera's stream: the body of the usual answer to DESCRIBE.
 pub(crate) const SDP: &str = "v=0\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=control:track1\r\n";
 
 /// A camera that runs until it is dropped.
@@ -105,7 +105,7 @@ fn usual(method: &str) -> String {
     }
 }
 
-/// Returns the units of each picture.
+/// Returns the NAL units of each picture, without start codes.
 fn pictures(h264: &[u8]) -> Vec<Vec<Vec<u8>>> {
     let begins = |at: &usize| h264[*at..].starts_with(&[0, 0, 1]);
     let mut begins: Vec<_> = (0..h264.len() - 3).filter(begins).map(|at| at + 3).collect();

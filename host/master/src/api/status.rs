@@ -11,12 +11,12 @@ use easysight_protocol::{MasterStatus, PoolStatus, Problem};
 
 use crate::master::Shared;
 
-/// Answers that the process is alive.
+/// Reports that the process is alive.
 pub(super) async fn healthz() -> &'static str {
     "ok\n"
 }
 
-/// Answers whether the master can handle requests.
+/// Reports whether the master can handle requests.
 pub(super) async fn readyz(State(master): State<Shared>) -> Result<&'static str, Error> {
     let refuse = |slug: &str, detail: &str| Err(Error::new(StatusCode::SERVICE_UNAVAILABLE, slug, detail));
     if master.stopping.is_cancelled() {

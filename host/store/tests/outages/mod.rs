@@ -91,7 +91,7 @@ pub(crate) async fn a_result_counts_also_where_expiry_was_the_last_attempt(store
     assert_eq!(store.record(vec![late], 2_001 + LEASE_MS).await.unwrap().verdicts, [Verdict::Duplicate]);
     let run = store.run(run).await.unwrap().unwrap().run;
     assert_eq!((run.state, run.progress.finished, run.progress.dead), (RunState::Finished, 1, 1));
-    // A person has retried the other job, so the late result belongs to an attempt that is over.
+    // A person retries the other job. After that, its late result belongs to an attempt that is over.
     store.retry_run(run.id, 3_000 + LEASE_MS).await.unwrap();
     let stale = finished(&leased, &leased.jobs[1], Status::Error);
     assert_eq!(store.record(vec![stale], 3_001 + LEASE_MS).await.unwrap().verdicts, [Verdict::Stale]);

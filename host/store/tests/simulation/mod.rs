@@ -1,5 +1,5 @@
-//! Dispatch in simulated time: masters that stop, nodes that crash or are cut off, answers that are lost and results
-//! that come twice, drawn at random from a seed. A seed that fails gives the same sequence of calls each time.
+//! Dispatch in simulated time. Masters stop, nodes crash or are cut off, answers are lost and results come twice, all
+//! drawn at random from a seed. A seed that fails gives the same sequence of calls each time.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -57,7 +57,7 @@ struct Worker {
     work: Vec<Work>,
     /// Results that no master has acknowledged. They survive a crash of the node.
     spool: Vec<JobResult>,
-    /// The time until which the node has crashed or cannot reach any master.
+    /// The time until which the node is down after a crash, or cannot reach any master.
     away_until: i64,
     beats_at: i64,
 }
