@@ -15,11 +15,11 @@ use crate::{
 };
 
 /// The radii of the drops that are searched for, as shares of the picture's width.
-const RADII: [f32; 8] = [0.013, 0.017, 0.022, 0.029, 0.038, 0.05, 0.066, 0.087];
+const RADII: [f32; 6] = [0.013, 0.017, 0.022, 0.029, 0.038, 0.05];
 /// The range of changes, in grey levels over two pixels, of slopes that vote.
-const SLOPES: (f32, f32) = (8.0, 256.0);
+const SLOPES: (f32, f32) = (14.0, 256.0);
 /// The number of middles that are examined for each radius.
-const MIDDLES: usize = 32;
+const MIDDLES: usize = 20;
 /// The number of directions in which an outline is crossed.
 const DIRECTIONS: u16 = 24;
 /// The smallest number of directions that must be within the picture.
@@ -100,6 +100,10 @@ fn follow(plane: &Plane, (x, y): (f32, f32), radius: f32, rays: &[(f32, f32)]) -
             (sum_x, sum_y, sum, told) = (sum_x + dx * far, sum_y + dy * far, sum + far, told + 1.0);
         }
         outline.push(is_rim.then_some(at as f32));
+        // Most middles end here.
+        if outline.len() as f32 - told > 0.5 * rays.len() as f32 {
+            return None;
+        }
     }
     if inside < LEAST_DIRECTIONS || told < 0.5 * inside as f32 {
         return None;
