@@ -23,6 +23,9 @@ pub enum AuthorError {
         .0.display()
     )]
     NoProject(PathBuf),
+    /// A file was given in place of the plugin's folder.
+    #[error("{} is a file; give the plugin's folder", .0.display())]
+    NoFolder(PathBuf),
     /// The manifest cannot be read.
     #[error("{}: {detail}", file.display())]
     Manifest {

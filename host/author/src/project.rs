@@ -87,10 +87,13 @@ impl Project {
     ///
     /// # Errors
     ///
-    /// [`AuthorError::NoProject`] if the folder contains no plugin, [`AuthorError::Manifest`] if the manifest
-    /// cannot be parsed, [`AuthorError::Io`].
+    /// [`AuthorError::NoFolder`] if `dir` is a file, [`AuthorError::NoProject`] if the folder contains no plugin,
+    /// [`AuthorError::Manifest`] if the manifest cannot be parsed, [`AuthorError::Io`].
     pub fn find(dir: &Path) -> Result<Self, AuthorError> {
         let dir = dir.canonicalize().map_err(AuthorError::io(dir))?;
+        if dir.is_file() {
+            return Err(AuthorError::NoFolder(dir));
+        }
         let manifest = dir.join("Cargo.toml");
         if manifest.is_file() {
             return Ok(Self { name: cargo_name(&manifest)?, language: Language::Rust, dir });
@@ -189,6 +192,8 @@ mod tests {
         assert!(found(&[("Cargo.toml", "[workspace]\n")]).unwrap_err().contains("one plugin"));
         assert!(found(&[("Cargo.toml", "[package\n")]).unwrap_err().contains("Cargo.toml"));
         assert!(found(&[("package.json", "{}")]).unwrap_err().contains("name"));
+        let file = tempfile::NamedTempFile::new().unwrap();
+        assert!(matches!(Project::find(file.path()), Err(AuthorError::NoFolder(_))));
         assert!("cobol".parse::<Language>().unwrap_err().contains("rust, python, javascript, c"));
     }
 }
