@@ -1,8 +1,9 @@
-//! Finds the content of the last seconds that was not shown before, without relying on keyframes. There may be
-//! an undetected keyframe between two compared frames, so it is not certain at any frame that the encoder has settled.
-//! But an encoder with a constant rate produces only a few renderings of a static picture, and repeats them exactly,
-//! to the last sample, because the quantiser is a function of picture and rate. New content stays, in few tiles or
-//! many. When a keyframe encodes a live picture anew, the new content is noise in most tiles at once.
+//! Finds content that appears in the last seconds of a clip and was not shown before, without relying on keyframes.
+//! There may be an undetected keyframe between any two compared frames, so at no frame is it certain that the encoder
+//! has settled. But an encoder with a constant rate produces only a few renderings of a static picture, and repeats
+//! each rendering exactly, to the last sample, because the quantiser depends only on the picture and the rate. New
+//! content of the scene stays in the picture, in few tiles or many. If a keyframe encodes a live picture anew, the
+//! noise makes most tiles new at once.
 
 use crate::{
     seconds,
@@ -12,17 +13,19 @@ use crate::{
 /// The smallest number of frames before the last seconds. With fewer, it is unknown what was shown before.
 const LEAST_BEFORE: usize = 4;
 
-/// The content of the last seconds that was not shown before. A static picture has only a few
-/// renderings, each of which is repeated exactly.
+/// The content of the last seconds that was not shown before. A static picture has only a few renderings, each of which
+/// is repeated exactly. After motion, `usually_new`, `most_new` and `drawn` count only frames for which the encoder has
+/// settled.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Lately {
-    /// The share of the textured tiles that are new: the median over the frames.
+    /// The share of the textured tiles that are new in a frame: the median over the frames.
     pub(crate) usually_new: f64,
-    /// The largest share of new tiles of a frame. After motion, only frames for which the encoder has settled
-    /// count. If a keyframe encodes the noise of a live picture anew, all tiles are new.
+    /// The largest share of new tiles in a frame. If a keyframe encodes the noise of a live picture anew, all tiles are
+    /// new.
     pub(crate) most_new: f64,
-    /// The share of the textured tiles that show, at the end, content that was not shown before the last seconds.
-    /// New content does not disappear again. 0 if too little was seen before.
+    /// The share of the textured tiles whose content in the last frame was not shown before the last seconds. New
+    /// content of the scene is still there at the end, so it is counted here. The share is 0 if fewer than
+    /// [`LEAST_BEFORE`] frames precede the last seconds.
     pub(crate) lasting: f64,
     /// The number of frames in which tiles are redrawn outside the strip where a clock may run.
     pub(crate) drawn: usize,

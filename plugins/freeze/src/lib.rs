@@ -6,14 +6,16 @@
 //! new content. Therefore the plugin measures the share of tiles with new content. It counts only frames for which the
 //! encoder has settled, and ignores the strip where a recorder's clock may run.
 //!
-//! Three cases need other measurements. An encoder with too few bits refines a static picture for seconds: its changes
-//! become smaller and are never undone, whereas half of the changes caused by noise are undone. If keyframes are so
-//! close that the encoder never settles between them, the keyframes are compared with each other: with a live sensor,
-//! hardly any tile stays the same. If there are undetected keyframes between the compared frames, a frozen picture is
-//! recognised by its last seconds: each tile shows only content that it showed before, with exactly the same samples.
+//! Three cases need other measurements. First, an encoder with too few bits refines a static picture for seconds: the
+//! changes become smaller and are never undone, whereas half of the changes caused by noise are undone. Second,
+//! keyframes may be so close that the encoder never settles between them. The keyframes are then compared with each
+//! other: with a live sensor, hardly any tile stays the same. Third, there may be undetected keyframes between the
+//! compared frames. A frozen picture is then recognised by its last seconds: each tile shows only content that it
+//! showed before, with exactly the same samples.
 //!
 //! From one check to the next the plugin remembers whether the camera's picture was the same, and how much noise the
-//! camera usually shows (see [`usual`]): a picture whose noise stands still is frozen, even if its encoder refines it.
+//! camera usually shows (see [`usual`]). A picture whose noise stands still is frozen, even if the encoder still
+//! refines the picture.
 
 mod lately;
 mod memory;
@@ -36,36 +38,38 @@ const SPAN_MS: u32 = 3_000;
 const INTERVAL_MS: u32 = 200;
 /// The smallest number of comparisons for a judgement.
 const LEAST_PAIRS: usize = 2;
-/// The smallest energy (mean square per textured pixel, in grey levels) at which changes may be an encoder's refinement
-/// of a static picture with too few bits. Measured on frozen pictures at a low bit rate: 0.1 to 50.
+/// The smallest energy (mean square per textured pixel, in grey levels²) at which changes may come from an encoder that
+/// has too few bits and refines a static picture. Frozen pictures at a low bit rate have energies of 0.1 to 50.
 const REFINING_ENERGY: f64 = 0.1;
-/// If a smaller share of the changes than this is undone later, the changes come from an encoder that refines a
-/// static picture. Measured: up to 0.05 in frozen pictures; 0.1 to 0.5 for noise, unless the encoder has too few bits
-/// to show the noise.
+/// If the share of the changes that are undone later is below this limit, the changes come from an encoder that refines
+/// a static picture. Frozen pictures reach at most 0.05. Noise has shares of 0.1 to 0.5, unless the encoder has too few
+/// bits to show the noise.
 const REFINING_UNDONE: f64 = 0.08;
-/// The picture is live if keyframes render at least this share of the tiles differently than before.
-/// Measured: 0.95 and more if the encoder keeps the noise; 0.02 to 0.82 in frozen pictures; 0.14 to 0.49 between
-/// keyframes of a static scene from which a coarse MPEG-4 encoder has removed the noise.
+/// The picture is live if each keyframe renders at least this share of the tiles differently than all keyframes before.
+/// If the encoder keeps the noise, the share is 0.95 and more. Frozen pictures have shares of 0.02 to 0.82. A static
+/// scene from which a coarse MPEG-4 encoder has removed the noise has 0.14 to 0.49.
 const LIVE_RENEWED: f64 = 0.9;
-/// The largest share of the textured tiles that may show new content in a static picture, in most frames of the
-/// last seconds and at the end. An encoder produces only a few renderings of a static picture, and repeats them
-/// exactly. Measured in frozen pictures by six encoders at constant rates: 0, and up to 0.008 if a clock runs. Measured
-/// in parts of live pictures without movement: 0.12 and more, unless the noise is removed completely.
+/// The largest share of the textured tiles that may show new content in a static picture. It limits both
+/// [`Lately::usually_new`](lately::Lately::usually_new) and [`Lately::lasting`](lately::Lately::lasting). An encoder
+/// produces only a few renderings of a static picture, and repeats them exactly. Frozen pictures from six encoders at
+/// constant rates have shares of 0, and up to 0.008 if a clock runs. Parts of live pictures without movement have 0.12
+/// and more, unless the noise is removed completely.
 const STANDING: f64 = 0.01;
-/// The largest share of new tiles that a frame of the last seconds may have in a static picture. In a live
-/// picture, a keyframe encodes the noise anew, so that most tiles show new content. Measured: at most 0.02 in frozen
-/// pictures, 0.27 and more in live ones.
+/// The largest share of new tiles that a frame of the last seconds may have in a static picture. In a live picture, a
+/// keyframe encodes the noise anew, so that most tiles show new content. Frozen pictures reach at most 0.02. Live
+/// pictures reach 0.27 and more.
 const AFRESH: f64 = 0.15;
-/// If at least this many keyframes are preceded by new content, this content is not a coincidence. Measured with three
-/// keyframes: all of them in live pictures without movement from a coarse MPEG-4 encoder, none in frozen pictures of
-/// the same quality.
+/// The smallest number of keyframes preceded by new content in a live picture. In a static picture, fewer may be
+/// preceded by new content by coincidence. In clips with three keyframes from a coarse MPEG-4 encoder, new content
+/// precedes all three if the picture is live without movement, and none if the picture is frozen.
 const RESTLESS: usize = 2;
 /// The score of a picture that cannot be judged yet: slightly above 50, the score at the threshold, because no alarm is
 /// raised.
 const UNDECIDED_SCORE: f64 = 52.0;
-/// The number of consecutive checks with the same picture after which two kinds of picture count as frozen: a
-/// picture that the encoder only refines, and a scene from which the encoder is known to remove the noise. In a single
-/// clip both look like an empty room; in half a day, with a check every hour, the light changes in every room.
+/// The number of consecutive checks with the same picture after which two kinds of picture count as frozen: a picture
+/// that the encoder only refines, and a scene from which the encoder is known to remove the noise. In a single clip,
+/// neither kind can be distinguished from an empty room. With a check every hour, the checks take half a day, in which
+/// the light changes in every room.
 const ALIKE_CHECKS: u32 = 12;
 
 /// When a picture counts as frozen.
@@ -73,10 +77,10 @@ const ALIKE_CHECKS: u32 = 12;
 #[serde(default, deny_unknown_fields)]
 #[schemars(crate = "easysight_sdk::schemars")]
 pub struct Config {
-    /// The picture is frozen if nothing new was seen for this time.
+    /// The picture is frozen if it shows nothing new for at least this time.
     #[schemars(range(min = 0.5, max = 2.8), extend("unit" = "s"))]
     pub still_s: f64,
-    /// A live picture shows new content in at least this share of its textured tiles (16 × 16 pixels each) from one
+    /// A live picture shows new content in more than this share of its textured tiles (16 × 16 pixels each) from one
     /// compared frame to the next. Five frames per second are compared.
     #[schemars(range(min = 0.0, max = 0.5), extend("unit" = "share"))]
     pub least_changed_share: f64,
@@ -134,7 +138,7 @@ impl Plugin for Freeze {
     }
 }
 
-/// Returns the noise of a clip. None if it cannot be measured, because something moves or the clip is too short.
+/// Returns the noise of a clip. The result is None if something moves or the clip is too short.
 fn noise(seen: &Seen, config: &Config) -> Option<Noise> {
     let at_rest = seen.pairs >= LEAST_PAIRS && seen.still_s >= config.still_s;
     let is_redrawn = seen.scattered > 0 || seen.lately.drawn > 0;
@@ -150,7 +154,7 @@ pub(crate) enum Verdict {
     Still,
     /// Everything in the last seconds was shown before, even though the encoder may not have settled.
     ComesAgain,
-    /// The picture changes only as an encoder with too few bits refines a picture.
+    /// The picture changes only because an encoder with too few bits refines it.
     Refining,
     /// There were too few frames to compare.
     TooShort,
@@ -170,7 +174,7 @@ fn judge(seen: &Seen, config: &Config) -> Verdict {
     }
 }
 
-/// Judges by the frames for which the encoder had settled.
+/// Judges a clip by the frames for which the encoder had settled.
 fn by_settled_looks(seen: &Seen, long_enough: bool, config: &Config) -> Verdict {
     if seen.pairs < LEAST_PAIRS {
         match seen.renewed_share {
@@ -206,7 +210,7 @@ fn decisive(seen: &Seen, verdict: Verdict, config: &Config) -> (&'static str, f6
     }
     match seen.renewed_share {
         Some(share) if seen.pairs < LEAST_PAIRS => ("renewed_share", share, config.least_renewed_share),
-        // Content that was new before the picture froze says nothing about a frozen picture.
+        // New content counts only in a live picture. In a frozen picture, all new content is older than the freeze.
         _ if verdict == Verdict::Live => ("changed_share", seen.changed_share.max(seen.news.share), least),
         _ => ("changed_share", seen.changed_share, least),
     }
@@ -297,8 +301,8 @@ fn message(still_s: f64, stands: Option<Stands>) -> Text {
                 "画面冻结：此前 {looks} 次检查中画面噪点一直在变化，现在噪点仍在画面上，却不再变化（与之前的检查对比）。"
             ),
             format!(
-                "The picture is frozen: in {looks} earlier checks its noise changed from frame to frame; now the \
-                 noise is still in the picture, but stands still (compared with these checks)."
+                "The picture is frozen: in {looks} earlier checks, its noise changed from frame to frame. The noise is \
+                 visible now, too, but it no longer changes (compared with these checks)."
             ),
         ),
         None => Text::new(

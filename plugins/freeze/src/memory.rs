@@ -1,6 +1,7 @@
-//! What is remembered about a camera from one check to the next: a small picture, and whether the picture was
-//! static. A picture that stays the same over several checks is frozen, even if its encoder never settles. A
-//! picture that was static and differed at the next check is live, and only its noise is removed.
+//! The data that the plugin stores about a camera from one check to the next: a small picture, whether the picture was
+//! static, and the usual noise. A picture that stays the same over several checks is frozen, even if its encoder never
+//! settles. If the pictures of two consecutive checks are static but differ, the picture is live, and the encoder
+//! removes its noise.
 
 use easysight_sdk::{
     Clip, Failure, PlaneKind,
@@ -14,12 +15,13 @@ use crate::{
     usual::{Noise, Stands, Usual},
 };
 
-/// The largest width of the small picture, in samples. Each sample averages away the effects of coding.
+/// The largest width of the small picture, in samples. At this size, each sample is an average in which the effects of
+/// coding vanish.
 const WIDTH: u32 = 80;
-/// The number of grey levels by which equal samples may differ. If a picture is encoded again, averages of 8 × 8
-/// pixels and more change by less.
+/// The number of grey levels by which two samples may differ and still count as equal. If a picture is encoded again,
+/// averages of 8 × 8 pixels and more change by less than this.
 const TOLERANCE: u8 = 2;
-/// The share of the samples that may differ by more, for example because of a clock.
+/// The share of the samples that may differ by more than [`TOLERANCE`], for example because of a clock.
 const DIFFERENT: f64 = 0.03;
 
 /// The stored memory.
@@ -31,11 +33,11 @@ pub(crate) struct Memory {
     still: bool,
     /// The number of consecutive checks, including this one, with the same static picture.
     alike: u32,
-    /// True if the picture was static once and differed at the next check: the encoder removes noise.
+    /// True if the pictures of two consecutive checks were once static but different: the encoder removes the noise.
     erases: bool,
     /// The codec of the stream. Another encoder lets other noise through.
     codec: String,
-    /// The usual noise, by day and by night.
+    /// The usual noise by day, and the usual noise by night.
     usual: [Usual; 2],
     /// The evidence that the noise of the last check stood still.
     stands: Option<Stands>,
@@ -46,7 +48,7 @@ impl Remembered for Memory {
 }
 
 impl Memory {
-    /// Compares the clip's last picture with the memory, and stores it.
+    /// Compares the clip's last picture and its noise with the stored memory. Stores and returns the new memory.
     ///
     /// # Errors
     ///
@@ -85,9 +87,10 @@ impl Memory {
         Self { width, picture, still, alike, erases, ..Self::default() }
     }
 
-    /// Compares the noise with what is usual in this light, and remembers it. The noise of a picture in which it
-    /// stands still is not remembered, unless the picture is another one than at the last check, whose noise stood
-    /// still as well: then this camera lives without noise.
+    /// Compares the noise with the usual noise in this light. If the noise stands still, the evidence is stored;
+    /// otherwise the noise is added to the usual noise. There is one exception: if the noise also stood still at the
+    /// last check, but the picture has changed since then, the camera is live and has no changing noise. The noise is
+    /// then added to the usual noise.
     fn compare(&mut self, noise: Noise, light: Light, last: Option<&Self>) {
         let [day, night] = &mut self.usual;
         let usual = match light {
@@ -106,7 +109,7 @@ impl Memory {
         }
     }
 
-    /// Returns the evidence that the noise of the picture stands still. None if it does not.
+    /// Returns the evidence that the noise of the picture stands still. The result is None if the noise changes.
     pub(crate) const fn stands(&self) -> Option<Stands> {
         self.stands
     }
@@ -116,7 +119,7 @@ impl Memory {
         self.alike
     }
 
-    /// True if this camera's picture is known to be static although it is live.
+    /// True if the encoder of this camera is known to remove the noise, so that a live picture may look static.
     pub(crate) const fn erases_noise(&self) -> bool {
         self.erases
     }

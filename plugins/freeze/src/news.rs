@@ -3,9 +3,9 @@
 
 use crate::seconds;
 
-/// The largest ratio of the changes at one frame to those at the previous frame, while an encoder refines a static
-/// picture. Such changes become smaller from frame to frame. Measured: up to 0.54. Changes by noise go up and
-/// down.
+/// The largest ratio of the share of changed tiles at one frame to the share at the previous frame, while an encoder
+/// refines a static picture. This share falls from frame to frame. The largest measured ratio is 0.54. With noise, the
+/// share rises and falls.
 const DECAY: f64 = 2.0 / 3.0;
 
 /// The change from one frame to the next. The encoder had settled by the earlier frame.
@@ -17,14 +17,15 @@ pub(crate) struct Change {
     pub(crate) at_us: u64,
     /// The share of the textured tiles that show new content.
     pub(crate) share: f64,
-    /// The same share at the earlier frame. None if that frame is a keyframe or the first frame.
+    /// The share of the textured tiles that showed new content at the earlier frame. None if the earlier frame is a
+    /// keyframe or the first frame.
     pub(crate) before: Option<f64>,
-    /// True if one of these tiles is redrawn, as a clock's digits are.
+    /// True if one of the tiles with new content is redrawn, as a clock's digits are.
     pub(crate) redrawn: bool,
 }
 
-/// Returns for each change the share that is not explained by the encoder's refinement: the whole share, or 0 if
-/// much more changed at the previous frame.
+/// Returns for each change the share that the encoder's refinement does not explain: 0 if the share is at most
+/// [`DECAY`] times the share at the previous frame, and the whole share otherwise.
 pub(crate) fn unexplained(changes: &[Change]) -> Vec<f64> {
     let share = |change: &Change| match change.before {
         Some(before) if change.share <= DECAY * before => 0.0,
@@ -46,9 +47,9 @@ pub(crate) struct News {
 }
 
 impl News {
-    /// Collects the changes of more than `least_share` of the tiles that are not explained by an encoder's
-    /// refinement. Frames in which something is redrawn are skipped, because an encoder that redraws the digits of
-    /// a clock also changes tiles elsewhere.
+    /// Collects the changes that affect more than `least_share` of the tiles and that an encoder's refinement does not
+    /// explain. Frames in which something is redrawn are skipped, because an encoder that redraws the digits of a clock
+    /// also changes tiles elsewhere.
     pub(crate) fn of(changes: &[Change], end_us: u64, least_share: f64) -> Self {
         let mut news = Self::default();
         let mut before: Option<(usize, f64)> = None;

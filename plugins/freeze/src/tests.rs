@@ -37,8 +37,8 @@ fn status(clip: &ArrayClip) -> Status {
     judge(clip).unwrap().status
 }
 
-/// A picture that does not change, as an encoder renders it: the keyframe is coded again, each time slightly
-/// differently, and repeated until the next one.
+/// A static picture as an encoder renders it: each keyframe is coded slightly differently, and is repeated until the
+/// next keyframe.
 fn recoded(x: u32, y: u32, t: u32, gop: u32) -> u8 {
     wall(x, y) + scatter(x, y, t / gop) % 5
 }
@@ -110,8 +110,8 @@ fn a_static_scene_whose_noise_the_encoder_erases_in_part_is_live() {
     assert_eq!(status(&clip(100, erased)), Status::Normal);
 }
 
-/// Noise comes through in a few tiles now and then, until the encoder's rate falls at a keyframe in the middle of
-/// the clip. After that nothing comes through.
+/// Noise comes through in a few tiles now and then, until the encoder's rate falls at a keyframe in the middle of the
+/// clip. After this keyframe, no noise comes through.
 #[test]
 fn a_scene_whose_noise_is_erased_from_a_keyframe_on_is_live() {
     let sporadic = |x, y, t: u32| {
@@ -124,7 +124,7 @@ fn a_scene_whose_noise_is_erased_from_a_keyframe_on_is_live() {
     assert!(finding.score > 50.0, "{finding:?}");
 }
 
-/// The encoder of a frozen picture changes less from frame to frame, then nothing.
+/// The encoder of a frozen picture changes fewer tiles from frame to frame, and finally none.
 #[test]
 fn a_picture_that_froze_and_was_refined_until_the_next_keyframe_is_frozen() {
     let refined = |x: u32, y: u32, t: u32| {
@@ -167,7 +167,7 @@ fn a_single_tile_that_changes_at_rest_is_of_a_live_picture() {
 #[test]
 fn dark_things_that_pass_everywhere_are_not_what_an_encoder_refines() {
     let mut camera = CameraMemory::default();
-    // The changes are too dark for motion. Each stays in its place until the clip ends.
+    // The changes are too small to count as motion. Each change stays in its place until the clip ends.
     let shade = |x: u32, y: u32, t: u32| {
         let passed = (0..=t).filter(|e| scatter(x / 16, y / 16, *e) < 40).count().min(4) as u8;
         wall(x, y) - 12 * passed
@@ -264,7 +264,7 @@ fn a_scene_that_stood_still_and_is_another_later_is_known_to_have_its_noise_eras
     assert_eq!(check(&mut camera, &still(30)), Status::Error);
 }
 
-/// A camera whose noise was seen in three checks, in which it differed.
+/// A camera that showed changing noise in three checks.
 fn camera_with_noise() -> CameraMemory {
     let mut camera = CameraMemory::default();
     for number in 0..3 {
@@ -274,7 +274,7 @@ fn camera_with_noise() -> CameraMemory {
     camera
 }
 
-/// A tile that changes at rest, which an encoder that refines a picture may cause as well as noise.
+/// A single tile that changes at rest. Noise may cause such a change, and so may an encoder that refines a picture.
 fn news(x: u32, y: u32, t: u32) -> u8 {
     u8::from(t >= 11 && x / 16 == 3 && y / 16 == 4)
 }
@@ -299,7 +299,7 @@ fn noise_that_an_encoder_or_better_light_removes_is_no_freeze() {
     // The noise is gone from the picture itself.
     let smooth = clip(100, |x, y, t| wall(x, y) + 4 + news(x, y, t));
     assert_eq!(check(&mut camera_with_noise(), &smooth), Status::Normal);
-    // In other light the earlier checks say nothing.
+    // Checks in other light are no evidence.
     let darker = clip(100, |x, y, t| wall(x, y) - 10 + scatter(x, y, 99) % 8 + news(x, y, t));
     assert_eq!(check(&mut camera_with_noise(), &darker), Status::Normal);
     // Another encoder lets other noise through.
@@ -322,8 +322,8 @@ fn check(camera: &mut CameraMemory, clip: &ArrayClip) -> Status {
     camera.diagnose::<Freeze>(clip, "{}").unwrap().findings.remove(0).status
 }
 
-/// The effect of MPEG-4 and MPEG-2 at a constant rate: a keyframe at every second compared frame, so that the
-/// encoder never settles, and a few renderings of each tile that return again and again.
+/// The effect of MPEG-4 and MPEG-2 at a constant rate: a few renderings of each tile return again and again. With a
+/// keyframe at every second compared frame, the encoder never settles.
 fn in_renderings(x: u32, y: u32, t: u32) -> u8 {
     wall(x, y) + scatter(x, y, [0, 1, 0, 2][(t % 4) as usize]) % 3
 }

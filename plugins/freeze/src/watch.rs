@@ -1,5 +1,5 @@
-//! The measurements that distinguish a frozen picture from a live one: motion, tiles with new content, and whether
-//! changes are undone.
+//! The measurements that distinguish a frozen picture from a live one: motion, tiles with new content, and the share of
+//! the changes that are undone.
 
 use std::ops::Range;
 
@@ -21,30 +21,32 @@ const INTERVAL_US: u64 = 150_000;
 const TEXTURE: u8 = 10;
 /// The smallest share of textured tiles for a judgement.
 const LEAST_TEXTURED: f64 = 0.02;
-/// The time after a keyframe, and after motion, in which an encoder refines the picture although nothing changes.
+/// The time after a keyframe, and after motion, in which an encoder may refine the picture although nothing changes in
+/// the scene.
 pub(crate) const SETTLING_US: u64 = 550_000;
 /// The approximate number of pixels of a frame that are compared. In a larger picture only every second, third, …
 /// row of tiles is compared.
 const LOOKED_AT: u32 = 330_000;
-/// The level at which structure is compared. It has averages of 4 × 4 pixels, in which the traces of coding fade
-/// and edges stay.
+/// The level at which structure is compared. Its samples are averages of 4 × 4 pixels, in which the traces of coding
+/// fade and edges stay.
 const STRUCTURE_LEVEL: u32 = 2;
-/// The number of grey levels by which such an average may differ from one coding to the next. Measured: up to 4 on
-/// average in extreme compression; edges that move differ by far more.
+/// The number of grey levels by which a sample of [`STRUCTURE_LEVEL`] may change if the same picture is coded again. In
+/// extreme compression, samples change by up to 4 on average. Edges that move change samples by far more.
 const STRUCTURE_TOLERANCE: u8 = 20;
-/// The share of such averages that may differ by more.
+/// The share of the samples of [`STRUCTURE_LEVEL`] that may change by more than [`STRUCTURE_TOLERANCE`] without
+/// counting as motion.
 const STRUCTURE_MOVED: f64 = 0.005;
-/// The divisor of the height that gives the largest height of a clock.
+/// The height of the picture divided by this number is the largest height of a clock.
 const STRIPS: usize = 10;
-/// The number of comparisons that are used, if the clip has as many.
+/// The smallest number of comparisons that are used, unless the clip has fewer.
 const WANTED_PAIRS: usize = 3;
-/// The change (mean square, in grey levels) above which a tile is redrawn, as a clock's digits are. Measured: up
-/// to 30 where noise comes through.
+/// The change (mean square, in grey levels²) above which a tile counts as redrawn, as a clock's digits are. Noise that
+/// the encoder keeps causes changes of up to 30.
 const REDRAWN: i32 = 100;
-/// Every so many rows of a tile are used to measure its noise.
+/// The distance, in rows, between the rows of a tile in which noise is measured.
 const GRAIN_STEP: usize = 4;
-/// The smallest number of keyframes that are compared with each other. An encoder that has just started finds its
-/// rate during the first ones.
+/// The smallest number of keyframes in a clip whose keyframes are compared with each other. An encoder that has just
+/// started needs the first keyframes to find its rate.
 const LEAST_KEYFRAMES: usize = 4;
 
 /// The measurements of a clip.
@@ -56,30 +58,29 @@ pub(crate) struct Seen {
     pub(crate) moved: bool,
     /// The number of comparisons that count, away from keyframes and motion.
     pub(crate) pairs: usize,
-    /// The mean share of the textured tiles that, from one compared frame to the next, changed to new content and
-    /// are not explained by the encoder's refinement. The strip of the picture where tiles are redrawn is ignored,
-    /// because a clock may run there.
+    /// The mean share of the textured tiles that change to new content from one compared frame to the next. Changes
+    /// that the encoder's refinement explains do not count. The strip of the picture with the most redrawn tiles is
+    /// ignored, because a clock may run there.
     pub(crate) changed_share: f64,
-    /// The mean square of the change per textured pixel and compared frame, in grey levels.
+    /// The mean square of the change per textured pixel and compared frame, in grey levels².
     pub(crate) energy: f64,
-    /// The noise of the picture, at rest.
+    /// The noise of the picture at rest.
     pub(crate) noise: Noise,
-    /// The share of the changes that is undone later: about half for noise that comes and goes, almost nothing if
+    /// The share of the changes that are undone later. The share is about half if noise comes and goes, and almost 0 if
     /// an encoder refines a static picture.
     pub(crate) undone: f64,
-    /// The new content after the last motion in the whole clip: more new tiles than in a picture that an encoder
-    /// only refines.
+    /// The new content after the last motion. Changes that the encoder's refinement explains do not count.
     pub(crate) news: News,
     /// The number of frames in which tiles are redrawn outside the strip where a clock may run.
     pub(crate) scattered: usize,
-    /// The smallest share of the textured tiles that a keyframe rendered differently than all keyframes before.
-    /// None if there are too few keyframes. The noise of a sensor leaves hardly a tile the same; in a static
-    /// picture each tile returns as soon as the encoder's rate does.
+    /// The smallest share of the textured tiles that a keyframe rendered differently than all keyframes before. None if
+    /// there are too few keyframes. The noise of a sensor changes nearly all tiles. In a static picture, the rendering
+    /// of each tile returns as soon as the encoder returns to an earlier rate.
     pub(crate) renewed_share: Option<f64>,
-    /// What is new in the last `window_s`.
+    /// The new content in the last `window_s` seconds (see [`watch`]).
     pub(crate) lately: Lately,
-    /// The number of keyframes that are preceded by new content, long after the keyframe before. In a static
-    /// picture the encoder has settled by then.
+    /// The number of keyframes just before which the picture shows new content, although the keyframe before was long
+    /// ago. In a static picture the encoder has settled by then. The end of the clip counts as a keyframe.
     pub(crate) restless: usize,
 }
 
@@ -91,8 +92,8 @@ pub(crate) struct Look {
     prints: Vec<u32>,
 }
 
-/// Watches the last `window_s` of the clip, and as much before as needed. New content counts if more than
-/// `least_share` of the textured tiles are new at a frame.
+/// Measures the last `window_s` seconds of the clip, and earlier frames where they are needed. New content counts if
+/// more than `least_share` of the textured tiles are new at a frame.
 pub(crate) fn watch(
     clip: &dyn Clip,
     frames: &[FrameInfo],
@@ -131,7 +132,7 @@ pub(crate) fn watch(
             redrawn: redrawn.contains(&true),
         })
         .collect();
-    // The quiet pairs are the last of all pairs.
+    // The quiet pairs are the last elements of `pairs`.
     let first = pairs.len() - quiet.len();
     let unexplained = news::unexplained(&changes);
     let counted = unexplained.get(first..).unwrap_or_default();
@@ -163,8 +164,9 @@ fn union(maps: &[Vec<bool>]) -> Vec<bool> {
     all
 }
 
-/// Chooses frames an interval apart, and all keyframes, after which an encoder has to settle. Returns index, time,
-/// and whether it is a keyframe.
+/// Chooses frames at least [`INTERVAL_US`] apart, and all keyframes, because an encoder has to settle after each
+/// keyframe. Returns for each chosen frame its index, its time, and whether it is a keyframe. If the clip has only
+/// keyframes (`intra_only`), no frame counts as a keyframe.
 fn choose(frames: &[FrameInfo], intra_only: bool) -> Vec<(u32, u64, bool)> {
     let mut chosen: Vec<(u32, u64, bool)> = Vec::new();
     for (index, frame) in (0_u32..).zip(frames) {
@@ -177,8 +179,9 @@ fn choose(frames: &[FrameInfo], intra_only: bool) -> Vec<(u32, u64, bool)> {
     chosen
 }
 
-/// Returns when the picture last showed edges in other places than before, searched from the end. In one strip of
-/// the picture they may change now and then, as the digits of a clock do, but not at every frame.
+/// Returns the time of the last motion: the time of the last frame whose edges are in other places than in the previous
+/// frame. In one strip of the picture, edges may change now and then, as the digits of a clock do, but not at two
+/// consecutive frames. The result is None if nothing moves.
 fn last_motion(clip: &dyn Clip, chosen: &[(u32, u64, bool)]) -> Result<Option<u64>, Failure> {
     let level = STRUCTURE_LEVEL.min(clip.info().levels - 1);
     let (width, _) = clip.size(PlaneKind::Luma, level)?;
@@ -221,8 +224,8 @@ fn settled(looks: &[Look], moved_us: Option<u64>, intra_only: bool) -> Vec<u64> 
         .collect()
 }
 
-/// Returns the indices of the frames that are compared with the previous frame: those for which the encoder had
-/// settled by the previous frame.
+/// Returns the indices of the frames that are compared with the previous frame. By the previous frame, the encoder must
+/// have settled.
 fn settled_pairs(looks: &[Look], settled_us: &[u64]) -> Vec<usize> {
     let is_settled = |at: &usize| {
         let (before, look) = (looks.get(at - 1), looks.get(*at));
@@ -232,7 +235,8 @@ fn settled_pairs(looks: &[Look], settled_us: &[u64]) -> Vec<usize> {
     (1..looks.len()).filter(is_settled).collect()
 }
 
-/// Returns the last of these pairs: the pairs of the window, and earlier ones if these are too few.
+/// Returns the last elements of `pairs`: the pairs in the last `window_s` seconds, and earlier pairs if the window has
+/// fewer than [`WANTED_PAIRS`].
 fn quiet_pairs(looks: &[Look], pairs: &[usize], end_us: u64, window_s: f64) -> Vec<usize> {
     let begins_us = |at: usize| looks.get(at - 1).map_or(0, |before| before.at_us);
     let within = pairs.iter().filter(|&&at| seconds(end_us - begins_us(at)) <= window_s + 0.05).count();
@@ -270,7 +274,7 @@ impl Grid {
         Ok(grid)
     }
 
-    /// Reads the rows of tiles of a frame, one after the other.
+    /// Reads the compared rows of tiles of a frame, from top to bottom.
     fn pull(&self, clip: &dyn Clip, frame: u32) -> Result<Vec<u8>, Failure> {
         let band =
             |y, height| clip.crop(frame, PlaneKind::Luma, 0, Rect { x: 0, y, width: self.width, height });
@@ -278,7 +282,7 @@ impl Grid {
         if self.columns == 0 {
             return Ok(Vec::new());
         }
-        // Consecutive rows are read at once.
+        // If no row of tiles is skipped, all rows are read at once.
         if let (Some(0), Some(&last)) = (self.rows.first(), self.rows.last())
             && last as usize == (self.rows.len() - 1) * TILE
         {
@@ -316,7 +320,7 @@ impl Grid {
         unseen
     }
 
-    /// Returns the marked tiles that change by far more than noise does.
+    /// Returns the marked tiles whose change exceeds [`REDRAWN`], far more than noise causes.
     pub(crate) fn redrawn(&self, looks: &[Look], at: usize, tiles: &[bool]) -> Vec<bool> {
         let (Some(before), Some(now)) = (looks.get(at - 1), looks.get(at)) else { return Vec::new() };
         let (columns, width) = (self.columns.max(1), self.width as usize);
@@ -348,7 +352,7 @@ impl Grid {
         }
     }
 
-    /// Returns the share of the textured tiles that is marked, outside some rows of tiles.
+    /// Returns the share of the textured tiles that are marked. The rows of tiles in `outside` do not count.
     pub(crate) fn share(&self, map: &[bool], outside: &Range<usize>) -> f64 {
         let count = |map: &[bool]| -> usize {
             let rows = map.chunks(self.columns.max(1)).enumerate();
@@ -371,16 +375,17 @@ impl Grid {
         keyframes.iter().enumerate().skip(1).map(|(at, look)| share(at, look)).reduce(f64::min)
     }
 
-    /// Returns the share of the tiles that were new at the previous frame. None if that frame is a keyframe or the
-    /// first frame.
+    /// Returns the share of the tiles that were new at the previous frame. The result is None if the previous frame is
+    /// a keyframe or the first frame.
     fn share_before(&self, looks: &[Look], at: usize, outside: &Range<usize>) -> Option<f64> {
         let before = at.checked_sub(1).filter(|&before| before > 0)?;
         looks.get(before).filter(|look| !look.keyframe)?;
         Some(self.share(&self.novel(looks, before), outside))
     }
 
-    /// Counts the keyframes that are preceded by new content in more than `least_share` of the tiles, unless it is
-    /// only in the first frame after the previous keyframe.
+    /// Counts the keyframes before which the last frame shows new content in more than `least_share` of the tiles. The
+    /// last frame does not count if it is also the first frame after a keyframe. The end of the clip counts as a
+    /// keyframe.
     fn restless(&self, looks: &[Look], least_share: f64) -> usize {
         let is_last = |at: &usize| {
             let keyframe = |at: usize| looks.get(at).is_none_or(|look| look.keyframe);
@@ -394,7 +399,7 @@ impl Grid {
         novel.iter().filter(|map| self.share(map, &clock) > least_share).count()
     }
 
-    /// Measures the change over some comparisons, and the finest detail of the last frame.
+    /// Measures the change over the comparisons in `quiet`, and the finest detail and the brightness of the last frame.
     fn noise(&self, looks: &[Look], quiet: &[usize], last: &Look) -> Noise {
         Noise {
             grain: self.grain(looks, quiet),
@@ -403,8 +408,8 @@ impl Grid {
         }
     }
 
-    /// Returns the mean square of the change, over all comparisons, in the middle one of the textured tiles. 0 without
-    /// comparisons.
+    /// Returns the mean square of the change over the comparisons in `quiet`: the median over the textured tiles. The
+    /// result is 0 if there are no comparisons.
     fn grain(&self, looks: &[Look], quiet: &[usize]) -> f32 {
         let (columns, width) = (self.columns.max(1), self.width as usize);
         let energy_of = |tile: usize, before: &Look, now: &Look| -> i32 {
@@ -431,9 +436,9 @@ impl Grid {
         *energies.select_nth_unstable(middle).1 as f32 / samples as f32
     }
 
-    /// Returns the mean square of the finest detail in a flat, a middle and a rich one of the textured tiles: of the
-    /// difference between the two diagonals of four neighbouring samples, in which edges of the scene cancel unless
-    /// they are oblique.
+    /// Returns the mean square of the finest detail in a flat, a middle and a rich tile: the lower quartile, the median
+    /// and the upper quartile over the textured tiles. The finest detail is the difference between the two diagonals of
+    /// four neighbouring samples. Edges of the scene cancel in this difference unless they are oblique.
     fn fineness(&self, look: &Look) -> [f32; 3] {
         let (columns, width) = (self.columns.max(1), self.width as usize);
         let energy_of = |tile: usize| -> i32 {
@@ -454,8 +459,8 @@ impl Grid {
         })
     }
 
-    /// Measures how much changes, and which share of the change is undone by the last frame before the next
-    /// keyframe.
+    /// Returns the mean square of the change per textured pixel, and the share of the change that is undone by the last
+    /// frame before the next keyframe.
     fn reversion(&self, looks: &[Look], quiet: &[usize], tiles: Vec<bool>) -> (f64, f64) {
         let (mut changed, mut undone, mut lasting) = (0.0, 0.0, 0.0);
         let width = self.width as usize;
@@ -487,14 +492,14 @@ impl Grid {
     }
 }
 
-/// Returns the mean of some samples; 0 if there are none.
+/// Returns the mean of the samples, or 0 if there are none.
 fn mean(samples: &[u8]) -> f32 {
     let short = |samples: &[u8]| -> u32 { samples.iter().map(|&sample| u32::from(sample)).sum() };
     let sum: u64 = samples.chunks(1 << 16).map(short).map(u64::from).sum();
     (sum as f64 / samples.len().max(1) as f64) as f32
 }
 
-/// Returns the sum of the squares of the difference between the diagonals of each square of four samples.
+/// Returns the sum, over all squares of four neighbouring samples, of the squared difference between the two diagonals.
 fn diagonals(upper: &[u8], lower: &[u8]) -> i32 {
     let down = |(&a, &b): (&u8, &u8)| i32::from(a) - i32::from(b);
     let left = upper.iter().zip(lower).map(down);
