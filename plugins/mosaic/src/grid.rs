@@ -1,13 +1,13 @@
 //! Finds the grid on which the steps of a picture lie, and measures how visible the grid is.
 //!
-//! The lone step between two neighbours is the height by which their step exceeds the steps on either side. A lens
-//! spreads each edge over at least two steps, so the textures and edges of a scene have hardly any lone steps,
-//! whereas the border of a block is exactly one. The lone steps from each column to the next, averaged over rows,
-//! make a profile; so do the lone steps from row to row. Blocks appear as places of the profile that stand out at
-//! equal distances, in both directions alike ([`crate::period`]). A fence or blinds are regular in one direction
-//! only. Nine parts of the picture are also judged separately, so that blocks in a corner are not averaged away.
-//! Three levels of the pyramid are judged, because a stream that was scaled up spreads the borders of its blocks
-//! over several samples.
+//! The lone step between two neighbouring samples is the height by which the step between them exceeds the larger of
+//! the steps on either side. A lens spreads each edge over at least two steps, so the textures and edges of a scene
+//! have hardly any lone steps, whereas the border of a block is exactly one lone step. The lone steps from each column
+//! to the next, averaged over rows, form one profile. The lone steps from each row to the next, averaged over columns,
+//! form another. Blocks appear as places that stand out at equal distances, and at the same distances in both profiles
+//! (see [`crate::period`]). A fence or blinds are regular in one direction only. Nine parts of the picture are also
+//! measured separately, so that blocks in a corner are not averaged away. Three levels of the pyramid are measured,
+//! because a stream that was scaled up spreads the borders of its blocks over several samples.
 
 use easysight_sdk::{Clip, Failure, PlaneKind};
 
@@ -22,23 +22,25 @@ const FRAMES: u32 = 3;
 pub(crate) const PARTS: u32 = 3;
 /// The number of rows, or columns, of a band.
 pub(crate) const BAND: u32 = 24;
-/// The number of levels of the pyramid that are judged.
+/// The largest number of levels of the pyramid that are measured.
 const LEVELS: u32 = 3;
-/// The smallest width and height of a level. Below it, a coarse block has too few samples.
+/// The smallest width and height of a level. On a smaller level, a coarse block has too few samples.
 const LEAST_SIZE: u32 = 96;
-/// The share by which the height of blocks may differ from their width. Pixelation rounds both, so that they
-/// divide the picture.
+/// The share by which the height of blocks may differ from their width. Pixelation rounds the width and the height, so
+/// that a whole number of blocks fits into the picture.
 const SQUARE: f64 = 0.08;
-/// The number of standard deviations above chance, in both directions, of a grid over the whole picture, and of a
-/// grid in a part, which another part must confirm. Hundreds of combs are tried. The best comb of a scene reaches
-/// 4 in one direction, but only 3 if the other direction must have the same side.
+/// The smallest number of standard deviations by which a grid over the whole picture must exceed chance in both
+/// directions. Hundreds of combs are tried. The best comb of a scene without blocks reaches 4 in one direction, but
+/// only 3 if the other direction must have blocks of the same side.
 const SURE: f32 = 4.0;
+/// The same limit for a grid in a part of the picture. Another part must confirm this grid.
 const SURE_IN_PARTS: f32 = 3.3;
-/// The ratio of the lone steps on the grid to those off it. Below this ratio, texture hides the grid.
+/// The smallest ratio of the lone steps on the grid to the lone steps off the grid. Below this ratio, texture hides the
+/// grid.
 const BESIDE_TEXTURE: f64 = 2.0;
-/// The grey levels that are added to both terms of that ratio, to allow for rounding.
+/// The grey levels that are added to both terms of the ratio that [`BESIDE_TEXTURE`] limits, to allow for rounding.
 const ROUNDING: f64 = 0.25;
-/// The side of the blocks, in pixels, whose steps count without a factor: the size of the codecs' transforms.
+/// The side, in pixels, of the blocks whose steps have the weight 1. It is the size of the codecs' transforms.
 const USUAL_SIDE: f64 = 8.0;
 /// The largest factor by which larger blocks increase the weight of a step.
 const MOST_WEIGHT: f64 = 5.0;
@@ -48,8 +50,8 @@ const MOST_WEIGHT: f64 = 5.0;
 pub(crate) struct Grid {
     /// The column and row of the part, up to [`PARTS`] each. None for the whole picture.
     pub(crate) part: Option<(u32, u32)>,
-    /// The grey levels by which the lone steps on the grid exceed the lone steps off it, in the weaker of the two
-    /// directions.
+    /// The number of grey levels by which the lone steps on the grid exceed the lone steps off the grid, in the weaker
+    /// direction.
     pub(crate) step: f64,
     /// The side of the blocks in pixels.
     pub(crate) side: f64,
@@ -58,8 +60,8 @@ pub(crate) struct Grid {
 }
 
 impl Grid {
-    /// Returns the visible step. Blocks hide detail smaller than themselves, so larger blocks have more weight. A
-    /// healthy encoder has no blocks larger than the usual ones.
+    /// Returns the step, weighted by how visible the blocks are. Blocks hide detail smaller than themselves, so larger
+    /// blocks have more weight. A healthy encoder has no blocks larger than the usual ones.
     pub(crate) fn seen(&self) -> f64 {
         self.step * (self.side / USUAL_SIDE).powf(1.5).clamp(1.0, MOST_WEIGHT)
     }
@@ -74,11 +76,11 @@ impl Grid {
 pub(crate) struct Grids {
     /// The most visible grid.
     pub(crate) strongest: Option<Grid>,
-    /// The parts of the picture that have this grid.
+    /// The parts of the picture in which a grid like the strongest was found.
     pub(crate) parts: Vec<(u32, u32)>,
 }
 
-/// Measures a clip.
+/// Finds the grids of a clip.
 ///
 /// # Errors
 ///
@@ -116,7 +118,7 @@ pub(crate) fn measure(clip: &dyn Clip) -> Result<Grids, Failure> {
     Ok(strongest(grids))
 }
 
-/// Returns the most visible grid, found in the whole picture or in two parts alike.
+/// Returns the most visible grid that was found in the whole picture or in two of its parts.
 fn strongest(mut grids: Vec<Grid>) -> Grids {
     grids.retain(|grid| grid.step > 0.0);
     grids.sort_by(|a, b| b.seen().total_cmp(&a.seen()));
@@ -132,13 +134,13 @@ fn strongest(mut grids: Vec<Grid>) -> Grids {
     Grids { strongest, parts }
 }
 
-/// Two combs of the same side, one for each direction.
+/// Two combs of about the same side, one for each direction.
 struct Pair {
     across: Comb,
     down: Comb,
 }
 
-/// Returns the pair that stands out most.
+/// Returns the pair whose weaker comb exceeds chance most.
 fn common(across: Vec<Comb>, mut down: Vec<Comb>) -> Option<Pair> {
     let weaker = |pair: &Pair| pair.across.deviations.min(pair.down.deviations);
     down.sort_by(|a, b| a.side().total_cmp(&b.side()));
@@ -157,11 +159,11 @@ fn common(across: Vec<Comb>, mut down: Vec<Comb>) -> Option<Pair> {
 }
 
 impl Pair {
-    /// Returns the grid of the profiles in which the combs were found. If texture hides it, it has no steps.
+    /// Returns the grid of the profiles in which the combs were found. If texture hides the grid, its step is 0.
     fn grid(&self, across: &[f32], down: &[f32], scale: f64) -> Grid {
         let step = |lines: &Lines| {
             let typical = (lines.on + ROUNDING) / (lines.off + ROUNDING);
-            // In a soft scene most places have no step, on the lines and between them.
+            // In a soft scene, most places have no step, whether they are on the lines or between the lines.
             if typical >= BESIDE_TEXTURE { lines.on - lines.off } else { 0.0 }
         };
         let step = step(&self.across.lines(across)).min(step(&self.down.lines(down)));

@@ -1,12 +1,12 @@
 //! Blocks: pixelation, coarse compression, or a decoder's grid.
 //!
-//! The measure is the lone step between neighbouring pixels: the height by which a step exceeds its neighbours. In
-//! a mosaic, lone steps lie on a grid and nowhere else; whether they do is tested by ranks (the test of Wilcoxon,
-//! Mann and Whitney, see [`period`]). Every block codec leaves a faint grid, and a still of a dark or plain scene
-//! may be flat within each of its blocks although no visible detail is lost. So a grid counts by the height of its
-//! steps in grey levels, and only if chance does not explain it in either direction. Coarse blocks hide more of
-//! the scene and have more weight. One picture is enough; several make the grid more certain, because movement
-//! averages out. A deblocking filter leaves no steps, so flattened macroblocks are counted too (see [`plateau`]).
+//! The plugin measures the lone step between neighbouring pixels: the height by which this step exceeds the steps on
+//! either side. In a mosaic, lone steps lie only on a grid. A rank test finds such grids (the test of Wilcoxon, Mann
+//! and Whitney, see [`period`]). Every block codec leaves a faint grid, and a still of a dark or plain scene may be
+//! flat within each of its blocks although no visible detail is lost. So the height of the steps of a grid, in grey
+//! levels, decides. A grid that chance may explain in one direction does not count. Coarse blocks hide more of the
+//! scene and have more weight. One picture is enough; several pictures make the grid more certain, because movement
+//! averages out. A deblocking filter removes the steps, so flattened macroblocks are counted too (see [`plateau`]).
 
 mod grid;
 mod period;
@@ -22,15 +22,15 @@ use serde::Deserialize;
 use grid::{Grid, Grids, PARTS, measure};
 use plateau::plateaus;
 
-/// The steps of the grid that good compression leaves, in grey levels.
+/// The height of the steps that good compression leaves, in grey levels: score 100.
 const FAINT: f64 = 0.5;
-/// The multiple of the threshold at which little but blocks is left: score 0.
+/// The multiple of the threshold of steps at which hardly anything but blocks is visible: score 0.
 const WORST: f64 = 6.0;
 /// The multiple of the threshold above which the finding is an error, not a warning.
 const ERROR: f64 = 2.0;
-/// The multiple of the threshold of plateaus at which little but plateaus is left: score 0.
+/// The multiple of the threshold of plateaus at which hardly anything but plateaus is visible: score 0.
 const MOST_PLATEAUS: f64 = 20.0;
-/// The largest number of the nine parts with blocks for which the region is marked.
+/// The largest number of parts with blocks, out of nine, for which a region is marked.
 const FEW_PARTS: usize = 5;
 
 /// When a picture counts as a mosaic.
@@ -38,12 +38,12 @@ const FEW_PARTS: usize = 5;
 #[serde(default, deny_unknown_fields)]
 #[schemars(crate = "easysight_sdk::schemars")]
 pub struct Config {
-    /// The largest mean height of the steps from block to block in a healthy picture, in grey levels, beyond the
-    /// steps within blocks. The steps of blocks with more than 8 pixels a side have more weight.
+    /// The largest mean height of the steps from block to block in a healthy picture, in grey levels. The mean height
+    /// of the steps within blocks is subtracted. The steps of blocks with more than 8 pixels a side have more weight.
     #[schemars(range(min = 0.5, max = 100.0), extend("unit" = "grey level"))]
     pub most_step: f64,
-    /// The largest share of macroblocks that a healthy picture may have flat inside and different from their flat
-    /// neighbours, beyond the share on a displaced grid.
+    /// The largest share of plateaus among the macroblocks of a healthy picture. A plateau is flat inside and differs
+    /// from its flat neighbours. The share of plateaus on a displaced grid is subtracted.
     #[schemars(range(min = 0.001, max = 1.0), extend("unit" = "share"))]
     pub most_plateaus: f64,
 }
@@ -51,11 +51,11 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         // Quantisation in steps of 8 grey levels, at which an encoder of eight bits begins to lose visible detail,
-        // leaves steps of 4 on average between flat blocks. Measured: up to 3.4 in stills and in MPEG-4 of good
-        // quality, without a deblocking filter, by night; 4 and more if the bit rate is too low.
-        // Plateaus: up to 0.003 in 516 pictures without a fault (development and validation), 0.006 beside a drawn
-        // truck with plain sides (validation). In H.264 of seven development cameras: 0.03 and more at CRF 51, 0.005
-        // to 0.06 at CRF 46, 0 at CRF 33.
+        // leaves steps of 4 on average between flat blocks. By night, steps reach 3.4 in stills and in MPEG-4 of good
+        // quality without a deblocking filter. They reach 4 and more if the bit rate is too low. Shares of plateaus
+        // reach 0.003 in 516 pictures without a fault (development and validation), and 0.006 beside a drawn truck with
+        // plain sides (validation). In H.264 of seven development cameras, the shares are 0.03 and more at CRF 51,
+        // 0.005 to 0.06 at CRF 46, and 0 at CRF 33.
         Self { most_step: 3.6, most_plateaus: 0.009 }
     }
 }
@@ -79,7 +79,7 @@ impl Plugin for Mosaic {
                 ),
             )
             .over_time(1, 1_000, 2_000)
-            // Each block is a flat area: detail is lost, and so are digits.
+            // Each block is a flat area, in which detail and digits are lost.
             .explains("mosaic", &["focus_blur", "lens_dirty", "clarity", "clock"])
     }
 
@@ -95,7 +95,7 @@ impl Plugin for Mosaic {
             .metric("block_step", step, "grey level")
             .metric("block_side", side, "px")
             .metric("plateaus", share, "share");
-        // The sign that exceeds its threshold most decides.
+        // The sign with the larger ratio to its threshold decides.
         let by_step = seen / most;
         let by_plateaus = share / config.most_plateaus;
         let finding = if by_step >= by_plateaus {

@@ -1,46 +1,50 @@
 //! Places of a profile that stand out at equal distances.
 //!
-//! A comb is a set of equally spaced places. It is distinguished from chance by its ranks (the test of Wilcoxon,
-//! Mann and Whitney): the lone steps of a whole profile are sorted, and the mean rank on the comb is compared with
-//! that of equally many places drawn at random, in standard deviations. Ranks do not depend on how high a pole or
-//! a kerb stands out, a soft scene counts as much as a rich one, and combs of any side can be compared. A comb of
-//! half the true side meets a line only at every second place, and a comb of twice the side misses every second
-//! line, so both stand out less. Codecs and pixelation start their blocks in the picture's upper left corner, even
-//! if the stream was scaled afterwards. Then only the number of blocks, whole or half, is unknown. Blocks of whole
-//! pixels may start anywhere.
+//! A comb is a set of equally spaced places. A rank test distinguishes a comb from chance (the test of Wilcoxon, Mann
+//! and Whitney): the lone steps of a whole profile are sorted, and the mean rank on the comb is compared with the mean
+//! rank of the same number of places drawn at random. The difference is measured in standard deviations. Ranks do not
+//! depend on how high a pole or a kerb stands out, a soft scene counts as much as a rich scene, and combs of any side
+//! can be compared. A comb of half the true side meets a line only at every second place, so it stands out less than
+//! the true comb. A comb of twice the side misses every second line, so it stands out less, too. Codecs and pixelation
+//! start their blocks in the picture's upper left corner, even if the stream was scaled afterwards. For such blocks,
+//! only the number of blocks across the picture, in halves, is unknown. Blocks whose side is a whole number of pixels
+//! may start anywhere.
 
 /// The smallest side that is searched for, in samples. Codecs have no smaller transforms.
 const LEAST_SIDE: usize = 4;
-/// The largest side of blocks that may start anywhere. Larger blocks are found on a smaller level.
+/// The largest side of blocks that may start anywhere, in samples. Larger blocks of this kind are found on a smaller
+/// level of the pyramid.
 const MOST_FREE_SIDE: usize = 24;
 /// The largest number of blocks across the picture for which fractional sides are tried. Smaller blocks are hardly
 /// visible.
 const MOST_BLOCKS: usize = 120;
 /// The smallest number of blocks across a profile that counts as a grid.
 const LEAST_BLOCKS: usize = 5;
-/// A comb that exceeds chance by more than this many standard deviations is compared with the other direction.
+/// If a comb exceeds chance by more than this many standard deviations, it is compared with the combs of the other
+/// direction.
 const NOTABLE: f32 = 3.0;
-/// The number of units in a sample, in which places are computed.
+/// The number of units in a sample. Places are computed in these units.
 const UNIT: u64 = 1 << 16;
 
 /// Equally spaced places of a profile.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Comb {
-    /// The place of the first line and the distance of the lines, in 1/65,536 of a sample.
+    /// The place of the first line, in units of 1/65,536 of a sample.
     first: u64,
+    /// The distance between two lines, in the same units.
     distance: u64,
     /// The number of standard deviations by which the ranks on the comb exceed chance.
     pub(crate) deviations: f32,
 }
 
-/// The steps on and off the lines of a comb, in the units of the profile.
+/// The values of a profile on and off the lines of a comb.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Lines {
-    /// The mean on the lines.
+    /// The mean of the values on the lines.
     pub(crate) on: f64,
-    /// The mean off the lines.
+    /// The mean of the values off the lines.
     pub(crate) off: f64,
-    /// The typical excess, from the medians.
+    /// The median of the values on the lines minus the median of the values off the lines.
     pub(crate) typical: f64,
 }
 
@@ -68,8 +72,8 @@ impl Comb {
     }
 }
 
-/// Returns the combs that stand out of a profile, which is the part from `offset` on of a profile with `whole`
-/// places.
+/// Returns the combs that stand out of a profile. The profile is the part that begins at `offset` of a longer profile
+/// with `whole` places.
 pub(crate) fn combs(profile: &[f32], offset: usize, whole: usize) -> Vec<Comb> {
     let ranks = Ranks::of(profile);
     let mut found = Vec::new();
@@ -79,12 +83,12 @@ pub(crate) fn combs(profile: &[f32], offset: usize, whole: usize) -> Vec<Comb> {
             found.push(Comb { first, distance, deviations });
         }
     };
-    // Blocks start at the corner: the border before sample x is the step x − 1.
+    // Blocks start at the corner. The border before sample x is at place x − 1 of the profile.
     let (offset, size) = (offset as u64 * UNIT, whole as u64 + 1);
     let fewest = 2 * LEAST_BLOCKS * whole / profile.len().max(1);
     for halves in fewest as u64..=2 * size.min((MOST_BLOCKS * LEAST_SIDE) as u64) / LEAST_SIDE as u64 {
         let distance = 2 * size * UNIT / halves.max(1);
-        // Scalers round borders to the nearest sample or to the next one.
+        // Scalers round borders to the nearest sample, or up to the next sample.
         for round in [UNIT / 2, UNIT - 1] {
             let border = UNIT + offset - round.min(UNIT);
             let first = border.div_ceil(distance).max(1) * distance + round - UNIT - offset;
@@ -101,7 +105,7 @@ pub(crate) fn combs(profile: &[f32], offset: usize, whole: usize) -> Vec<Comb> {
 
 /// The ranks of a profile's values.
 struct Ranks {
-    /// Twice the rank of each value, minus twice the middle rank, so that the sum is 0. Equal values share their
+    /// Twice the rank of each value, minus twice the middle rank, so that the sum is 0. Equal values have the same
     /// rank.
     doubled: Vec<i32>,
 }
@@ -125,8 +129,8 @@ impl Ranks {
         Self { doubled }
     }
 
-    /// Returns the mean rank on a comb, in standard deviations of chance. The mean rank of `k` among `n` values
-    /// drawn without replacement has a variance of (n + 1) (n − k) / 12 k.
+    /// Returns the mean rank on a comb, relative to the middle rank, in standard deviations of chance. If `k` of `n`
+    /// values are drawn without replacement, their mean rank has a variance of (n + 1) (n − k) / 12 k.
     fn deviations(&self, first: u64, distance: u64) -> f32 {
         let (mut sum, mut count, mut at) = (0_i32, 0_i32, first);
         while let Some(rank) = self.doubled.get((at / UNIT) as usize) {

@@ -1,26 +1,27 @@
 //! Plateaus: macroblocks that coarse compression has flattened.
 //!
-//! An encoder with far too few bits keeps only the prediction of a macroblock, which is flat, and its deblocking
-//! filter turns the steps between macroblocks into ramps, so no lone steps remain (List and others, "Adaptive
-//! Deblocking Filter", 2003: it reaches three samples into each block). What remains are neighbouring macroblocks that
+//! An encoder with far too few bits keeps only the prediction of a macroblock, which is flat. Its deblocking filter
+//! turns the steps between macroblocks into ramps, so no lone steps remain. The filter reaches three samples into each
+//! block (List and others, "Adaptive Deblocking Filter", 2003). The sign that remains is neighbouring macroblocks that
 //! are flat inside and differ from each other. Sky and roads are flat, too, but hardly differ from macroblock to
-//! macroblock; where a scene differs, it has texture or an edge. The same is counted on a grid that is displaced by
-//! half a macroblock, as a control: drawn areas and bars are flat on any grid.
+//! macroblock. Where the grey level of a scene changes, the scene has texture or an edge. As a control, plateaus are
+//! also counted on a grid that is displaced by half a macroblock: drawn areas and bars are flat on any grid.
 
 use easysight_sdk::image::TILE;
 
-/// The margin of a macroblock that the deblocking filter may change.
+/// The width of the margin of a macroblock that the deblocking filter may change, in samples.
 const MARGIN: usize = 4;
+/// The side of the inside of a macroblock, without the margins, in samples.
 const INSIDE: usize = TILE - 2 * MARGIN;
-/// The largest range of grey levels inside a flat macroblock. The noise of any sensor exceeds it.
+/// The largest range of grey levels inside a flat macroblock. The noise of any sensor has a larger range.
 const FLAT: u8 = 1;
-/// The smallest difference of two neighbouring macroblocks, in grey levels.
+/// The smallest difference between two neighbouring flat macroblocks that form a plateau, in grey levels.
 const DIFFERENT: u8 = 4;
-/// If more of the macroblocks than this are flat, the picture is drawn: a card or bars.
+/// If more than this share of the macroblocks are flat, the picture is drawn: a test card or bars.
 const DRAWN: f64 = 0.9;
 
-/// Returns the share of macroblocks that are flat and differ from their flat neighbours, beyond that on a displaced
-/// grid. The smaller share of both directions counts, because bars differ in one direction only.
+/// Returns the share of macroblocks that are flat and differ from their flat neighbours. The share on a displaced grid
+/// is subtracted. The result is twice the share of the weaker direction, because bars differ in one direction only.
 pub(crate) fn plateaus(samples: &[u8], width: usize) -> f64 {
     let on = Flats::of(samples, width, 0).steps();
     let beside = Flats::of(samples, width, TILE / 2).steps();
@@ -28,7 +29,7 @@ pub(crate) fn plateaus(samples: &[u8], width: usize) -> f64 {
     2.0 * share(on.0, beside.0).min(share(on.1, beside.1))
 }
 
-/// The grey level of each flat macroblock, row by row. None for those that are not flat.
+/// The grey level of each macroblock, row by row. The level is None if the macroblock is not flat.
 struct Flats {
     levels: Vec<Option<u8>>,
     columns: usize,
@@ -62,8 +63,8 @@ impl Flats {
         flats
     }
 
-    /// Returns the share of macroblocks that are flat and differ from their flat neighbour to the right, and from that
-    /// below. 0 for drawn pictures.
+    /// Returns two shares of macroblocks: those that are flat and differ from their flat neighbour to the right, and
+    /// those that are flat and differ from their flat neighbour below. For drawn pictures, both shares are 0.
     fn steps(&self) -> (f64, f64) {
         let Self { levels, columns } = self;
         let flat = levels.iter().flatten().count() as f64;

@@ -16,12 +16,13 @@ pub(crate) enum Way {
     Down,
 }
 
-/// The mean lone step at each place between two neighbours, in sample values.
+/// The mean lone step at each place between two neighbouring columns or rows, in grey levels.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Profiles {
-    /// The profile of the whole picture. It has one place less than the picture has samples.
+    /// The profile of the whole picture. It has one place fewer than the picture has columns (or rows).
     pub(crate) whole: Vec<f32>,
-    /// The profile of each part, row of parts by row of parts. Each has [`Profiles::length`] places.
+    /// The profiles of the parts, from left to right and from top to bottom. Each profile has [`Profiles::length`]
+    /// places.
     pub(crate) parts: Vec<Vec<f32>>,
     pub(crate) length: usize,
 }
@@ -34,8 +35,8 @@ impl Profiles {
             Way::Down => (height, width),
         };
         let length = (along / PARTS) as usize;
-        // A strip covers a whole row of parts, or a whole column of parts for steps down. It is then cut into its
-        // parts.
+        // A strip covers a whole row of parts for steps across, or a whole column of parts for steps down. Later, each
+        // strip is cut into its parts.
         let mut strips = vec![vec![0_u32; along as usize - 1]; PARTS as usize];
         for &frame in frames {
             for (band, strip) in (0..PARTS * BANDS).zip((0..PARTS).flat_map(|part| [part; BANDS as usize])) {
@@ -73,7 +74,7 @@ impl Profiles {
     }
 }
 
-/// Adds the lone step from each sample of a band of whole rows to its right neighbour.
+/// Adds to `sums` the lone step from each sample of a band of rows to its right neighbour.
 fn add_across(band: &[u8], width: usize, sums: &mut [u32]) {
     let mut steps = vec![0; width.saturating_sub(1)];
     for row in band.chunks_exact(width) {
@@ -85,7 +86,7 @@ fn add_across(band: &[u8], width: usize, sums: &mut [u32]) {
     }
 }
 
-/// Adds the lone step from each row of a band of columns to the next.
+/// Adds to `sums` the lone steps from each row of a band of columns to the next row.
 fn add_down(band: &[u8], sums: &mut [u32]) {
     const WIDTH: usize = BAND as usize;
     let mut steps = vec![0; band.len().saturating_sub(WIDTH)];
@@ -101,7 +102,7 @@ fn add_down(band: &[u8], sums: &mut [u32]) {
     }
 }
 
-/// Adds the height by which each step exceeds both of its neighbours.
+/// Adds to `sums` the height by which each step exceeds the larger of its two neighbouring steps.
 fn add_lone(before: &[u8], at: &[u8], after: &[u8], sums: &mut [u32]) {
     for (((&before, &at), &after), sum) in before.iter().zip(at).zip(after).zip(sums) {
         *sum += u32::from(at.saturating_sub(before.max(after)));

@@ -47,7 +47,8 @@ fn pixelation_is_found_with_the_side_of_its_blocks() {
 
 #[test]
 fn blocks_that_are_no_whole_number_of_pixels_are_found() {
-    // Forty blocks across a picture of 320 would be 8 px each; 27 and 45 divide it unevenly.
+    // Forty blocks across a picture of 320 px would be 8 px wide each. With 27 and 45 blocks, the width is no whole
+    // number.
     for blocks in [27, 45] {
         let cell = |at: u32, size: u32| {
             (f64::from(at * blocks * 3 / 4 / size) * f64::from(size * 4) / f64::from(blocks * 3)) as u32
@@ -80,7 +81,7 @@ fn coarse_blocks_of_a_wide_soft_scene_are_found() {
 
 #[test]
 fn a_dark_still_that_is_flat_within_its_blocks_is_normal() {
-    // Only means of 8 × 8 pixels, two grey levels apart, beside real edges.
+    // Outside the lamps, each block of 8 × 8 pixels has one grey level, at most 2 from 20. The lamps have real edges.
     let still = clip(|x, y| {
         let lamp = (x / 3 + y / 2) % 40 == 7;
         let mean = 20.0 + (4.0 * (scatter(x / 8, y / 8) - 0.5)).round();
@@ -91,7 +92,7 @@ fn a_dark_still_that_is_flat_within_its_blocks_is_normal() {
 
 #[test]
 fn blocks_of_uneven_means_are_found_and_worse_when_stronger() {
-    // The effect of coarse compression: detail survives, and each block has its own error.
+    // The effect of coarse compression: detail survives, but the brightness of each block has an error of its own.
     let compressed =
         |error: f64| diagnose(&clip(move |x, y| scene(x, y) + error * (scatter(x / 8 + 900, y / 8) - 0.5)));
     let [faint, coarse, coarser] = [2.0, 60.0, 120.0].map(compressed);
@@ -100,7 +101,7 @@ fn blocks_of_uneven_means_are_found_and_worse_when_stronger() {
     assert!(faint.score > coarse.score && coarse.score > coarser.score);
 }
 
-/// Macroblocks of one grey level each, with ramps of six samples between them.
+/// Macroblocks that have one grey level each. Ramps of six samples lie between the macroblocks.
 fn deblocked(x: u32, y: u32) -> f64 {
     let level = |column: u32, row: u32| 90.0 + (40.0 * scatter(column + 50, row)).floor();
     let ramp = |at: u32| (f64::from(at) - 12.5).clamp(0.0, 6.0) / 6.0;
@@ -119,7 +120,7 @@ fn macroblocks_that_a_filter_has_smoothed_are_found_in_a_part_of_the_picture() {
 
 #[test]
 fn flat_areas_of_a_scene_and_bars_are_no_plateaus() {
-    // A sky with faint steps where the encoder has removed its noise, and houses with an outline anywhere.
+    // A sky with faint steps, from which the encoder has removed the noise, and houses whose outlines lie off the grid.
     let street = |x: u32, y: u32| if (x / 43 + y / 37).is_multiple_of(2) { 60.0 } else { scene(x, y) };
     let skyline = clip(|x, y| if y < 120 { 150.0 + f64::from(y / 16) } else { street(x, y) });
     assert_eq!(diagnose(&skyline).status, Status::Normal);
