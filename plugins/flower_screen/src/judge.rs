@@ -9,8 +9,8 @@ use crate::{
 
 /// The factor by which thresholds are reduced if the decoder reported errors.
 const SUSPICION: f64 = 0.5;
-/// The number of missing references above which they count without other signs. Some cameras number frames
-/// wrongly.
+/// The smallest number of missing references at which a clip counts as damaged without other signs. Fewer missing
+/// references are harmless, because some cameras number frames wrongly.
 const HARMLESS_REFERENCES: f64 = 12.0;
 
 /// A sign of damage.
@@ -18,7 +18,8 @@ struct Sign {
     metric: &'static str,
     value: f64,
     threshold: f64,
-    /// The value as a multiple of the deciding value.
+    /// The ratio of the value to the threshold. If the decoder reported errors, the threshold is multiplied by
+    /// [`SUSPICION`] first, except for `concealed_share`.
     ratio: f64,
 }
 
@@ -33,7 +34,8 @@ pub(crate) fn judge(picture: &Picture, complaints: &Complaints, config: &Config)
         .iter()
         .max_by(|a, b| a.ratio.total_cmp(&b.ratio))
         .map_or(("torn_share", config.torn_share, 0.0), |sign| (sign.metric, sign.threshold, sign.ratio));
-    // The score is 50 if the strongest sign is at its threshold, and halves whenever the sign doubles beyond it.
+    // The score is 50 if the strongest sign is at its threshold. Above the threshold, the score halves whenever the
+    // sign doubles.
     let score = if ratio < 1.0 { 100.0 - 50.0 * ratio } else { 50.0 / ratio };
     let mut finding = finding("flower_screen");
     for sign in &signs {
@@ -94,7 +96,7 @@ fn signs(p: &Picture, complaints: &Complaints, config: &Config, torn: f64, torn_
     signs
 }
 
-/// Returns the message for the sign that decided.
+/// Returns the message for the metric of the strongest sign.
 fn message(metric: &str) -> Text {
     match metric {
         "concealed_share" => Text::new(

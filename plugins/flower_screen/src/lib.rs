@@ -1,11 +1,11 @@
 //! Pictures decoded from damaged data: torn and displaced blocks, smears, areas of green or grey.
 //!
 //! Decoders report only some damage: an H.264 decoder counts the blocks that it concealed, an HEVC decoder draws
-//! garbage without a message, and no decoder notices a packet that never arrived. So the decoder's error reports
-//! count if they are reliable, and the picture is searched for content that only a decoder draws. There are four
-//! such signs: breaks along the grid of macroblocks that a displaced grid does not have, colours beyond what a camera
-//! can send, grey in place of a missing reference, and a smear that the next keyframe removes. The thresholds are
-//! measured on damaged streams of four codecs.
+//! garbage without a message, and no decoder notices a packet that never arrived. So the decoder's error reports count
+//! only if they are reliable, and the picture is searched for content that only a decoder draws. There are four such
+//! signs: breaks along the grid of macroblocks that do not appear along a displaced grid, colours that no camera can
+//! send, grey in place of a missing reference, and a smear that the next keyframe removes. The thresholds were measured
+//! on damaged streams of four codecs.
 
 mod judge;
 mod picture;
@@ -17,50 +17,51 @@ use serde::Deserialize;
 
 use picture::Picture;
 
-/// The requested duration. If there is a keyframe every two seconds, or every fifty frames at 24 frames per
-/// second, as cameras send them, the clip contains the second keyframe and a frame after it.
+/// The requested duration. Many cameras send a keyframe every two seconds, or every fifty frames at 24 frames per
+/// second. For these cameras, the clip contains the second keyframe and a frame after it.
 const SPAN_MS: u32 = 2_400;
-/// The interval between frames. Damage stays until the next keyframe, so it is not missed.
+/// The interval between frames. Damage stays visible until the next keyframe, so this interval is short enough to find
+/// the damage.
 const INTERVAL_MS: u32 = 200;
 /// The number of samples in a macroblock.
 const BLOCK: f64 = 256.0;
 
-/// When a picture counts as damaged. Shares are shares of the picture.
+/// When a picture counts as damaged. Unless stated otherwise, each share is a share of one picture.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(crate = "easysight_sdk::schemars")]
 pub struct Config {
-    /// The clip is damaged if the decoder concealed at least this many blocks in the whole clip, as a share of the
-    /// blocks of one picture.
+    /// The clip is damaged if the number of blocks that the decoder concealed in the whole clip, divided by the number
+    /// of blocks of one picture, is at least this value.
     #[schemars(range(min = 0.001, max = 100.0), extend("unit" = "share"))]
     pub concealed_share: f64,
-    /// The clip is damaged if at least this share of the borders between macroblocks is torn in the worst frame,
-    /// beyond the share on a displaced grid. Borders that are torn in every frame count only if the decoder reported
-    /// errors.
+    /// The clip is damaged if at least this share of the borders between macroblocks is torn in the worst frame. The
+    /// share on a displaced grid is subtracted first. Borders that are torn in all examined frames count only if the
+    /// decoder reported errors.
     #[schemars(range(min = 0.001, max = 1.0), extend("unit" = "share"))]
     pub torn_share: f64,
     /// The clip is damaged if the share of torn borders in the worst frame exceeds twice the share in the cleanest
-    /// frame by at least this much.
+    /// frame by at least this value. The share on a displaced grid is subtracted from this excess first.
     #[schemars(range(min = 0.001, max = 1.0), extend("unit" = "share"))]
     pub torn_rise: f64,
     /// A frame is damaged if at least this share of it has colours that no camera can send (saturated green almost
     /// without light).
     #[schemars(range(min = 0.0005, max = 1.0), extend("unit" = "share"))]
     pub impossible_share: f64,
-    /// The clip is damaged if, within it, the share of exactly the grey that replaces missing pictures rises by at
-    /// least this much.
+    /// The clip is damaged if the grey that replaces missing pictures fills a share of one frame that is larger than
+    /// its share of another frame by at least this value.
     #[schemars(range(min = 0.01, max = 1.0), extend("unit" = "share"))]
     pub grey_rise: f64,
-    /// The picture before a keyframe was damaged if the keyframe repairs at least this share of it at once.
+    /// The clip is damaged if one keyframe repairs at least this share of the picture at once.
     #[schemars(range(min = 0.005, max = 1.0), extend("unit" = "share"))]
     pub repaired_share: f64,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        // Measured on damaged streams of four codecs, extreme compression, pixelation, pans and cuts: healthy
-        // pictures reach 0.0065 torn, 0.003 torn rise, 0.008 impossible under a green tint, 0.1 grey, 0.014
-        // repaired.
+        // The thresholds were measured on damaged streams of four codecs, and on extreme compression, pixelation, pans
+        // and cuts. Healthy pictures reach 0.0065 for `torn_share`, 0.003 for `torn_rise`, 0.008 for `impossible_share`
+        // (under a green tint), 0.1 for `grey_rise`, and 0.014 for `repaired_share`.
         Self {
             concealed_share: 0.05,
             torn_share: 0.009,
@@ -91,8 +92,8 @@ impl Plugin for FlowerScreen {
                 ),
             )
             .over_time(1, INTERVAL_MS, SPAN_MS)
-            // Blocks of a wrong picture cause edges on the grid, grey or green areas, smear in place of detail,
-            // torn rows, jumps, and a picture that repeats until the next keyframe.
+            // Damaged blocks cause edges on the grid, grey or green areas, smears in place of detail, torn rows, jumps,
+            // and a picture that repeats until the next keyframe.
             .explains(
                 "flower_screen",
                 &[
@@ -112,7 +113,7 @@ impl Plugin for FlowerScreen {
 /// The errors that the decoder reported, and how reliable these reports are.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Complaints {
-    /// The blocks concealed in the whole clip, divided by the blocks of one picture.
+    /// The number of blocks concealed in the whole clip, divided by the number of blocks of one picture.
     concealed_share: f64,
     /// The number of frames decoded from damaged data.
     corrupt_frames: u32,
@@ -120,7 +121,7 @@ struct Complaints {
     missing_references: u32,
     /// The number of packets that the transport reported missing or damaged.
     missed_packets: u32,
-    /// True if the decoder conceals nothing. Damage that it reports is then visible in the picture.
+    /// True if the decoder conceals nothing. Damage that such a decoder reports is visible in the picture.
     plain: bool,
 }
 
@@ -139,8 +140,8 @@ impl Complaints {
         }
     }
 
-    /// True if something is wrong with the data. The damage may not be visible: some cameras, and recordings that
-    /// are cut anywhere, cause a few harmless reports.
+    /// True if the decoder or the transport reported errors. The damage may be invisible: some cameras cause a few
+    /// harmless reports, and so do recordings that were cut at an arbitrary frame.
     const fn any(&self) -> bool {
         self.corrupt_frames > 0 || self.missing_references > 0 || self.missed_packets > 0
     }

@@ -7,28 +7,29 @@ use easysight_sdk::{
     image::{Seams, TILE, seams},
 };
 
-/// The number of frames that are examined closely, in addition to the frames before a keyframe.
+/// The number of frames, evenly spread over the clip, that are examined closely.
 const LOOKS: u32 = 5;
-/// The number of frames before a keyframe that are examined closely, because damage is worst there.
+/// The number of keyframes whose previous frame is also examined closely, because damage is worst just before a
+/// keyframe.
 const LAST_LOOKS: usize = 2;
-/// The smallest number of torn borders that count. In a small picture a few borders make a large share.
+/// The smallest number of torn borders that counts. In a small picture, a few borders are a large share.
 pub(crate) const LEAST_TORN: usize = 4;
-/// The displacement of the grid that serves as a control, in samples: no border of blocks of 16, 8 or 4 samples is
-/// there.
+/// The displacement of the grid that serves as a control, in samples. On the displaced grid, there are no borders of
+/// blocks of 16, 8 or 4 samples.
 const ASIDE: u32 = 6;
-/// The width of the picture in which colours are judged.
+/// The largest width of the small picture in which colours are measured.
 const COLOUR_WIDTH: u32 = 320;
 /// The level whose samples are means of macroblocks.
 const BLOCK_LEVEL: u32 = 4;
-/// The number of grey levels by which a macroblock's mean must change to count as other content. Keyframes of
-/// extreme compression refresh texture and change means by less.
+/// If the mean of a macroblock changes by more than this number of grey levels, the macroblock counts as changed. With
+/// extreme compression, keyframes refresh the texture, but change means by less.
 const CHANGE: u8 = 16;
-/// The share of the picture above which a change is a cut, or a camera that was turned.
+/// If more than this share of the picture changes at a keyframe, the cause is a cut, or a turn of the camera.
 const CUT: f64 = 0.6;
-/// The factor by which the share that a keyframe repairs must exceed what moving objects uncover.
+/// The share that a keyframe repairs is reduced by this many times the share that moving objects uncover.
 const USUAL: f64 = 1.5;
 
-/// The measurements of a clip. Shares are of the picture, or of its borders between macroblocks.
+/// The measurements of a clip. Each share is a share of the picture, or of its borders between macroblocks.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Picture {
     /// The width and height of the picture in macroblocks.
@@ -37,18 +38,18 @@ pub(crate) struct Picture {
     pub(crate) worst: Seams,
     /// The smallest share of torn borders in a frame.
     pub(crate) least_torn: f64,
-    /// The share of torn borders in the worst frame, without borders that are torn in every frame. A logo or a
-    /// frame drawn over the picture has static torn borders.
+    /// The share of torn borders in the worst frame, without borders that are torn in all examined frames. A logo or a
+    /// line drawn over the picture has such static torn borders.
     pub(crate) fleeting_torn: f64,
-    /// The share of torn borders of the worst frame on a displaced grid. Damage lies on the grid of the macroblocks
-    /// only; objects with hard edges, lettering and trucks, leave as many breaks on any other grid. 0 if few borders
-    /// are torn.
+    /// The share of torn borders of the worst frame on a displaced grid. Damage lies only on the grid of the
+    /// macroblocks. Objects with hard edges, such as lettering and trucks, leave the same number of breaks on any grid.
+    /// The share is 0 if fewer than [`LEAST_TORN`] borders are torn on the grid of the macroblocks.
     pub(crate) beside_torn: f64,
-    /// The largest share of a frame that has colours that no camera can send.
+    /// The largest share of a frame with colours that no camera can send.
     pub(crate) impossible: f64,
-    /// The rise of the share of the grey of missing references.
+    /// The largest share of a frame with the grey of missing references, minus the smallest.
     pub(crate) grey_rise: f64,
-    /// The largest share that a keyframe repairs.
+    /// The largest share of the picture that a keyframe repairs.
     pub(crate) repaired: f64,
 }
 
@@ -103,7 +104,8 @@ fn beside_torn(clip: &dyn Clip, frame: u32) -> Result<f64, Failure> {
     Ok(seams(&samples, area.width as usize).torn_share())
 }
 
-/// Chooses some frames, evenly over the clip, and the last ones before a keyframe.
+/// Chooses [`LOOKS`] frames, evenly spread over the clip, and the frames just before the first [`LAST_LOOKS`]
+/// keyframes. A keyframe at the beginning does not count.
 fn looks(frames: &[FrameInfo]) -> Vec<u32> {
     let last = u32::try_from(frames.len()).unwrap_or(u32::MAX).saturating_sub(1);
     let mut looks: Vec<u32> = (0..LOOKS).map(|at| last * at / (LOOKS - 1)).collect();
@@ -116,7 +118,7 @@ fn looks(frames: &[FrameInfo]) -> Vec<u32> {
     looks
 }
 
-/// The shares of a frame in colours that are signs of damage.
+/// The shares of a frame with colours that are signs of damage.
 struct Colours {
     impossible: f64,
     grey: f64,
@@ -125,14 +127,14 @@ struct Colours {
 impl Colours {
     fn of(clip: &dyn Clip, frame: u32) -> Result<Self, Failure> {
         let level = clip.level_within(COLOUR_WIDTH);
-        // One level finer, chroma has the size that luma has at `level`.
+        // On the next finer level, chroma planes have the size of the luma plane on `level`.
         let finer = level.saturating_sub(1);
         let luma = clip.luma(frame, finer + 1).or_else(|_| clip.luma(frame, level))?;
         let cb = clip.plane(frame, PlaneKind::Cb, finer)?;
         let cr = clip.plane(frame, PlaneKind::Cr, finer)?;
         let samples = luma.len().min(cb.len()).max(1) as f64;
-        // With both chroma values below 95, green exceeds 115 and luma exceeds 70 in every possible colour. An
-        // area that was never written contains only zeros.
+        // In each colour that a camera can send, chroma values that are both below 95 mean that green exceeds 115 and
+        // luma exceeds 70. An area that was never written contains only zeros.
         let dark = match clip.info().range {
             SampleRange::Limited => 60,
             SampleRange::Full => 50,
@@ -146,8 +148,9 @@ impl Colours {
     }
 }
 
-/// Returns the largest share of the picture that a keyframe repairs: the share that changes there, although
-/// nothing else moves so much, and then shows the content of the beginning again.
+/// Returns the largest share of the picture that a keyframe repairs. A block is repaired if it changes at the keyframe
+/// and shows the content of the first frame again. [`USUAL`] times the share that moving objects restore in the same
+/// way is subtracted.
 fn repaired(clip: &dyn Clip, frames: &[FrameInfo]) -> Result<f64, Failure> {
     if frames.iter().skip(1).all(|frame| frame.keyframe) {
         return Ok(0.0);
@@ -161,7 +164,7 @@ fn repaired(clip: &dyn Clip, frames: &[FrameInfo]) -> Result<f64, Failure> {
         if moved(&before, &key) > CUT {
             continue;
         }
-        // Moving objects uncover background before and after the keyframe alike.
+        // Moving objects uncover background before the keyframe as well as after it.
         let usual = match frames.get(at as usize + 1) {
             Some(_) => restored(&earlier, &before, &first).max(restored(&key, &pull(at + 1)?, &first)),
             None => restored(&earlier, &before, &first),
@@ -171,13 +174,13 @@ fn repaired(clip: &dyn Clip, frames: &[FrameInfo]) -> Result<f64, Failure> {
     Ok(most)
 }
 
-/// Returns the share of the blocks that changed.
+/// Returns the share of the blocks that change from `before` to `after`.
 fn moved(before: &[u8], after: &[u8]) -> f64 {
     let count = before.iter().zip(after).filter(|(a, b)| a.abs_diff(**b) > CHANGE).count();
     count as f64 / before.len().max(1) as f64
 }
 
-/// Returns the share of the blocks that changed back to their first content.
+/// Returns the share of the blocks that change from `before` to `after`, and then show the content of `first` again.
 fn restored(before: &[u8], after: &[u8], first: &[u8]) -> f64 {
     let pairs = before.iter().zip(after).zip(first);
     let count =

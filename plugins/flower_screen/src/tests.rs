@@ -31,7 +31,8 @@ fn complaints(corrupt_frames: u32, concealed_blocks: u32, missing_references: u3
     DecoderEvidence { missed_packets: 0, corrupt_frames, concealed_blocks, missing_references }
 }
 
-/// True if the macroblock at this pixel is one of about a tenth that are scattered over the picture.
+/// True if the pixel is in one of the hit macroblocks. About a tenth of the macroblocks, scattered over the picture,
+/// are hit.
 fn hit(x: u32, y: u32) -> bool {
     ((x / 16) * 7 + (y / 16) * 13).is_multiple_of(11)
 }
@@ -74,7 +75,7 @@ fn what_is_drawn_over_the_picture_is_no_damage() {
     assert_eq!(finding.status, Status::Normal, "{finding:?}");
 }
 
-/// Lettering on a truck that comes into the picture: its hard edges lie on the grid of macroblocks and beside it alike.
+/// Lettering on a truck that enters the picture. Its hard edges lie on the grid of macroblocks and beside the grid.
 #[test]
 fn hard_edges_on_any_grid_are_no_damage() {
     let lettering = |x: u32, y: u32| if (x / 3 + y / 5).is_multiple_of(2) { 24 } else { 232 };
@@ -100,7 +101,7 @@ fn a_cut_at_a_keyframe_is_normal() {
 
 #[test]
 fn a_smear_that_a_keyframe_wipes_away_is_found() {
-    // A band of the picture drifts away from the third frame until the keyframe.
+    // In the fourth and the fifth frame, just before the keyframe, a band of the picture is too bright.
     let finding = diagnose(&clip(|at, x, y| {
         let smeared = (3..5).contains(&at) && (60..100).contains(&y) && x > 100;
         if smeared { scene(x, y, 0).saturating_add(45) } else { scene(x, y, 0) }
