@@ -1,14 +1,14 @@
 //! Large moves between two frames: shifts of up to about a third of the picture, or rotations.
 //!
-//! Two small pictures are compared by their gradients (normalised correlation), first at half of their resolution
-//! over all shifts, and then at full resolution around the best shift. Rotations are tried at the best shift, and at
-//! all shifts if no shift alone fits. Gradients are clipped, so that a lamp does not outweigh a street. A place is
-//! accepted only if it fits much better than all others, because repeated patterns, such as a fence or a crop, fit
-//! everywhere.
+//! The gradients of two small pictures are compared by normalised correlation: first at half resolution over all
+//! shifts, and then at full resolution around the best shift. Rotations are tried at the best shift, and at all shifts
+//! if no shift alone fits. Gradients are clipped, so that a lamp does not outweigh a street. A shift is accepted only
+//! if it fits much better than all shifts that are not close to it, because repeated patterns, such as a fence or a
+//! field of crops, fit at many shifts.
 
 use std::f32::consts::PI;
 
-/// A move found in the small picture, in its samples.
+/// A move found in the small picture. The shift is in samples of the small picture.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(crate) struct Moved {
     pub(crate) x: f32,
@@ -16,22 +16,23 @@ pub(crate) struct Moved {
     pub(crate) degrees: f32,
 }
 
-/// The rotations that are tried in addition to none, in degrees.
+/// The rotations that are tried in addition to no rotation, in degrees.
 const TURNS: [f32; 6] = [-1.5, 1.5, -3.0, 3.0, -5.0, 5.0];
 /// The steps of the rotations that are tried around the best rotation, in degrees.
 const FINER: [f32; 3] = [0.75, 0.4, 0.2];
-/// The share of the width and of the height by which a frame may be shifted.
+/// The largest shift, as a share of the width or of the height.
 const REACH: f32 = 0.35;
-/// The limit to which gradients are clipped, in grey levels over two samples.
+/// The largest absolute gradient, in grey levels over two samples. Steeper gradients are clipped to this limit.
 const STEEPEST: i16 = 24;
 /// The smallest agreement of two frames of one scene. Frames of different scenes hardly reach 0.3.
 const LEAST_AGREEMENT: f32 = 0.5;
-/// The largest agreement of a place away from the best one, as a share of the best agreement.
+/// The largest agreement that a shift away from the best shift may have, as a share of the best agreement.
 const SECOND: f32 = 0.85;
-/// The smallest distance at which a place counts as away from the best one, in samples of the coarser picture.
+/// The smallest distance from the best shift at which a shift counts as away from it, in samples of the coarser
+/// picture.
 const AWAY: i32 = 3;
 
-/// A small picture of a frame, and one of half its size.
+/// A small picture of a frame, and a second picture of half its width and height.
 #[derive(Debug, Clone)]
 pub(crate) struct Small {
     fine: Picture,
@@ -52,19 +53,20 @@ struct Gradients {
     height: i32,
     /// The gradients across and down, alternating.
     values: Vec<i16>,
-    /// The sums of their squares above and to the left of each place.
+    /// For each place, the sum of the squares of all gradients above and to the left of the place.
     squares: Vec<i32>,
 }
 
 impl Small {
-    /// Makes the pictures from a plane of `width` samples a row.
+    /// Makes both pictures from a plane with rows of `width` samples.
     pub(crate) fn of(samples: Vec<u8>, width: usize) -> Self {
         let height = samples.len() / width.max(1);
         let fine = Picture { width: width as i32, height: height as i32, samples };
         Self { coarse: fine.halved(), fine }
     }
 
-    /// Returns how `after` is moved against this frame. None if that is not clear.
+    /// Returns the move from this frame to `after`. The result is None if no move fits well, and clearly better than
+    /// the others.
     pub(crate) fn moved(&self, after: &Self) -> Option<Moved> {
         let coarse = after.coarse.gradients();
         let (mut turn, mut best) = (0.0, self.coarse.gradients().best(&coarse));
@@ -82,7 +84,8 @@ impl Small {
         self.finely(after, (2 * best.x, 2 * best.y), turn, &FINER)
     }
 
-    /// Returns how `after` is turned, if the shift is known, in samples of the small picture.
+    /// Returns the move from this frame to `after`, with its rotation. The approximate shift is known, in samples of
+    /// the small picture. The result is None if no move fits well.
     pub(crate) fn turned(&self, after: &Self, shift: (f32, f32)) -> Option<Moved> {
         let shift = (shift.0.round() as i32, shift.1.round() as i32);
         self.finely(after, shift, 0.0, &[2.0, 1.0, 0.5, 0.25])
@@ -132,7 +135,7 @@ impl Picture {
         Self { width, height, samples }
     }
 
-    /// Turns the picture clockwise around its middle. Unknown samples become 0.
+    /// Turns the picture clockwise around its middle. Samples from outside the picture become 0.
     fn turned(&self, degrees: f32) -> Self {
         if degrees == 0.0 {
             return self.clone();
@@ -163,7 +166,7 @@ impl Picture {
 
     fn gradients(&self) -> Gradients {
         let change = |a: Option<u8>, b: Option<u8>| match (a, b) {
-            // Samples turned in from outside are black, and do not make an edge.
+            // Samples from outside the picture are 0 after a rotation. They do not count as edges.
             (Some(a), Some(b)) if a > 0 && b > 0 => (i16::from(b) - i16::from(a)).clamp(-STEEPEST, STEEPEST),
             _ => 0,
         };
@@ -181,7 +184,7 @@ impl Picture {
     }
 }
 
-/// The best shift, its agreement, and the best agreement of any shift away from it.
+/// The best shift, its agreement, and the best agreement of the shifts away from the best shift.
 struct Best {
     x: i32,
     y: i32,
@@ -201,11 +204,11 @@ impl Gradients {
         };
         let away = all.iter().filter(|(_, a, b)| (a - x).abs().max((b - y).abs()) >= AWAY);
         let second = away.map(|one| one.0).fold(0.0, f32::max);
-        // The agreement is weighted by the visible share, as in the search.
+        // As in the search, the agreement is weighted by the share of the area that both pictures show.
         Best { x, y, agreement: self.agreement(after, (x, y)) * self.share(x, y).sqrt(), second }
     }
 
-    /// Returns the best shift near the given one.
+    /// Returns the best shift at a distance of at most `reach` from the given shift, with its agreement.
     fn near(&self, after: &Self, (x, y): (i32, i32), reach: i32) -> (f32, i32, i32) {
         let shifts = (-reach..=reach).flat_map(|dy| (-reach..=reach).map(move |dx| (x + dx, y + dy)));
         let all = shifts.map(|(x, y)| (self.agreement(after, (x, y)), x, y));
@@ -217,7 +220,7 @@ impl Gradients {
         part(self.width, x) * part(self.height, y)
     }
 
-    /// Computes the normalised correlation over the area that both show.
+    /// Returns the normalised correlation over the area that both pictures show.
     fn agreement(&self, after: &Self, (dx, dy): (i32, i32)) -> f32 {
         if (self.width, self.height) != (after.width, after.height) {
             return 0.0;
@@ -247,8 +250,8 @@ impl Gradients {
     }
 }
 
-/// Computes the sums of squares, with one column and one row more than there are places. A place adds at most 2 ×
-/// 24², so the sums fit for 100 × 300 places and more.
+/// Computes the sums of squares. The result has one column and one row more than there are places. A place adds at most
+/// 2 × 24² to a sum, so the sums of 100 × 300 places and more fit into 32 bits.
 fn sums_of_squares(values: &[i16], width: i32) -> Vec<i32> {
     let columns = width.max(1) as usize;
     let mut sums = vec![0; columns + 1];
@@ -264,7 +267,8 @@ fn sums_of_squares(values: &[i16], width: i32) -> Vec<i32> {
     sums
 }
 
-/// Returns the position of the maximum of the parabola through three values, relative to the middle one.
+/// Returns the position of the maximum of the parabola through three values, relative to the middle value. The result
+/// is 0 if the parabola has no maximum.
 fn summit([before, middle, after]: [f32; 3]) -> f32 {
     let curve = before - 2.0 * middle + after;
     if curve >= 0.0 { 0.0 } else { (0.5 * (before - after) / curve).clamp(-0.5, 0.5) }

@@ -1,12 +1,11 @@
-//! A camera that moves to and fro, because of a loose mount, a mast in the wind or a road beside it.
+//! A camera that moves to and fro, because of a loose mount, a mast in the wind or traffic on a road nearby.
 //!
-//! Each frame is compared with an earlier one by profiles of its parts (see [`profile`]), to a fraction of a
-//! pixel, with a step of least squares (Lucas and Kanade). If the camera moved beyond the reach of the profiles,
-//! or is turned, the frame is searched for in a small picture of the whole (see [`coarse`]). Only movement that
-//! nearly all parts share is movement of the camera. The resulting path is judged by the largest distance over
-//! which it reverses again and again. A mast sways slowly, so two and a half seconds are watched, at half of the
-//! usual frame rate. A pan goes far and does not reverse, a truck does not move the background, and noise does not
-//! move anything.
+//! Profiles of the parts of each frame are compared with the profiles of an earlier frame (see [`profile`]). A step of
+//! least squares (Lucas and Kanade) finds shifts of a fraction of a pixel. If the camera moved beyond the reach of the
+//! profiles, or turned, small pictures of the two frames are compared (see [`coarse`]). Only movement that nearly all
+//! parts share counts as movement of the camera. The measure is the largest distance over which the resulting path
+//! reverses again and again. A mast sways slowly, so the clip lasts 2.4 seconds, at half of the usual frame rate. A pan
+//! goes far and does not reverse, a truck does not move the background, and noise does not move anything.
 
 mod coarse;
 mod path;
@@ -23,37 +22,40 @@ use path::{Place, swing, turns};
 use profile::Profiles;
 use shift::{Match, REACH, Shift};
 
-/// The duration that is requested. A mast sways once or twice in this time even if it takes a second for each sway.
+/// The requested duration of the clip. A mast that takes a second for each sway still sways twice in this time.
 const SPAN_MS: u32 = 2_400;
-/// The interval between frames. Vibration that is faster than half of these frames still shows as swings to and fro.
+/// The interval between frames. Vibration faster than half this frame rate still appears as swings to and fro.
 const INTERVAL_MS: u32 = 80;
 /// The smallest width of the measured level, in pixels. The coarsest level that is at least this wide is used.
 const LEAST_WIDTH: u32 = 240;
-/// The width of the picture in whose pixels distances are reported.
+/// Distances are reported in pixels of a picture of this width.
 const TOLD_WIDTH: f64 = 640.0;
 /// The largest width of the small picture in which large moves are searched for.
 const SMALL_WIDTH: u32 = 100;
-/// The largest error of a place found in the small picture, in samples of that picture.
+/// The largest error of a place that was found in the small picture, in samples of the small picture.
 const GRAIN: f64 = 0.75;
-/// The search in the small picture is skipped once its failures exceed its successes by this number.
+/// The search in the small picture is skipped once the failed searches outnumber the successful searches by this
+/// number.
 const MOST_MISSED: usize = 3;
 /// The smallest rotation that is recognised in the small picture, in degrees.
 const TURNED: f64 = 0.6;
-/// The distance from the middle, in pixels of a picture 640 pixels wide, at which a rotation is converted
-/// to pixels. Half of the picture lies farther out.
+/// A rotation counts as the distance by which it moves a point at this distance from the middle. The unit is pixels of
+/// a picture 640 pixels wide. Half of the picture lies farther from the middle.
 const TURNED_AT: f64 = 200.0;
 /// The shortest interval between two compared frames. Closer frames are skipped, because a shaking camera moves a
 /// few times a second.
 const LEAST_INTERVAL_US: u64 = 30_000;
-/// The longest interval between frames that can show fast shaking.
+/// The longest interval between consecutive frames that can show fast shaking, in seconds.
 const CLOSE_S: f64 = 0.13;
-/// The number of reversals per second that count as fast shaking, measured over frames that are close together.
+/// The smallest number of reversals per second that count as fast shaking. It applies to frames at most [`CLOSE_S`]
+/// apart.
 const FAST_REVERSALS_PER_S: f64 = 3.0;
-/// The smallest number of reversals. Fewer reversals are a bump, a gesture or the end of a pan.
+/// The smallest number of reversals of a shaking camera, however short the path is. Fewer reversals are a bump, a
+/// gesture or the end of a pan.
 const LEAST_REVERSALS: usize = 3;
-/// The smallest number of frames in a path that is judged.
+/// The smallest number of frames in a path that is measured.
 const LEAST_FRAMES: u32 = 4;
-/// The shortest duration of a path that is judged.
+/// The shortest duration of a path that is measured, in seconds.
 const LEAST_S: f64 = 0.6;
 
 /// When a camera counts as shaking.
@@ -96,8 +98,7 @@ impl Plugin for Shake {
                 ),
             )
             .over_time(LEAST_FRAMES, INTERVAL_MS, SPAN_MS)
-            // If the picture moves while the shutter is open, it is smeared, and it differs from the known
-            // picture.
+            // If the camera moves while the shutter is open, the picture is smeared and differs from the known picture.
             .explains("shake", &["scene_change", "focus_blur", "clarity"])
     }
 
@@ -116,7 +117,7 @@ impl Plugin for Shake {
             ));
         };
         let ratio = motion.swing_px / config.swing_px;
-        // The score is 50 at the threshold, 80 at half of it and 20 at twice the threshold.
+        // The score is 50 at the threshold, 80 at half the threshold, and 20 at twice the threshold.
         let finding = finding("shake")
             .metric("swing_px", motion.swing_px, "px")
             .metric("reversals_per_s", motion.reversals_per_s, "1/s")
@@ -159,7 +160,7 @@ struct Motion {
     covered_s: f64,
 }
 
-/// Chooses the coarsest level that still shows small motion.
+/// Returns the coarsest level that still shows small motion.
 fn level(clip: &dyn Clip) -> u32 {
     let info = clip.info();
     (0..info.levels).rev().find(|level| info.width >> level >= LEAST_WIDTH).unwrap_or(0)
@@ -210,8 +211,8 @@ impl<'a> Frames<'a> {
         Ok(Small::of(self.clip.luma(frame, self.small_level)?, self.small_width as usize))
     }
 
-    /// Finds the position of a frame that moved far from another frame, whose position is known. If the shift is
-    /// given, only the rotation is searched for.
+    /// Finds the position of the frame `after` relative to the frame `before`, whose position `stand` is known. If
+    /// `shift` is given, only the rotation and small corrections of the shift are searched for.
     fn far(
         &self,
         (before, stand): (u32, Stand),
@@ -235,19 +236,19 @@ impl<'a> Frames<'a> {
     }
 }
 
-/// Follows the camera's path. A new piece of the path begins whenever the camera shows another scene. Frames that
-/// are closer together than this diagnosis needs are skipped, so that the result does not depend on the frames
-/// that other diagnoses request.
+/// Follows the camera's path, and returns the path in pieces. A new piece begins whenever the position of a frame
+/// cannot be found. Frames less than [`LEAST_INTERVAL_US`] after the last compared frame are skipped, so that the
+/// result does not depend on the frames that other diagnoses request.
 fn walk(clip: &dyn Clip) -> Result<Vec<Vec<Place>>, Failure> {
     let infos = clip.frames();
     let frames = Frames::of(clip)?;
     let mut reference = frames.profiles(0)?;
     let mut before = reference.clone();
-    // The index and position of the reference frame and of the last frame.
+    // The index and position of the reference frame, and the index and position of the previous frame.
     let (mut anchor, mut last) = ((0, Stand::default()), (0, Stand::default()));
     let mut paths = vec![Vec::new()];
     let (mut featureless, mut count) = (0, 0);
-    // The numbers of frames that were found in the small picture, and that were not.
+    // The number of successful searches in the small picture, and the number of failed searches.
     let (mut found_far, mut missed_far) = (0, 0);
     let mut looked_us: Option<u64> = None;
     for (at, frame) in (0_u32..).zip(&infos) {
@@ -265,7 +266,7 @@ fn walk(clip: &dyn Clip) -> Result<Vec<Vec<Place>>, Failure> {
         };
         let mut base = anchor;
         if far(&found) && at > 0 {
-            // The reference is out of reach; the previous frame may be nearer.
+            // The reference frame is out of reach, but the previous frame may be within reach.
             base = last;
             found = shift::shift(&before, &now, Shift::default());
         }
@@ -280,7 +281,7 @@ fn walk(clip: &dyn Clip) -> Result<Vec<Vec<Place>>, Failure> {
                 featureless += 1;
                 None
             }
-            // So many failed searches mean that traffic fills the picture, so no further search is made.
+            // If this many searches failed, traffic fills the picture, so no further search is made.
             Match::Elsewhere if missed_far >= MOST_MISSED + found_far => None,
             Match::Elsewhere => {
                 let small = frames.small(at)?;
@@ -328,11 +329,13 @@ impl Place {
     }
 }
 
-/// Finds the largest swing of all pieces. Slow swaying is measured over each whole piece, and fast shaking over the
-/// longest part of the piece with close frames. None if no piece is long enough.
+/// Returns the motion with the largest swing of all pieces. Slow swaying is measured over each whole piece. Fast
+/// shaking is measured over the longest part of each piece with close frames. The result is None if no piece is long
+/// enough.
 fn judge(paths: &[Vec<Place>], config: &Config) -> Option<Motion> {
     let mut worst: Option<Motion> = None;
-    // A place with a large error hides smaller swings, so the places between such places are also judged alone.
+    // A place with a large error hides smaller swings. Therefore the stretches between such places are also measured
+    // separately.
     let pieces = paths.iter().flat_map(|path| {
         let exact = path.split(|place| place.grain > 0.0);
         std::iter::once(path.as_slice()).chain(exact.filter(|piece| piece.len() < path.len()))
@@ -348,7 +351,7 @@ fn judge(paths: &[Vec<Place>], config: &Config) -> Option<Motion> {
             continue;
         }
         let swing_px = swing(path, ((rate * covered_s).ceil() as usize).max(LEAST_REVERSALS));
-        // A swing smaller than the error of the places is no motion. Error measured during fast pans: 0.6 samples.
+        // A swing smaller than the error of the places is no motion. During fast pans, errors reached 0.6 samples.
         let grain = path.iter().map(|place| place.grain).fold(0.0, f64::max);
         let swing_px = if swing_px < GRAIN * grain { 0.0 } else { swing_px };
         if worst.as_ref().is_some_and(|worst| worst.swing_px >= swing_px) {
@@ -364,7 +367,7 @@ fn judge(paths: &[Vec<Place>], config: &Config) -> Option<Motion> {
     worst
 }
 
-/// Returns the longest part of a path whose places follow each other closely.
+/// Returns the longest part of a path whose consecutive places are at most [`CLOSE_S`] apart.
 fn close_stretch(path: &[Place]) -> &[Place] {
     path.chunk_by(|a, b| b.at_s - a.at_s <= CLOSE_S).max_by_key(|part| part.len()).unwrap_or_default()
 }

@@ -1,5 +1,6 @@
-//! The profiles of a frame: how its brightness changes along x in each of a few bands, and along y in each of a
-//! few strips. If the picture shifts, its profiles shift too. The averaging removes noise.
+//! The profiles of a frame: the changes of its brightness along x in each of a few horizontal bands, and along y in
+//! each of a few vertical strips. If the picture shifts, its profiles shift too. Each value is an average over many
+//! samples, which removes noise.
 
 /// The number of horizontal bands, whose columns are summed.
 pub(crate) const BANDS: usize = 5;
@@ -13,26 +14,26 @@ pub(crate) const STEEPEST: i16 = 255 * 16;
 /// rows) away, in 16ths of a grey level. Slopes stay the same when the light changes.
 #[derive(Debug, Clone)]
 pub(crate) struct Profiles {
-    /// The slopes of each band, along x; as many as the picture is wide.
+    /// The slopes of each band along x. Each band has one slope per column of the picture.
     pub(crate) across: [Vec<i16>; BANDS],
-    /// The slopes of each strip, along y; as many as the picture is high.
+    /// The slopes of each strip along y. Each strip has one slope per row of the picture.
     pub(crate) down: [Vec<i16>; STRIPS],
-    /// `across` without the mean of all bands. Interference adds the same wave to the whole picture, and the wave
-    /// moves although the camera does not; a change of the light has the same effect. The rest moves with the
-    /// camera as before.
+    /// The slopes of `across` minus their mean over all bands. Interference adds the same wave to all bands, and this
+    /// wave moves although the camera does not. A change of the light has the same effect. The differences from the
+    /// mean move only with the camera.
     pub(crate) across_apart: [Vec<i16>; BANDS],
-    /// `down` without the mean of all strips.
+    /// The slopes of `down` minus their mean over all strips.
     pub(crate) down_apart: [Vec<i16>; STRIPS],
 }
 
 impl Profiles {
-    /// Computes the profiles of a plane of `width` samples a row.
+    /// Computes the profiles of a plane with rows of `width` samples.
     pub(crate) fn of(samples: &[u8], width: usize) -> Self {
         let width = width.max(1);
         let height = samples.len() / width;
         let band_height = (height / BANDS).max(1);
         let strip_width = (width / STRIPS).max(1);
-        // Each strip is summed in whole vectors of sixteen, except in small pictures.
+        // The summed width of a strip is a multiple of sixteen samples (whole vectors), except in small pictures.
         let summed = if strip_width < 32 { strip_width } else { strip_width / 16 * 16 };
         let across = std::array::from_fn(|band| {
             let begin = (band * band_height * width).min(samples.len());
@@ -56,7 +57,7 @@ impl Profiles {
 /// Sums the columns of some rows.
 fn column_sums(rows: &[u8], width: usize) -> Vec<u32> {
     let mut sums = vec![0_u32; width];
-    // At most 256 rows fit into 16 bits, which are summed at twice the speed.
+    // The sums of at most 256 rows fit into 16 bits. Adding 16-bit numbers is twice as fast as adding 32-bit numbers.
     for part in rows.chunks(width * 256) {
         let mut short = vec![0_u16; width];
         for row in part.chunks_exact(width) {
@@ -71,7 +72,7 @@ fn column_sums(rows: &[u8], width: usize) -> Vec<u32> {
     sums
 }
 
-/// Subtracts the mean of all bands, or of all strips.
+/// Subtracts the mean over all bands, or over all strips, from each slope.
 fn without_mean<const PARTS: usize>(slopes: &[Vec<i16>; PARTS]) -> [Vec<i16>; PARTS] {
     const { assert!(0 < PARTS && PARTS <= 8, "sums fit into sixteen bits") };
     let length = slopes.iter().map(Vec::len).min().unwrap_or_default();
@@ -86,14 +87,15 @@ fn without_mean<const PARTS: usize>(slopes: &[Vec<i16>; PARTS]) -> [Vec<i16>; PA
     })
 }
 
-/// Computes the slopes of a profile of sums over `count` samples each; 0 at both ends.
+/// Computes the slopes of a profile. Each element of `sums` is the sum of `count` samples. The first and the last slope
+/// are 0.
 fn slopes(sums: &[u32], count: usize) -> Vec<i16> {
     let scale = 16.0 / count.max(1) as f32;
     let mut slopes = vec![0; sums.len()];
     let after = sums.get(2..).unwrap_or_default();
     let middle = slopes.get_mut(1..).unwrap_or_default();
     for (slope, (&before, &after)) in middle.iter_mut().zip(sums.iter().zip(after)) {
-        // At most STEEPEST, which fits into 16 bits.
+        // The absolute value is at most STEEPEST, which fits into 16 bits.
         *slope = ((after as i32 - before as i32) as f32 * scale) as i32 as i16;
     }
     slopes

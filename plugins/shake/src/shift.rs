@@ -5,22 +5,24 @@ use crate::profile::{Profiles, STEEPEST};
 
 /// The longest shift that is searched for, in samples.
 pub(crate) const REACH: usize = 8;
-/// The distance from the expected shift within which is searched first. Hardly any camera moves farther from one
-/// frame to the next.
+/// The largest distance from the expected shift in the first search, in samples. Hardly any camera moves farther from
+/// one frame to the next.
 const NEARBY: usize = 2;
-/// The number of parts into which a profile is divided.
+/// The number of parts into which each profile is divided.
 const PARTS: usize = 4;
 /// The largest standard error of a part's shift, in samples. A part with a larger error is ignored.
 const CERTAIN: f64 = 0.1;
-/// If more than this share of a part's slope energy remains after shifting, the part shows something else than
-/// before.
+/// The slopes of a part are subtracted from the slopes at the best place in the other frame. If the energy of the
+/// differences exceeds this share of the part's slope energy, the part shows other content than before.
 const UNLIKE: f64 = 0.4;
-/// The smallest number of parts of a direction with enough structure. With fewer, the direction is not judged.
+/// The smallest number of parts with enough structure in one direction. With fewer parts, the shift in this direction
+/// is not determined.
 const LEAST_PARTS: usize = 4;
-/// The difference between the middle half of the parts, in samples, along and across, above which a frame may be
-/// turned. A turn by half a degree moves parts that are 120 samples apart by one sample against each other.
+/// If the shifts of the middle half of the parts differ by more than this number of samples, in both directions, the
+/// frame may be turned. A turn by half a degree moves parts that are 120 samples apart by one sample against each
+/// other.
 const TWIST: f64 = 0.8;
-/// The smallest mean slope (in 16ths of a grey level). Weaker slopes are noise.
+/// The smallest mean slope of a part, in 16ths of a grey level. Smaller slopes are noise.
 const LEAST_SLOPE: f64 = 12.0;
 
 /// A shift in samples.
@@ -33,20 +35,20 @@ pub(crate) struct Shift {
 /// The result of comparing two frames.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Match {
-    /// The frame is shifted by this much against the other one.
+    /// The frame is shifted by this much against the earlier frame.
     Shifted(Shift),
-    /// The frame is shifted by this much, unless it is turned: its parts are shifted differently, along and
-    /// across.
+    /// The frame is turned, or it is shifted by this much. The shifts of its parts differ in both directions.
     Perhaps(Shift),
-    /// The frame shows something else, or has moved out of reach.
+    /// The frame shows other content than the earlier frame, or it has moved out of reach.
     Elsewhere,
     /// The frame has too few features to compare.
     Featureless,
 }
 
-/// Compares a frame with an earlier one. `expected` is the expected shift.
+/// Compares a frame with an earlier frame. `expected` is the expected shift.
 pub(crate) fn shift(before: &Profiles, after: &Profiles, expected: Shift) -> Match {
-    // If the parts have nothing but their mean, for example a horizon, the mean is compared.
+    // If all parts have the same profile, for example because of a horizon, their differences from the mean have too
+    // few features. In this case, the profiles are compared without subtracting the mean.
     let x = direction(&before.across_apart, &after.across_apart, expected.x)
         .or_else(|| direction(&before.across, &after.across, expected.x));
     let y = direction(&before.down_apart, &after.down_apart, expected.y)
@@ -63,20 +65,20 @@ pub(crate) fn shift(before: &Profiles, after: &Profiles, expected: Shift) -> Mat
 
 /// The shift on which the parts agree, in one direction.
 enum Agreed {
-    /// The shift, and the difference between the middle half of the parts.
+    /// The shift, and the largest difference between the shifts of the middle half of the parts.
     On(f64, f64),
     Not,
 }
 
-/// Compares one direction. None if there are too few features.
+/// Compares the profiles of one direction. The result is None if there are too few features.
 fn direction(before: &[Vec<i16>], after: &[Vec<i16>], expected: f64) -> Option<Agreed> {
     let (mut shifts, mut asked) = (Vec::new(), 0);
     let reach = REACH as f64;
-    // Whole samples, within reach.
+    // The expected shift in whole samples, limited to the reach.
     let expected = expected.round().clamp(-reach, reach) as isize;
     for (before, after) in before.iter().zip(after) {
         let inner = before.len().saturating_sub(2 * (REACH + 1));
-        // The parts have whole vectors of eight, except in very small pictures.
+        // The length of a part is a multiple of eight samples (whole vectors), except in very small pictures.
         let length = inner / PARTS;
         let length = if length < 32 { length } else { length / 8 * 8 };
         for part in 0..PARTS {
@@ -99,8 +101,8 @@ fn direction(before: &[Vec<i16>], after: &[Vec<i16>], expected: f64) -> Option<A
     Some(Agreed::On(agreed, spread))
 }
 
-/// Returns the shift that three quarters of the parts reach or exceed, because if a quarter of the parts stand
-/// still, the camera stands still. Also returns the difference between the middle half of the parts.
+/// Returns the shift that three quarters of the parts reach or exceed. If a quarter of the parts stand still, the
+/// camera stands still. Also returns the largest difference between the shifts of the middle half of the parts.
 fn agreed(shifts: &mut [f64]) -> (f64, f64) {
     shifts.sort_by(f64::total_cmp);
     let at = |share: f64| {
@@ -121,14 +123,14 @@ fn agreed(shifts: &mut [f64]) -> (f64, f64) {
 /// The result of one part.
 enum Part {
     Shifted(f64),
-    /// The part shows something else than before.
+    /// The part shows other content than before.
     Unlike,
     /// The part has no slopes, or too much noise.
     Silent,
 }
 
-/// Finds the slopes `from..from + length` of `before` in `after`: the best whole shift, refined by one step of
-/// least squares (Lucas and Kanade).
+/// Returns the shift by which the slopes `from..from + length` of `before` appear in `after`. One step of least squares
+/// (Lucas and Kanade) refines the best whole shift.
 fn part_shift(before: &[i16], after: &[i16], from: usize, length: usize, expected: isize) -> Part {
     let Some(wanted) = before.get(from..from + length).filter(|wanted| wanted.len() >= 8) else {
         return Part::Silent;
@@ -164,13 +166,13 @@ fn part_shift(before: &[i16], after: &[i16], from: usize, length: usize, expecte
 /// The sums for a step of least squares.
 #[derive(Default)]
 struct Sums {
-    /// The sum of the squares of the slopes' rise over two samples.
+    /// The sum of the squares of the rise (the change of a slope over two samples).
     slopes: f64,
-    /// The sum of the products of this rise and the differences.
+    /// The sum of the products of the rise and the differences.
     products: f64,
     /// The sum of the squares of the wanted slopes.
     energy: f64,
-    /// The sum of the squares of the differences.
+    /// The sum of the squares of the differences (the seen slopes minus the wanted slopes).
     differences: f64,
 }
 
@@ -179,8 +181,9 @@ const SHORT: usize = 32;
 const _: () = assert!((2 * STEEPEST as i64).pow(2) * (SHORT as i64) < 1 << 31);
 
 impl Sums {
-    /// Computes the sums from the wanted slopes, the seen slopes, and the slopes one place before and after these.
-    /// It uses integers, because the compiler multiplies and adds eight pairs of integers at once.
+    /// Computes the sums from the wanted slopes, the seen slopes, and the slopes one place before and one place after
+    /// the seen slopes. The sums use integers, because the compiler multiplies and adds eight pairs of integers at
+    /// once.
     fn of(wanted: &[i16], seen: &[i16], [before, after]: [&[i16]; 2]) -> Self {
         let mut sums = Self::default();
         let seen = wanted.chunks(SHORT).zip(seen.chunks(SHORT));
@@ -208,8 +211,9 @@ fn dot(a: &[i16], b: &[i16]) -> f64 {
     f64::from(a.iter().zip(b).map(|(&a, &b)| i32::from(a) * i32::from(b)).sum::<i32>())
 }
 
-/// Finds the place in `after` whose slopes are most similar to the wanted ones. It searches near the expected
-/// place; if the best place there is at the edge, it searches the whole reach around `from`.
+/// Returns the place in `after` whose slopes are most similar to the wanted slopes. The first search is near the
+/// expected place. If its best place is at the edge of the searched places, a second search covers the whole reach
+/// around `from`.
 fn best_place(wanted: &[i16], after: &[i16], from: usize, expected: usize) -> Option<usize> {
     let apart = |place: usize| -> u32 {
         let seen = after.get(place..place + wanted.len()).unwrap_or_default();

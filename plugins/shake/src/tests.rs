@@ -16,7 +16,7 @@ fn scatter(x: i64, y: i64, t: i64) -> u8 {
     (mixed ^ mixed >> 15).wrapping_mul(0xC2B2_AE35).to_be_bytes()[0]
 }
 
-/// A wall of blocks with soft edges, each block in its own grey. Places may lie between samples.
+/// A wall of blocks with soft edges, each block in its own grey. The coordinates may lie between samples.
 fn wall(x: f64, y: f64) -> f64 {
     let block = |i: i64, j: i64| 60.0 + f64::from(scatter(i, j, 1)) / 2.0;
     let (u, v) = (x / 12.0, y / 12.0);
@@ -62,7 +62,8 @@ fn sway(pixels: f64, hertz: f64) -> impl Fn(f64) -> (f64, f64) {
 
 #[test]
 fn a_shaking_camera_is_found_and_its_swing_measured() {
-    // Two samples to each side, of 240, are 10.7 pixels of 640 from end to end.
+    // A sway of two samples to each side, in a picture 240 samples wide, is a swing of 10.7 pixels in a picture 640
+    // pixels wide.
     let finding = judge(&clip(26, sway(2.0, 4.0))).unwrap();
     assert_ne!(finding.status, Status::Normal);
     assert!((8.5..=12.5).contains(&metric(&finding, "swing_px")), "{finding:?}");
@@ -152,7 +153,7 @@ fn flickering_light_is_no_shaking() {
 
 #[test]
 fn frames_at_uneven_intervals_are_judged_by_their_time() {
-    // One second with every frame, and two more with five frames a second.
+    // One second with every frame, followed by two seconds with five frames per second.
     let times = (0..26).map(|t| t * FRAME_US).chain((1..=10).map(|t| 1_000_000 + t * 200_000));
     let shaken = times.fold(ArrayClip::new(WIDTH, HEIGHT), |clip, at_us| {
         let (dx, dy) = sway(1.5, 4.0)(at_us as f64 / 1e6);
@@ -161,7 +162,8 @@ fn frames_at_uneven_intervals_are_judged_by_their_time() {
     assert_ne!(judge(&shaken).unwrap().status, Status::Normal);
 }
 
-/// Frames of the wall from a camera that is turned by some degrees, and shifted.
+/// Frames of the wall from a camera that is shifted and turned. `stand` gives the shift and the rotation in degrees at
+/// a time in seconds.
 fn turned(frames: u32, stand: impl Fn(f64) -> (f64, f64, f64)) -> ArrayClip {
     drawn(frames, |x, y, seconds| {
         let (dx, dy, degrees) = stand(seconds);
