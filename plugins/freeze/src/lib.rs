@@ -45,9 +45,9 @@ const REFINING_ENERGY: f64 = 0.1;
 /// a static picture. Frozen pictures reach at most 0.05. Noise has shares of 0.1 to 0.5, unless the encoder has too few
 /// bits to show the noise.
 const REFINING_UNDONE: f64 = 0.08;
-/// The picture is live if each keyframe renders at least this share of the tiles differently than all keyframes before.
-/// If the encoder keeps the noise, the share is 0.95 and more. Frozen pictures have shares of 0.02 to 0.82. A static
-/// scene from which a coarse MPEG-4 encoder has removed the noise has 0.14 to 0.49.
+/// The picture is live if each keyframe after the first renders at least this share of the tiles differently than all
+/// keyframes before. If the encoder keeps the noise, the share is 0.95 and more. Frozen pictures have shares of 0.02 to
+/// 0.82. A static scene from which a coarse MPEG-4 encoder has removed the noise has 0.14 to 0.49.
 const LIVE_RENEWED: f64 = 0.9;
 /// The largest share of the textured tiles that may show new content in a static picture. It limits both
 /// [`Lately::usually_new`](lately::Lately::usually_new) and [`Lately::lasting`](lately::Lately::lasting). An encoder
@@ -302,7 +302,7 @@ fn message(still_s: f64, stands: Option<Stands>) -> Text {
             ),
             format!(
                 "The picture is frozen: in {looks} earlier checks, its noise changed from frame to frame. The noise is \
-                 visible now, too, but it no longer changes (compared with these checks)."
+                 still visible, but it no longer changes (compared with these checks)."
             ),
         ),
         None => Text::new(

@@ -79,8 +79,9 @@ pub(crate) struct Seen {
     pub(crate) renewed_share: Option<f64>,
     /// The new content in the last `window_s` seconds (see [`watch`]).
     pub(crate) lately: Lately,
-    /// The number of keyframes just before which the picture shows new content, although the keyframe before was long
-    /// ago. In a static picture the encoder has settled by then. The end of the clip counts as a keyframe.
+    /// The number of keyframes whose previous compared frame shows new content. The previous frame does not count if it
+    /// is the first frame after another keyframe. In a static picture, the encoder has settled by the later frames. The
+    /// end of the clip counts as a keyframe.
     pub(crate) restless: usize,
 }
 
@@ -383,9 +384,9 @@ impl Grid {
         Some(self.share(&self.novel(looks, before), outside))
     }
 
-    /// Counts the keyframes before which the last frame shows new content in more than `least_share` of the tiles. The
-    /// last frame does not count if it is also the first frame after a keyframe. The end of the clip counts as a
-    /// keyframe.
+    /// Counts the keyframes whose previous compared frame shows new content in more than `least_share` of the tiles.
+    /// The previous frame does not count if it is the first frame after another keyframe. The end of the clip counts as
+    /// a keyframe.
     fn restless(&self, looks: &[Look], least_share: f64) -> usize {
         let is_last = |at: &usize| {
             let keyframe = |at: usize| looks.get(at).is_none_or(|look| look.keyframe);

@@ -95,7 +95,7 @@ impl Plugin for Mosaic {
             .metric("block_step", step, "grey level")
             .metric("block_side", side, "px")
             .metric("plateaus", share, "share");
-        // The sign with the larger ratio to its threshold decides.
+        // The metric with the larger ratio of value to threshold decides.
         let by_step = seen / most;
         let by_plateaus = share / config.most_plateaus;
         let finding = if by_step >= by_plateaus {

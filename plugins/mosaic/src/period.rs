@@ -1,14 +1,14 @@
 //! Places of a profile that stand out at equal distances.
 //!
-//! A comb is a set of equally spaced places. A rank test distinguishes a comb from chance (the test of Wilcoxon, Mann
-//! and Whitney): the lone steps of a whole profile are sorted, and the mean rank on the comb is compared with the mean
-//! rank of the same number of places drawn at random. The difference is measured in standard deviations. Ranks do not
-//! depend on how high a pole or a kerb stands out, a soft scene counts as much as a rich scene, and combs of any side
-//! can be compared. A comb of half the true side meets a line only at every second place, so it stands out less than
-//! the true comb. A comb of twice the side misses every second line, so it stands out less, too. Codecs and pixelation
-//! start their blocks in the picture's upper left corner, even if the stream was scaled afterwards. For such blocks,
-//! only the number of blocks across the picture, in halves, is unknown. Blocks whose side is a whole number of pixels
-//! may start anywhere.
+//! A comb is a set of equally spaced places (lines). The distance between two lines is the side of the blocks. A rank
+//! test distinguishes a comb from chance (the test of Wilcoxon, Mann and Whitney): the lone steps of a whole profile
+//! are sorted, and the mean rank on the comb is compared with the mean rank of the same number of places drawn at
+//! random. The difference is measured in standard deviations. Ranks do not depend on how high a pole or a kerb stands
+//! out, a soft scene counts as much as a rich scene, and combs of any side can be compared. A comb of half the true
+//! side meets a line only at every second place, so it stands out less than the true comb. A comb of twice the side
+//! misses every second line, so it stands out less, too. Codecs and pixelation start their blocks in the picture's
+//! upper left corner, even if the stream was scaled afterwards. For such blocks, only the number of blocks across the
+//! picture, in halves, is unknown. Blocks whose side is a whole number of pixels may start anywhere.
 
 /// The smallest side that is searched for, in samples. Codecs have no smaller transforms.
 const LEAST_SIDE: usize = 4;

@@ -81,7 +81,8 @@ fn coarse_blocks_of_a_wide_soft_scene_are_found() {
 
 #[test]
 fn a_dark_still_that_is_flat_within_its_blocks_is_normal() {
-    // Outside the lamps, each block of 8 × 8 pixels has one grey level, at most 2 from 20. The lamps have real edges.
+    // Outside the lamps, each block of 8 × 8 pixels has a single grey level between 18 and 22. The lamps have real
+    // edges.
     let still = clip(|x, y| {
         let lamp = (x / 3 + y / 2) % 40 == 7;
         let mean = 20.0 + (4.0 * (scatter(x / 8, y / 8) - 0.5)).round();
