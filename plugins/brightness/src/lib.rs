@@ -5,8 +5,8 @@
 //! or an infrared picture, has bright parts and is normal. A picture is too bright if a large share is clipped at
 //! white, if the ground is white (see [`light`]), or if even the darkest twentieth (p5) is nearly white. A camera's
 //! automatic exposure brings the middle of its picture near mid-grey (ISO 12232), snow and sand included. So if the
-//! median is nearly white, a darkest twentieth that is merely light is enough. If the usual light is known, the plugin also finds a dark picture that still has some light: all of its parts are
-//! darker by the same factor (see [`usual`]).
+//! median is nearly white, a darkest twentieth that is merely light is enough. If the usual light is known, the plugin
+//! also finds a dark picture that still has some light: all of its parts are darker by the same factor (see [`usual`]).
 
 mod light;
 mod usual;

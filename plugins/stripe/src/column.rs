@@ -1,18 +1,20 @@
 //! Columns that are brighter or darker than their neighbours from the top of the picture to the bottom. A
-//! defective column amplifier of the sensor causes them. Nothing in a scene is one pixel wide and as high as the
-//! picture.
+//! defective column amplifier of the sensor causes such columns. Nothing in a scene is one pixel wide and as high as
+//! the picture.
 
 use easysight_sdk::{Clip, Failure, PlaneKind, Rect};
 
-/// The number of bands over the height of the picture, and the rows of each band.
+/// The number of bands over the height of the picture.
 const BANDS: u32 = 6;
+/// The number of rows of each band.
 const ROWS: u32 = 16;
 
 /// The number of columns at either side of the picture that are ignored, because compression smears a black margin
 /// into them.
 const MARGIN: usize = 16;
 
-/// Counts the columns that differ from the columns on either side by `least` grey levels in every band.
+/// Counts the columns that are brighter, or darker, than the columns two away on either side by more than `least`
+/// grey levels in every band.
 ///
 /// # Errors
 ///
@@ -45,7 +47,7 @@ pub(crate) fn hot_columns(clip: &dyn Clip, frame: u32, least: f64) -> Result<usi
             Some(before) => before.iter().zip(sides).map(|(&a, b)| if a == b { a } else { 0 }).collect(),
         });
     }
-    // A column and its neighbour count once.
+    // Adjacent columns count once.
     let out = out.unwrap_or_default();
     let inner = out.get(MARGIN..out.len().saturating_sub(MARGIN)).unwrap_or_default();
     let next = inner.iter().skip(1).chain([&0]);

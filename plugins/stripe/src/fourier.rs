@@ -1,6 +1,6 @@
-//! The discrete Fourier transform of square patches of 128 × 128 complex samples, by halving (Cooley and Tukey).
-//! All columns are transformed at once, row against row, so that the compiler handles many samples at a time. Then
-//! the patch is transposed and its rows are transformed in the same way.
+//! The discrete Fourier transform of square patches of 128 × 128 complex samples, computed by repeated halving
+//! (Cooley and Tukey). All columns are transformed at once, row against row, so that the compiler can process many
+//! samples at a time. Then the patch is transposed and its rows are transformed in the same way.
 
 /// The number of samples on a side.
 pub(crate) const SIDE: usize = 128;
@@ -12,9 +12,9 @@ pub(crate) struct Patch {
     pub(crate) imaginary: Vec<f32>,
 }
 
-/// The tables for transforms of this size.
+/// The tables for transforms of [`SIDE`] samples.
 pub(crate) struct Fourier {
-    /// The values e^(−2πi k / SIDE) for half a turn.
+    /// The values e^(−2πi k / SIDE) for all k below SIDE / 2.
     turn: Vec<(f32, f32)>,
     /// Each index with its bits reversed.
     reversed: Vec<usize>,
@@ -29,7 +29,7 @@ impl Fourier {
         Self { turn, reversed }
     }
 
-    /// Returns the transform with exchanged axes: columns contain the frequencies from left to right.
+    /// Returns the transform with exchanged axes: a row has one horizontal frequency, a column one vertical frequency.
     pub(crate) fn turned(&self, patch: &Patch) -> Patch {
         let half = self.columns(patch);
         self.columns(&Patch { real: turn_over(&half.real), imaginary: turn_over(&half.imaginary) })
@@ -63,7 +63,7 @@ impl Fourier {
     }
 }
 
-/// Computes the sum and difference of a row and of another row that is multiplied by the turn.
+/// Multiplies the odd row by the turn, and replaces the even and odd rows by their sum and their difference.
 fn butterfly(even: (&mut [f32], &mut [f32]), odd: (&mut [f32], &mut [f32]), turn: (f32, f32)) {
     let even = even.0.iter_mut().zip(even.1);
     let odd = odd.0.iter_mut().zip(odd.1);

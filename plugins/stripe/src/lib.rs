@@ -1,14 +1,16 @@
 //! Stripes and rolling bars that interference adds to the picture: from mains hum, a bad cable, or a lamp that
 //! flickers against the shutter.
 //!
-//! Interference adds the same wave to the whole picture, at any angle. There are four measures. Narrow stripes
-//! are found as a frequency that stands alone in the Fourier spectra (Cooley and Tukey) of all patches of the
-//! picture, or of what changed between two frames, where everything static cancels out ([`spectrum`]). A fence,
-//! blinds or a façade covers only some patches and follows perspective. Broad rolling bars are found in the means
-//! of rows: the change between two frames must be a wave with the same phase and about the same height in each of
-//! fifteen fields ([`wave`]). Rows of noise, which the row amplifiers of a sensor or a bad supply add, are steps from
-//! row to row that all parts of the picture share and that differ in every frame. Columns that differ because of the
-//! sensor's column amplifiers are counted separately ([`column`]).
+//! Interference adds the same wave to the whole picture, at any angle. There are four measures.
+//!
+//! Narrow stripes are found as a frequency that stands alone in the Fourier spectra (Cooley and Tukey) of all
+//! patches. The spectra are computed for the picture and for the change between two frames, in which everything
+//! static cancels out ([`spectrum`]). A fence, blinds or a façade covers only some patches, and its frequency varies
+//! with perspective. Broad rolling bars are found in the means of rows and of columns: the change between two frames
+//! must be a wave with the same phase and about the same height in nearly all of fifteen fields of the picture
+//! ([`wave`]). The row amplifiers of a sensor, or a bad supply, add noise to whole rows. This noise is found as steps
+//! from row to row that all parts of the picture share and that differ in every frame. Columns that differ because of
+//! the sensor's column amplifiers are counted separately ([`column`]).
 
 mod column;
 mod fourier;
@@ -25,22 +27,23 @@ use column::hot_columns;
 use spectrum::{Peak, peaks};
 use wave::{Asked, Axis, Profiles, lasting};
 
-/// The width of the picture in which broad bars are judged.
+/// The largest width, in pixels, of the picture in which broad bars are measured.
 const WIDTH: u32 = 480;
-/// The smallest number of waves across the picture for moving vertical bars, because walking people are upright
-/// and also extend over the picture.
+/// The smallest number of waves across the picture that counts as moving vertical bars. Fewer waves may be walking
+/// people, who are upright and also extend over the picture.
 const UPRIGHT_WAVES: usize = 8;
-/// The number of pairs of frames between which a rolling bar may return to the same place.
+/// The number of pairs of frames in which a rolling bar may be missing because it returned to the same place.
 const MAY_MISS: usize = 1;
-/// The share of the change along its axis that a wave must be, as a ratio of deviations. If the wave is less, the
-/// change along the other axis must be at most [`OTHER_WAY`] of the wave. The hours that may pass between two frames
-/// change a picture in both directions, whereas a bar is almost only a wave.
+/// The smallest ratio of the deviation of a wave to the deviation of the whole change along the wave's axis. The
+/// hours that may pass between two frames change a picture in both directions, whereas a bar is almost only a wave.
 const MOST_OF_CHANGE: f64 = 0.8;
+/// A wave below [`MOST_OF_CHANGE`] counts only if the deviation of the change along the other axis is at most this
+/// share of the wave's deviation.
 const OTHER_WAY: f64 = 0.3;
 /// The largest angle from the axes, in degrees, at which stripes are called horizontal or vertical.
 const NEARLY: f64 = 3.0;
 
-/// When waves count as interference.
+/// The thresholds from which waves count as interference.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(crate = "easysight_sdk::schemars")]
@@ -132,7 +135,7 @@ fn changes(clip: &dyn Clip, looks: &[u32]) -> Result<Vec<Profiles>, Failure> {
     Ok(frames.iter().zip(frames.iter().skip(1)).map(|(a, b)| b.minus(a)).collect())
 }
 
-/// Returns the step of rows that most changes have at least.
+/// Returns the step from row to row that all changes except [`MAY_MISS`] have at least.
 fn common_row_step(changes: &[Profiles]) -> f64 {
     let mut steps: Vec<f64> = changes.iter().map(Profiles::common_row_step).collect();
     steps.sort_by(f64::total_cmp);
@@ -227,7 +230,7 @@ fn judge(found: &Found, config: &Config) -> Finding {
         ))
         .suggest(Text::new(
             "若由灯光闪烁引起，将快门设为电网频率（50/60 Hz）；若为固定竖线，传感器损坏，需更换摄像机。",
-            "If lamps flicker, set the shutter to the mains frequency (50/60 Hz); if columns stay, the \
+            "If lamps flicker, set the shutter to the mains frequency (50/60 Hz); if the columns never move, the \
              sensor is damaged: replace the camera.",
         ))
         .region(Region { left: 0.0, top: 0.0, width: 1.0, height: 1.0, caption: whole })
@@ -277,7 +280,7 @@ fn noisy_rows(step: f64) -> Text {
         format!("画面有行噪声：每一行整体明暗跳动，相邻行相差约 {step:.0} 灰度级以上（依据多帧对比）。"),
         format!(
             "Whole rows of the picture flicker: neighbouring rows differ by {step:.0} grey levels or more, and \
-             otherwise in every frame (judged by the change between frames)."
+             the differences change in every frame (judged by the change between frames)."
         ),
     )
 }

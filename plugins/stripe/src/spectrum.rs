@@ -2,8 +2,8 @@
 //!
 //! The picture, and the change since another frame, are divided into patches over their whole area. Each patch is
 //! transformed with Hann's window. The spectrum of a scene falls off smoothly and differs from patch to patch;
-//! interference adds the same narrow peak to all of them, whether they show road or sky. So each frequency gets
-//! the smallest amplitude that it has in any patch, after the few patches where it is weakest are left out. A peak
+//! interference adds the same narrow peak to all of them, whether they show road or sky. So each frequency is
+//! rated by its smallest amplitude in all patches, except for the few patches where it is weakest. A peak
 //! must be many times as high as the median of the ring of frequencies around it. Fences, bricks and façades follow
 //! perspective, so their frequency differs from patch to patch. One transform is enough for the picture and the
 //! change: the picture is the real part of its input, and the change is the imaginary part.
@@ -12,29 +12,35 @@ use easysight_sdk::{Clip, Failure, PlaneKind, Rect};
 
 use crate::fourier::{Fourier, Patch, SIDE};
 
-/// The width of the widest picture that is judged. In wider pictures the finer stripes are hardly visible.
+/// The largest width, in pixels, of the picture that is measured. Wider pictures are reduced: stripes that this
+/// removes are hardly visible.
 const WIDTH: u32 = 960;
-/// The largest number of patches across and down.
+/// The largest number of patches across.
 const ACROSS: u32 = 4;
+/// The largest number of patches down.
 const DOWN: u32 = 3;
-/// One in this many patches may lack the wave, at most two of [`ACROSS`] × [`DOWN`]: white sky, for example, clips it.
+/// The wave may be missing in one of this number of patches, that is, in at most two of [`ACROSS`] × [`DOWN`]
+/// patches. White sky, for example, clips the wave.
 const MAY_LACK: usize = 6;
+/// The number of lowest powers that are stored for each frequency.
 const LOWEST: usize = (ACROSS * DOWN) as usize / MAY_LACK + 1;
-/// The smallest number of waves over a patch, for the change and for the picture. Hann's window spreads every
-/// frequency over two more on each side, and the light and shade of a scene have low frequencies.
+/// The smallest number of waves over a patch, for the change. Hann's window spreads every frequency over two more on
+/// each side, and the light and shade of a scene have low frequencies.
 const FEWEST: f32 = 3.5;
+/// The smallest number of waves over a patch, for the picture.
 const FEWEST_STANDING: f32 = 5.5;
-/// The largest number of waves over a patch. The pattern of colours on the sensor leaves a chequer in the picture,
+/// The largest number of waves over a patch. The pattern of colours on the sensor leaves a chequered pattern,
 /// at half a wave per sample.
 const MOST: f32 = 0.47 * SIDE as f32;
 /// The radii of the ring around a peak, in frequencies. The spread of the window does not reach the ring.
 const RING: std::ops::Range<f32> = 3.5..6.3;
-/// The amplitude that rounding leaves.
+/// The amplitude that the rounding of samples leaves.
 const ROUNDING: f32 = 0.15;
-/// The factor by which a peak must exceed the median of the ring: for the change, for oblique waves of the
-/// picture, and for vertical or horizontal waves of the picture, as man-made objects have.
+/// The factor by which a peak of the change must exceed the median of the ring.
 const CHANGING: f32 = 6.0;
+/// The same factor for oblique waves of the picture.
 const OBLIQUE: f32 = 11.0;
+/// The same factor for vertical or horizontal waves of the picture, which man-made objects also have.
 const UPRIGHT: f32 = 13.0;
 /// The factor by which a vertical or horizontal wave must also exceed the lower and higher frequencies on its
 /// axis, because a single edge from side to side contains all of them.
@@ -43,7 +49,7 @@ const OVER_EDGES: f32 = 4.0;
 const BEFORE_AND_BEHIND: std::ops::RangeInclusive<i32> = 4..=8;
 /// The number of frequencies on either side of the axes that count as vertical or horizontal.
 const ON_AXIS: i32 = 1;
-/// The share of these factors above which a peak begins to count.
+/// The share of the required factor above which a peak starts to count.
 const BEGINS: f32 = 0.75;
 
 /// A wave over the whole picture.
@@ -111,7 +117,7 @@ fn window() -> Vec<f32> {
     (0..SIDE).map(|at| 0.5 - 0.5 * (std::f32::consts::TAU * at as f32 / SIDE as f32).cos()).collect()
 }
 
-/// Returns the picture minus its mean, and its change, under the window.
+/// Returns the picture minus its mean as the real part, and its change as the imaginary part, times the window.
 fn patch(picture: &[u8], other: Option<&[u8]>, window: &[f32]) -> Patch {
     let mean = picture.iter().map(|&v| u32::from(v)).sum::<u32>() as f32 / picture.len().max(1) as f32;
     let mut patch = Patch { real: vec![0.0; SIDE * SIDE], imaginary: vec![0.0; SIDE * SIDE] };
@@ -128,15 +134,15 @@ fn patch(picture: &[u8], other: Option<&[u8]>, window: &[f32]) -> Patch {
     patch
 }
 
-/// Returns the spectra of the real part and of the imaginary part of a patch, as powers times four. Their
-/// symmetry separates them. The frequencies that are mirror images of others are left out: each spectrum has
-/// 65 rows, one for each frequency from left to right, of 128 frequencies downwards.
+/// Returns the spectra of the real part and of the imaginary part of a patch, as powers times four. The
+/// spectra are separated by their symmetry. The frequencies that are mirror images of others are left out: each
+/// spectrum has 65 rows, one for each horizontal frequency, and 128 vertical frequencies in each row.
 fn apart(spectrum: &Patch) -> [Vec<f32>; 2] {
     let [mut reals, mut imaginaries] = [vec![0.0; SIDE * (SIDE / 2 + 1)], vec![0.0; SIDE * (SIDE / 2 + 1)]];
     let row = |part: &'_ [f32], x: usize| -> Vec<f32> {
         part.get(x % SIDE * SIDE..(x % SIDE + 1) * SIDE).unwrap_or_default().to_vec()
     };
-    // Downwards, the first frequency is its own mirror image, and the others follow in reverse order.
+    // The first vertical frequency is its own mirror image, and the others follow in reverse order.
     let mirror = |part: &[f32], x: usize| {
         let mut row = row(part, SIDE - x);
         row.reverse();
@@ -189,7 +195,7 @@ impl Lowest {
 fn strongest(common: &[f32], fewest: f32, scale: f64, alone: impl Fn(i32, i32) -> f32) -> Peak {
     let half = SIDE as i32 / 2;
     let value = |x: i32, y: i32| {
-        // Frequencies left of the axis are the mirror image of those right of it.
+        // Frequencies left of the axis are mirror images of the frequencies right of it.
         let (x, y) = if x < 0 { (-x, -y) } else { (x, y) };
         let (x, y) = if x > half { (2 * half - x, -y) } else { (x, y) };
         let index = x as usize * SIDE + y.rem_euclid(2 * half) as usize;

@@ -1,16 +1,19 @@
 //! Waves with the same phase in all parts of a picture.
 
-/// The number of parts along the wave.
+/// The number of parts into which the picture is divided along the wave.
 const ALONG: usize = 3;
-/// The number of parts across the wave. Few objects of a scene extend over all of them.
+/// The number of parts into which the picture is divided across the wave. Few objects of a scene extend over all of
+/// these parts.
 const ACROSS: usize = 5;
-/// The number of fields that may lack the wave before it counts as absent. A white wall clips the wave.
+/// The number of fields in which the wave may be missing. A white wall clips the wave.
 const MAY_LACK: usize = 2;
-/// The ratio of the amplitude in the weak fields to the amplitude in the middle field. Up to the first value the
-/// wave is a coincidence of the scene; from the second on it is interference, which adds the same to every field.
+/// The ratio of the amplitude in the weak fields to the median amplitude up to which the wave is a coincidence of
+/// the scene.
 const CHANCE: f64 = 0.15;
+/// The smallest value of the same ratio at which the wave is fully interference, which adds the same to every field.
 const EVEN: f64 = 0.5;
-/// The number of waves that are examined closely. The light and shade of the scene have crests too.
+/// The number of waves in a frame that are examined closely. One is not enough, because the light and shade of the
+/// scene have crests too.
 const CRESTS: usize = 24;
 /// The smallest number of samples in a wave.
 const SHORTEST: usize = 3;
@@ -40,8 +43,8 @@ pub(crate) struct Wave {
     pub(crate) count: f64,
 }
 
-/// The mean grey levels, in [`STEPS`], of the rows of the picture's vertical parts, and of the columns of its
-/// horizontal parts.
+/// The mean grey levels, in [`STEPS`], of the rows of the picture's vertical strips, and of the columns of
+/// its horizontal strips.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Profiles {
     rows: [Vec<i16>; ACROSS],
@@ -63,7 +66,8 @@ impl Profiles {
             let range = part(height, at);
             let band = samples.get(range.start * width..range.end * width).unwrap_or_default();
             let mut sums = vec![0_u32; width];
-            // Sums of at most 256 rows fit into 16 bits, of which the compiler adds twice as many at a time.
+            // Sums of at most 256 rows fit into 16 bits. The compiler adds twice as many of these at a time as of
+            // 32-bit sums.
             for band in band.chunks(256 * width.max(1)) {
                 let mut short = vec![0_u16; width];
                 for line in band.chunks_exact(width.max(1)) {
@@ -105,10 +109,10 @@ impl Profiles {
         (values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / count).sqrt()
     }
 
-    /// Returns the typical step from row to row, in grey levels, that all parts of the picture share: the median over
-    /// the rows of the smallest step of the parts, where all have the same sign. In a change between two frames only
-    /// noise of whole rows has such steps: objects cover a part of the width, light changes smoothly, and a camera that
-    /// shakes moves the edges of a few rows.
+    /// Returns the typical step from row to row, in grey levels, that all parts of the picture share. The step of a row
+    /// is the smallest step of its parts, or 0 if the signs of their steps differ. The typical step is the median over
+    /// the rows. In a change between two frames only noise of whole rows has large steps: objects cover a part of the
+    /// width, light changes smoothly, and a camera that shakes moves the edges of a few rows.
     pub(crate) fn common_row_step(&self) -> f64 {
         let length = self.rows.iter().map(Vec::len).min().unwrap_or_default();
         let step = |at: usize| -> i16 {
@@ -144,11 +148,11 @@ pub(crate) struct Asked<'a> {
     pub(crate) looks: Vec<&'a Profiles>,
     /// The smallest number of waves over the picture.
     pub(crate) least: usize,
-    /// The number of frames that may lack the wave.
+    /// The number of frames in which the wave may be missing.
     pub(crate) lacking: usize,
 }
 
-/// Returns for each query the strongest wave along an axis that is in all its frames except `lacking` ones.
+/// Returns for each query the strongest wave along an axis that occurs in all frames of the query except `lacking`.
 pub(crate) fn lasting<const N: usize>(axis: Axis, asked: [Asked<'_>; N]) -> [Wave; N] {
     let lines = asked.iter().flat_map(|asked| &asked.looks).flat_map(|look| look.along(axis));
     let length = lines.map(Vec::len).min().unwrap_or_default();
@@ -190,8 +194,8 @@ pub(crate) fn lasting<const N: usize>(axis: Axis, asked: [Asked<'_>; N]) -> [Wav
     strongest
 }
 
-/// Returns which waves of each frame are examined closely, by their number. A wave with the same phase in all
-/// fields stands out in their mean.
+/// Returns for each query and frame a list of flags, indexed by the number of periods of a wave. The flag is true if
+/// the wave is examined closely. A wave with the same phase in all fields stands out in the mean of the fields.
 fn crests(looks: &[Vec<Look>], waves: &mut Waves, length: usize) -> Vec<Vec<Vec<bool>>> {
     let counts = length / SHORTEST;
     let mut heights: Vec<Vec<Vec<f32>>> =
@@ -220,13 +224,13 @@ fn crests(looks: &[Vec<Look>], waves: &mut Waves, length: usize) -> Vec<Vec<Vec<
     heights.into_iter().map(|heights| heights.into_iter().map(highest).collect()).collect()
 }
 
-/// The profiles of one axis, without their means, which are not waves.
+/// The profiles of one axis minus their means.
 struct Look {
     /// The mean of all profiles.
     whole: Vec<i16>,
-    /// Each profile over its whole length.
+    /// Each profile minus its mean.
     entire: [Vec<i16>; ACROSS],
-    /// Each profile in [`ALONG`] parts.
+    /// Each profile, in [`ALONG`] parts, minus the mean of each part.
     parts: [Vec<i16>; ACROSS],
 }
 
@@ -246,11 +250,11 @@ impl Look {
         }
     }
 
-    /// Returns the amplitude, in phase with the whole, that all fields but a few have at least. The wave is the
-    /// drawn one, with `count` periods over the length.
+    /// Returns the amplitude, in phase with the sum of the fields, that all fields except a few have at least. The
+    /// drawn wave must have `count` periods over the length.
     fn common_amplitude(&self, waves: &Waves, count: usize) -> f64 {
         let mut fields = [(0.0_f64, 0.0_f64); ALONG * ACROSS];
-        // Waves with too few periods in a field are judged over the whole length.
+        // Waves with too few periods in a field are measured over the whole length.
         let (parts, profiles) = if count >= 2 * ALONG { (ALONG, &self.parts) } else { (1, &self.entire) };
         let mut at = fields.iter_mut();
         for profile in profiles {
@@ -279,7 +283,7 @@ impl Look {
     }
 }
 
-/// Returns a profile in parts of `size` samples, each minus its mean: 13 bits and a sign.
+/// Subtracts from each part of `size` samples the mean of the part. The differences fit into 13 bits and a sign.
 fn centred(profile: &[i16], size: usize) -> Vec<i16> {
     let mut centred = profile.to_vec();
     for part in centred.chunks_mut(size.max(1)) {
@@ -292,10 +296,11 @@ fn centred(profile: &[i16], size: usize) -> Vec<i16> {
 /// The waves with which profiles are multiplied. They are integers, because the compiler multiplies and adds eight
 /// pairs of integers at once.
 struct Waves {
-    /// The cosine and sine of one turn, in as many steps as a profile has samples.
+    /// The cosine and sine of one turn, one pair for each sample of a profile.
     turn: Vec<[i16; 2]>,
-    /// The cosine and sine of the drawn wave.
+    /// The cosine of the drawn wave.
     cosine: Vec<i16>,
+    /// The sine of the drawn wave.
     sine: Vec<i16>,
 }
 
@@ -321,8 +326,8 @@ impl Waves {
         }
     }
 
-    /// Returns the amplitude of the wave in some samples of a profile, in grey levels, as a complex number. Its
-    /// phase refers to the beginning of the profile, `from` samples before these samples.
+    /// Returns the amplitude of the wave in some samples of a profile, in grey levels, as a complex number. The
+    /// phase refers to the beginning of the profile, which is `from` samples before these samples.
     fn component(&self, samples: &[i16], from: usize) -> (f32, f32) {
         let scale = 2.0 / (samples.len().max(1) as f32 * HEIGHT * STEPS as f32);
         let part = |wave: &[i16]| {
