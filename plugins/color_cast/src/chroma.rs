@@ -4,9 +4,9 @@ use easysight_sdk::{Clip, Failure, PlaneKind, Rect, SampleRange};
 
 use crate::Config;
 
-/// The width of the chroma plane that is judged.
+/// The largest width, in pixels, of the chroma plane that is measured.
 const WIDTH: u32 = 160;
-/// The divisor of the height that gives the margin ignored at the top and at the bottom.
+/// The margin that is ignored at the top and at the bottom is the height divided by this number.
 const MARGIN: u32 = 10;
 /// The range of luma, in full range, in which a pixel shows its colour. Sensors and encoders leave little colour
 /// in the dark, and clipped pixels have lost theirs.
@@ -15,58 +15,61 @@ pub(crate) const LIT: std::ops::RangeInclusive<u8> = 40..=235;
 const LEAST_LIT: f64 = 0.03;
 /// The number of bins of the colour histogram for each of Cb and Cr. A bin is 4 units wide.
 const BINS: usize = 64;
-/// The largest distance of grey from the middle, in units of Cb and Cr.
+/// The largest difference of Cb and of Cr from their neutral value at which a colour counts as grey.
 const GREY: i32 = 4;
 /// The number of bins on either side of a peak's middle. A peak is 7 bins across.
 const PEAK_BINS: usize = 3;
-/// The largest spread of an even colour. Grass, earth and bricks vary by more; grey objects under a tint may not.
+/// The spread below which a colour is even. Grass, earth and bricks vary more. Grey objects under a tint may vary
+/// less.
 const EVEN: f64 = 4.0;
-/// The factor by which the threshold rises for an even colour, because lamps are even too.
+/// The factor by which the threshold rises for an even colour, because the light of lamps is even too.
 const UNSURE: f64 = 1.5;
 /// The factor by which the threshold rises for the hues of the sky, because a blue sky is more saturated than
 /// anything else that fills a picture.
 const SKY: f64 = 2.0;
-/// The share of the tint that the lightest pixels must have if the tint comes from the light. A lens or a gain
-/// that colours the light colours the lightest parts the most, whereas under a blue sky clouds, sunlit snow and
-/// lamps are white. The lightest tenth of the lit picture has nearly all of such a tint, or half of it if a
-/// channel is clipped. Measured in pictures that are blue everywhere: dusk 0.3, snow in the shade 0.73, one stop
-/// too much blue 1.0 to 1.6, two stops 0.5 and more.
+/// The share of the tint that the lightest pixels have at least if a lens or a gain colours the light. Such a tint
+/// is strongest in the lightest parts, whereas under a blue sky clouds, sunlit snow and lamps are white. Measured in
+/// pictures that are blue everywhere: dusk 0.3, snow in the shade 0.73, one stop too much blue 1.0 to 1.6, two stops
+/// 0.5 and more.
 const LIGHT_TOO: f64 = 0.9;
+/// The same share if a channel is clipped, because the lightest pixels then have only half of the tint.
 const PARTLY: f64 = 0.5;
-/// The factor of the threshold for blue, compared with other hues. Canopies below a sky, and platforms under cold
-/// lamps, reach 1.4.
+/// The factor by which the threshold rises for blue light. Canopies below a sky, and platforms under cold lamps, reach
+/// a factor of 1.4.
 const BLUE: f64 = 1.9;
-/// The dark part has its share of a tint of the light if two conditions hold: its luma is at most this share of
-/// the brighter part's luma, and its tint is at least the next value times the tint that this luma would have.
+/// The largest ratio of the dark part's luma to the brighter part's luma at which the tints of the two parts are
+/// evidence for a tint of the light.
 const DARK: f64 = 0.6;
+/// The dark part must have at least this share of the tint that tinted light would give to a part of its luma.
 const ITS_PART: f64 = 0.6;
 /// The share of the lit pixels that count as the lightest.
 const LIGHTEST: f64 = 0.1;
-/// The hues, in degrees, from violet to magenta. No lamp, sky or plant has them, but infrared light that reaches
-/// the sensor has.
+/// The hues, in degrees, from violet to magenta. No lamp, sky or plant has these hues, but infrared light that
+/// reaches the sensor causes them.
 const UNNATURAL: std::ops::RangeInclusive<f64> = 15.0..=100.0;
 /// The hues of surfaces lit by a blue sky: snow and shadows, and the sky itself.
 const SKYLIT: std::ops::Range<f64> = -60.0..10.0;
-/// The limit of the hues of plants, which fill a picture with one even colour.
+/// The hue, in degrees, up to which a warm colour may be that of plants, which fill a picture with one even colour.
 const PLANTS: f64 = -145.0;
-/// The largest brightness of the dark part, relative to the brighter part, that counts as black. A shadow on a
-/// lawn is brighter.
+/// The ratio of the dark part's luma to the brighter part's luma below which the dark part counts as black. A shadow
+/// on a lawn is brighter.
 const BLACK: f64 = 0.42;
-/// The smallest share of the lit picture that must lean towards the tint, by at least a quarter of it, because a
-/// tint colours every part. Measured: 0.72 and less under blue skies above ground, 0.9 and more in tinted
-/// pictures.
+/// The smallest share of the lit picture that must lean towards the tint, because a tint colours every part. Pictures
+/// with blue sky above ground have 0.72 and less. Tinted pictures have 0.9 and more.
 const AGREE: f64 = 0.8;
+/// A pixel leans towards the tint if its colour in the tint's direction exceeds this share of the tint.
 const LEANING: f64 = 0.25;
 /// The largest severity of a tint that is not everywhere. 1 is the threshold.
 const NO_AGREEMENT: f64 = 0.8;
-/// The smallest share of the lit picture that must lean towards an unnatural hue, if black has at least half of
-/// the tint as well. A wrong phase of the colour signal rotates every colour, and adds a colour to grey and black.
+/// The smallest share of the lit picture that must lean towards an unnatural hue if black has the tint as well. A
+/// wrong phase of the colour signal rotates every colour, and adds a colour to grey and black.
 const AGREE_WITH_BLACK: f64 = 0.6;
+/// Black has the tint if it has at least this share of it.
 const BLACK_TOO: f64 = 0.5;
-/// The smallest extent of a faint tint of an unnatural hue, in units of Cb and Cr, in nine of ten pixels: it must
-/// be everywhere.
+/// The smallest distance from grey, in units of Cb and Cr, that nine of ten lit pixels must have for a faint tint of
+/// an unnatural hue.
 const EVERYWHERE: f64 = 2.0;
-/// The spread below which nothing in the picture has a colour of its own.
+/// The picture is monochrome if its spread and the distance of its peak from grey are below this value.
 const MONOCHROME: f64 = 2.0;
 
 /// The measurements of a frame, in units of Cb and Cr from grey.
@@ -94,7 +97,7 @@ pub(crate) struct Chroma {
 struct Fading {
     /// The ratio of the darker part's luma to the brighter part's.
     luma: f64,
-    /// The same ratio of the tint: 1 if the dark part has as much of it.
+    /// The ratio of the darker part's tint to the brighter part's.
     tint: f64,
 }
 
@@ -105,13 +108,13 @@ impl Fading {
         Self { luma: dark_luma / luma.max(1.0), tint: (dark_cb * cb + dark_cr * cr) / square }
     }
 
-    /// True if the tint comes from the signal, as far as that can be known. Coloured light colours a surface in
+    /// True if the tint probably comes from the signal. Coloured light colours a surface in
     /// proportion to its brightness; a tint of the signal colours black as much as white.
     fn is_of_the_signal(&self) -> bool {
         self.tint > f64::midpoint(1.0, self.luma)
     }
 
-    /// True if the dark part has its share of a tint of the light. A mast in front of the sky has none.
+    /// True if the dark part has the tint that coloured light would give to it. A mast in front of the sky has no tint.
     fn is_of_the_light(&self) -> bool {
         self.luma <= DARK && self.tint >= ITS_PART * self.luma
     }
@@ -140,7 +143,7 @@ impl Sum {
     }
 }
 
-/// The luma in full range, and Cb and Cr from grey, of each pixel, row by row.
+/// The pixels, row by row: the luma in full range, and the differences of Cb and Cr from grey.
 #[derive(Debug, Clone)]
 pub(crate) struct Pixels {
     pub(crate) width: usize,
@@ -150,7 +153,7 @@ pub(crate) struct Pixels {
 impl Pixels {
     pub(crate) fn of(clip: &dyn Clip, frame: u32) -> Result<Self, Failure> {
         let info = clip.info();
-        // Chroma has half the size of luma: one level up, luma has the size of this chroma.
+        // Chroma has half the size of luma, so luma has the size of this chroma one level up.
         let luma_level = clip.level_within(WIDTH).max(1).min(info.levels.saturating_sub(1));
         let chroma_level = luma_level.saturating_sub(1);
         // The rows where recorders draw coloured captions are ignored, because a tint does not reach captions.
@@ -221,8 +224,8 @@ impl Chroma {
         }
         let (_, peak_cb, peak_cr) = peak.mean();
         let Leaning { agreement, everywhere, highlights } = Leaning::of(pixels, peak_cb, peak_cr);
-        // To be used, a fiftieth of the picture must be dark, or a twentieth of the peak must be dim and a
-        // twentieth bright.
+        // Dark and bright parts are compared only if a fiftieth of the picture is dark, or if a twentieth of the
+        // peak is dim and a twentieth is bright.
         let fading = if dark.count as usize * 50 >= pixels.len() {
             Some(Fading::between(&dark, &peak))
         } else if dim.count.min(bright.count) * 20 >= peak.count {
@@ -241,9 +244,9 @@ impl Chroma {
         })
     }
 
-    /// Returns the distance of the peak from grey. It is reduced if much of the picture is grey nevertheless,
-    /// unless the tint is faint, unnatural and everywhere, because such a tint leaves much of the picture nearly
-    /// grey.
+    /// Returns the distance of the peak from grey. The larger the grey share of the picture is, the more the distance
+    /// is reduced. The distance is not reduced for an unnatural tint that is everywhere, because a faint tint of this
+    /// kind leaves much of the picture nearly grey.
     pub(crate) fn cast(&self, config: &Config) -> f64 {
         let distance = self.peak.0.hypot(self.peak.1);
         if self.is_unnatural() && self.grey_share < config.grey_share {
@@ -283,8 +286,8 @@ impl Chroma {
         }
     }
 
-    /// Returns the threshold for the hues of the sky if dark parts have the tint. It depends on whether light
-    /// parts have the tint too.
+    /// Returns the threshold for the hues of the sky if dark parts have the tint. The threshold depends on
+    /// the tint of the lightest parts.
     fn blue_threshold(&self, config: &Config) -> f64 {
         let share = self.highlights / self.peak.0.hypot(self.peak.1).max(1e-9);
         if share >= LIGHT_TOO {
@@ -316,13 +319,13 @@ impl Chroma {
     }
 }
 
-/// How the lit pixels lean towards a colour.
+/// The extent to which the lit pixels lean towards a colour.
 struct Leaning {
-    /// The share of the pixels that lean by at least a quarter of it.
+    /// The share of the pixels that lean by more than a quarter of the colour's distance from grey.
     agreement: f64,
-    /// The distance that nine in ten pixels lean at least.
+    /// The distance by which at least nine in ten pixels lean.
     everywhere: f64,
-    /// The distance that three in four of the lightest pixels lean at least.
+    /// The distance by which at least three in four of the lightest pixels lean.
     highlights: f64,
 }
 

@@ -2,11 +2,11 @@
 //! signal.
 //!
 //! Most scenes are nearly grey: roads, walls, clouds, shadows. So in a healthy picture the most frequent colour is
-//! close to grey. A tint moves this peak away, and hardly anything grey is left (white balance by the grey world,
-//! Buchsbaum 1980). A tint colours every part, which a blue sky above ground does not, so most of the picture must
-//! lean towards the peak. A lawn, a brick wall, snow in the shade and the light of a sunset or of sodium lamps
-//! move the peak too, but black stays black under them, and their hues are known, so they must move the peak
-//! farther before they count. For the hues of the sky, the light parts must be blue as well. Nothing in nature
+//! close to grey. A tint moves this colour, the peak, away from grey, and leaves hardly anything grey (assumption of a
+//! grey world, Buchsbaum 1980). Most of the picture must lean towards the peak, because a tint colours every part,
+//! whereas a blue sky above ground does not. A lawn, a brick wall, snow in the shade and the light of a sunset or of
+//! sodium lamps move the peak too, but they leave black parts black, and their hues are known. For these hues, the
+//! peak must be farther from grey. For the hues of the sky, the light parts must be blue as well. Nothing in nature
 //! fills a picture with violet, so even a faint violet tint counts if it is everywhere.
 //!
 //! If the camera's usual colours are known, a fainter tint is found: places that were grey are no longer grey (see
@@ -37,18 +37,19 @@ pub struct Config {
     /// every part of the picture leans that way. Nothing in nature fills a picture with these hues.
     #[schemars(range(min = 1.0, max = 128.0), extend("unit" = "Cb/Cr"))]
     pub faint_cast: f64,
-    /// The picture is tinted if its most frequent colour has the hue of grass, earth, bricks or warm lamps, black
-    /// is black, and the colour is at least this far from grey; twice as far for the hue of the sky.
+    /// If black parts are black, and the most frequent colour has the hue of grass, earth, bricks or warm lamps, the
+    /// picture is tinted only if this colour is at least this far from grey. The distance for the hue of the sky is
+    /// twice as large.
     #[schemars(range(min = 1.0, max = 128.0), extend("unit" = "Cb/Cr"))]
     pub natural_cast: f64,
     /// There is no tint if at least this share of the lit picture is grey.
     #[schemars(range(min = 0.01, max = 1.0), extend("unit" = "share"))]
     pub grey_share: f64,
-    /// The picture is tinted if places that were grey before have moved at least this far; twice as far towards
-    /// the hues of a low sun and lamps.
+    /// The picture is tinted if the colours of places that were grey before have moved at least this far. The
+    /// distance towards the hues of a low sun and lamps is twice as large.
     #[schemars(range(min = 1.0, max = 128.0), extend("unit" = "Cb/Cr"))]
     pub change: f64,
-    /// True to remember the usual colours of the camera, and to compare with them.
+    /// True to remember the usual colours of the camera, and to compare each clip with them.
     pub use_baseline: bool,
 }
 
@@ -65,7 +66,7 @@ impl Default for Config {
     }
 }
 
-/// The severity of a tint that occurred before and ended without intervention. 1 is the threshold.
+/// The severity that is reported for a tint that occurred before and ended without intervention. 1 is the threshold.
 const USUAL: f64 = 0.9;
 
 /// The plugin.
@@ -100,7 +101,7 @@ impl Plugin for ColorCast {
                 measured.push((chroma.severity(&config), chroma, pixels));
             }
         }
-        // The median frame decides, so that a lorry that fills one frame does not.
+        // The median frame decides, so that a lorry that fills one frame has no effect.
         measured.sort_by(|a, b| a.0.total_cmp(&b.0));
         let middle = measured.len().saturating_sub(1) / 2;
         let Some((severity, chroma, pixels)) = measured.get(middle) else {
@@ -127,8 +128,8 @@ impl Plugin for ColorCast {
     }
 }
 
-/// Judges the tint by itself and compared with the usual colours. The one that exceeds its threshold by more
-/// decides.
+/// Judges the tint by itself and by comparison with the usual colours. The measurement that exceeds its threshold by
+/// the larger factor decides.
 fn judge(absolute: f64, chroma: &Chroma, moved: Option<Move>, config: &Config) -> Finding {
     let change = moved.map_or(0.0, |moved| moved.distance() / moved.threshold(config.change));
     let by_change = moved.filter(|_| change > absolute);
@@ -181,11 +182,11 @@ fn judge(absolute: f64, chroma: &Chroma, moved: Option<Move>, config: &Config) -
         .suggest(Text::new(
             "检查白平衡设置（改为自动或重新校准），并检查红外滤光片切换是否卡住。",
             "Check the white balance (set it to automatic or calibrate it), and whether the infrared filter \
-             hangs.",
+             is stuck.",
         ))
         .suggest(Text::new(
             "模拟摄像机请检查视频线和接头。",
-            "With an analogue camera, check the video cable and its plugs.",
+            "For an analogue camera, check the video cable and its plugs.",
         ))
         .into()
 }

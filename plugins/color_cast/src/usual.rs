@@ -2,10 +2,10 @@
 //!
 //! Grey objects are grey under any lamp for which the white balance corrects. So the places that were nearly grey
 //! show a tint that is too faint to be recognised by itself, regardless of the rest of the picture. A tint moves
-//! all of them by the same amount, whereas a lamp, a sky or a lorry moves only some. A camera has more than one state,
-//! because of presets, clouds and lamps, so several states are kept, and the nearest one counts. A tint that
-//! raised an alarm and ended without intervention, twice, is normal for this camera; only a stronger one raises an
-//! alarm again.
+//! the colours of all these places by the same amount, whereas a lamp, a sky or a lorry moves only some. A camera has
+//! more than one state, because of presets, clouds and lamps, so several states are stored, and the nearest state
+//! counts. If alarms of tints have ended without intervention twice, such tints are normal for this camera. Only a
+//! stronger tint raises an alarm again.
 
 use easysight_sdk::baseline::{Light, References, Remembered};
 use serde::{Deserialize, Serialize};
@@ -14,19 +14,21 @@ use crate::chroma::{LIT, Pixels, is_warm};
 
 /// The number of cells across and down.
 const CELLS: (usize, usize) = (16, 9);
-/// The number of checks without an alarm after which the views of a layout are known. Fewer checks do not show
-/// their range.
+/// The smallest number of checks without an alarm after which the colours of a view are known. Fewer checks do not
+/// show the range of the colours.
 const KNOWN_AFTER: u16 = 4;
 /// The number of states that are kept for each light.
 const MOST_STATES: usize = 8;
 /// The largest distance between the grey places of a view and of a state, in units of Cb and Cr, at which the view
 /// belongs to the state.
 const SAME_STATE: f64 = 2.0;
-/// The smallest share of the grey cells that must have moved in the same direction, by at least half as far.
+/// The smallest share of the grey cells that must have moved in the direction of the median move, and at least half
+/// as far.
 const AGREE: f64 = 0.8;
-/// The number of times after which an alarm that ended without intervention is normal for this camera.
+/// The number of alarms without a fault after which alarms of this extent are normal for this camera. An alarm
+/// without a fault is one that ended without intervention.
 const ENDED: u8 = 2;
-/// The latest check has a weight of at least one part in this number.
+/// The inverse of the smallest weight that the latest check has in a mean.
 const LONGEST: u16 = 8;
 /// The number of steps per grey level, and per unit of Cb and Cr, in which values are stored.
 const PARTS: f64 = 16.0;
@@ -54,8 +56,10 @@ pub(crate) struct Usual {
     ended: Vec<u16>,
     /// The extent of the present alarm; 0 if there is none.
     alarm: u16,
-    /// The same extents for alarms by the picture alone, in sixteenths of the threshold.
+    /// The severities, in sixteenths of the threshold, of alarms by the picture alone that ended without
+    /// intervention.
     ended_alone: Vec<u16>,
+    /// The severity of the present alarm by the picture alone; 0 if there is none.
     alarm_alone: u16,
 }
 
@@ -64,8 +68,8 @@ impl Remembered for Usual {
 }
 
 impl Usual {
-    /// Returns how far the grey places have moved from the nearest state of the same layout. None if the layout is
-    /// not known yet, or if hardly any place was grey.
+    /// Returns the distance by which the colours of the grey places have moved from the nearest state of the same
+    /// layout. None if the layout is not known yet, or if hardly any place was grey.
     pub(crate) fn moved(&self, light: Light, now: &View) -> Option<Move> {
         let alike: Vec<&View> = self.states.of(light).iter().filter(|state| state.is_of(now)).collect();
         if alike.iter().map(|state| state.seen).sum::<u16>() < KNOWN_AFTER {
@@ -75,21 +79,20 @@ impl Usual {
         moves.min_by(|a, b| a.distance().total_cmp(&b.distance()))
     }
 
-    /// Returns a distance that a change must exceed as well as its threshold: the largest extent of the alarms
-    /// that ended without intervention.
+    /// Returns a second threshold of a change: the largest extent of the alarms that ended without intervention.
     pub(crate) fn tolerated(&self) -> f64 {
         // One more unit allows for rounding and noise.
         most_ended(&self.ended).map_or(0.0, |most| most + 1.0)
     }
 
-    /// Returns the severity that a tint by itself must exceed: the largest one of the alarms that ended without
-    /// intervention.
+    /// Returns the severity that a tint by itself must exceed: 1.2 times the largest severity of the alarms that ended
+    /// without intervention.
     pub(crate) fn tolerated_alone(&self) -> f64 {
         most_ended(&self.ended_alone).map_or(0.0, |most| 1.2 * most)
     }
 
-    /// Remembers a clip: its colours if nothing was found, otherwise the extent of the alarm, compared with the
-    /// usual colours and alone.
+    /// Remembers the colours of a clip without an alarm. For a clip with an alarm, remembers the distance from the
+    /// usual colours and the severity by the picture alone.
     pub(crate) fn learn(&mut self, light: Light, now: View, alarm: Option<(f64, f64)>) {
         if let Some((distance, severity)) = alarm {
             self.alarm = self.alarm.max((PARTS * distance) as u16);
@@ -171,8 +174,8 @@ impl View {
         both >= ALIKE * (old * new).sqrt()
     }
 
-    /// Returns how far the places that were grey in this view have moved. None if hardly any place was grey or is
-    /// lit. Zero if the places did not all move alike, or moved towards grey.
+    /// Returns the distance by which the colours of the places that were grey in this view have moved. None if hardly
+    /// any place was grey and is lit. The distance is 0 if too few places moved alike, or if they moved towards grey.
     fn moved(&self, now: &Self) -> Option<Move> {
         let colour = |&[luma, cb, cr]: &[i16; 3]| [luma, cb, cr].map(|part| f64::from(part) / PARTS);
         let (mut cb_moves, mut cr_moves, mut usual) = (Vec::new(), Vec::new(), (0.0, 0.0));
