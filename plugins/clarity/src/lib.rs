@@ -1,14 +1,16 @@
-//! Unsharp pictures: the diagnoses `clarity` and `focus_blur`, judged by how steep the picture's edges are.
+//! Unsharp pictures: the diagnoses `clarity` and `focus_blur`, which measure the steepness of the picture's edges.
 //!
-//! Both use one measurement: the radius of the Gaussian blur that would make a step as soft as the picture's
-//! edges. It follows from the steepest rise within a small window, divided by the window's range (the inverse of
-//! the error function, see [`radius`]). `clarity` judges the picture as a whole: half of it is softer than it
-//! should be, for any reason: lens, compression, smear. `focus_blur` checks whether even the sharpest quarter is
-//! soft, which only the optics can cause; a background out of focus behind a sharp person, or a dirty part of the
-//! lens, does not raise it. Fog, motion and noise do not count as blur: fog reduces the contrast of edges and
-//! leaves them steep, motion spreads edges in one direction only, and noise makes edges steeper. A slight blur is
-//! within the variation between cameras, so it is judged against what is usual for this camera, part by part, or
-//! against the beginning of the clip.
+//! The two diagnoses use the same measurement: the radius of the Gaussian blur that would make a step as soft as the
+//! picture's edges. The radius follows from the steepest rise within a small window, divided by the window's range,
+//! by the inverse of the error function (see [`radius`]). `clarity` judges the picture as a whole: it raises an alarm
+//! if half of the picture is too soft, whether the lens, compression or smear is the reason. `focus_blur` raises an
+//! alarm if even the sharpest quarter is soft, which only the optics can cause. A background out of focus behind a
+//! sharp person, or a dirty part of the lens, does not raise this alarm.
+//!
+//! Fog, motion and noise do not count as blur: fog reduces the contrast of edges and leaves them steep, motion spreads
+//! edges in one direction only, and noise makes edges steeper. A slight blur is within the variation between cameras,
+//! so the plugin compares each part of the picture with the usual sharpness for this camera, or with the beginning of
+//! the clip.
 
 mod radius;
 mod sharpness;
@@ -26,14 +28,15 @@ use usual::{Seen, Usual};
 
 /// The radius below which a picture is as sharp as healthy pictures are, so that the score is 100.
 const SHARP: f64 = 0.3;
-/// The multiple of the threshold that scores 0: lettering as tall as a 20th of the picture is unreadable.
+/// The multiple of the threshold that scores 0. At this blur, lettering with the height of a 20th of the picture is
+/// unreadable.
 const WORST: f64 = 4.0;
-/// The multiple of the threshold above which the finding is an error, not a warning: faces and number plates are
-/// lost.
+/// The multiple of the threshold above which the finding is an error, not a warning. At this blur, faces and
+/// number plates are unrecognisable.
 const ERROR: f64 = 1.75;
 
-/// When a picture counts as unsharp. All radii are those of the Gaussian blur that would make a step as soft as
-/// the picture's edges, in pixels of a picture 640 pixels wide.
+/// The thresholds above which a picture counts as unsharp. All radii are those of the Gaussian blur that would make a
+/// step as soft as the picture's edges, in pixels of a picture 640 pixels wide.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(crate = "easysight_sdk::schemars")]
@@ -128,12 +131,13 @@ impl Plugin for Clarity {
 
 /// The blur that was added within the clip or since earlier clips.
 struct Change {
-    /// The radius over the whole picture, and over the half with the most added blur.
+    /// The radius over the whole picture.
     radius: f64,
+    /// The radius over the half with the most added blur.
     half: f64,
     /// The number of earlier clips with which the picture is compared. 0 if the blur appeared within the clip.
     looks: u16,
-    /// True if the camera is always soft. The softness of a single picture is then no fault.
+    /// True if the camera is always soft. In this case, the softness of a single picture is no fault.
     by_nature: bool,
 }
 

@@ -1,12 +1,12 @@
 //! Converts the slope of an edge to the radius of its blur.
 
-/// The narrowest and widest blur that can be measured, in samples. A narrower blur leaves the step within two
-/// samples; a wider one does not fit into a window.
+/// The narrowest blur that can be measured, in samples. A narrower blur leaves the step within two samples.
 const NARROWEST: f64 = 0.2;
+/// The widest blur that can be measured, in samples. A wider blur does not fit into a window.
 const WIDEST: f64 = 8.0;
 
-/// Returns the radius σ, in samples, of the Gaussian by which a step climbs `slope` of its height between two
-/// samples that are two apart: the inverse of erf(1 / (σ √2)).
+/// Returns the radius σ, in samples, of the Gaussian for which a blurred step climbs the share `slope` of its height
+/// between two samples that are two apart. This is the inverse of the function erf(1 / (σ √2)).
 pub(crate) fn radius_of_slope(slope: f64) -> f64 {
     let (mut narrow, mut wide) = (NARROWEST, WIDEST);
     // After forty halvings the error is less than a billionth of a sample.
@@ -22,7 +22,7 @@ pub(crate) fn radius_of_slope(slope: f64) -> f64 {
 }
 
 /// Computes erf(1 / (σ √2)) by its Maclaurin series, until the terms become negligible (Abramowitz and Stegun,
-/// 7.1.6). It is exact to twelve digits from [`NARROWEST`] on.
+/// 7.1.6). The result is exact to twelve digits for radii of at least [`NARROWEST`].
 fn slope_of_radius(radius: f64) -> f64 {
     let x = (radius * std::f64::consts::SQRT_2).recip();
     let mut term = x;

@@ -12,9 +12,10 @@ use crate::radius::radius_of_slope;
 const WIDTH: u32 = 640;
 /// The number of frames that are measured.
 const FRAMES: u32 = 3;
-/// The tiles into which the picture is divided, so that a busy corner, or the lettering that a recorder draws over
-/// the picture, affects only its own tiles.
+/// The number of columns of tiles. The picture is divided into tiles, so that a busy corner, or the lettering that a
+/// recorder draws over the picture, affects only its own tiles.
 const COLUMNS: usize = 8;
+/// The number of rows of tiles.
 const ROWS: usize = 6;
 /// The number of windows that a tile must have in each frame, on average, to be counted.
 const LEAST_WINDOWS: u32 = 10;
@@ -28,17 +29,18 @@ const CLIPPED: u8 = 240;
 /// The number of slope classes, in hundredths of the window's range.
 const SLOPES: usize = 128;
 
-/// The factor by which the middle tile must be softer, for the sharpest quarter to count as much sharper. See
-/// [`Sharpness::unclear`].
+/// The factor by which the middle tile must be softer than the sharpest quarter if that quarter is to count as much
+/// sharper. See [`Sharpness::unclear`].
 const MUCH_SHARPER: f64 = 1.15;
-/// The radius, in pixels, that is subtracted from the middle tile's radius if the sharpest quarter is much
+/// The largest amount, in pixels, by which the middle tile's radius is reduced if the sharpest quarter is much
 /// sharper.
 const MUCH: f64 = 0.65;
 
 /// The number of windows of each slope in a tile.
 type Slopes = [u32; SLOPES];
 
-/// The slopes of a picture's windows by tile: of all edges, and of the edges that mainly change across or down.
+/// The slopes of a picture's windows by tile: of all edges, of the edges that mainly change across, and of those
+/// that mainly change down.
 struct Gathered {
     all: Vec<Slopes>,
     across: Vec<Slopes>,
@@ -57,7 +59,7 @@ pub(crate) struct Sharpness {
     pub(crate) tiles: usize,
     /// The radius of each tile, row by row. None if the tile has too few edges.
     pub(crate) radii: Vec<Option<f64>>,
-    /// The blur that was added between the first frame and the last. None if either has too few edges.
+    /// The blur that was added between the first frame and the last. None if one of these frames has too few edges.
     pub(crate) since_the_beginning: Option<Added>,
 }
 
@@ -101,8 +103,7 @@ pub(crate) fn measure(clip: &dyn Clip, least_contrast: f64) -> Result<Sharpness,
     Ok(sharpness)
 }
 
-/// The radii of the added blur. Three quarters of the tiles have at least this much. Blurs add up by their
-/// squares.
+/// The radii of the added blur, which three quarters of the tiles reach or exceed. Blurs add up by their squares.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(crate) struct Added {
     /// The radius over the whole picture.
@@ -193,7 +194,7 @@ impl Gathered {
             return None;
         }
         // A moving object, or a camera that turns, blurs only along the direction of movement; the other direction
-        // stays sharp. A lens out of focus blurs both.
+        // stays sharp. A lens out of focus blurs edges in every direction.
         let mut ways = vec![medians(&self.across), medians(&self.down)];
         ways.retain(|way| told(way) >= LEAST_TILES);
         if ways.is_empty() {
@@ -213,7 +214,7 @@ impl Gathered {
     }
 }
 
-/// Returns the median slope of a tile. None if it has fewer than `wanted` windows.
+/// Returns the median slope of a tile. None if the tile has fewer than `wanted` windows.
 fn median(slopes: &Slopes, wanted: u32) -> Option<f64> {
     let total: u32 = slopes.iter().sum();
     if total < wanted.max(1) {
@@ -231,8 +232,8 @@ fn median(slopes: &Slopes, wanted: u32) -> Option<f64> {
     None
 }
 
-/// Returns the value that a share of the tiles do not exceed, interpolated between two tiles; 0 if there are no
-/// tiles.
+/// Returns the value that the given share of the tiles does not exceed, interpolated between two tiles; 0 if there are
+/// no tiles.
 fn quantile(tiles: &[Option<f64>], share: f64) -> f64 {
     let mut values: Vec<f64> = tiles.iter().flatten().copied().collect();
     values.sort_by(f64::total_cmp);
@@ -247,7 +248,7 @@ fn quantile(tiles: &[Option<f64>], share: f64) -> f64 {
 impl Sharpness {
     /// Returns the radius by which the picture as a whole is unclear: the radius of the middle tile, unless the
     /// sharpest quarter is much sharper. In that case the radius is reduced, because at night noise reduction
-    /// softens parts with little contrast, and traffic is blurred by its motion. Only strong blur then counts.
+    /// softens parts with little contrast, and traffic is blurred by its motion. Only strong blur counts in this case.
     pub(crate) fn unclear(&self) -> f64 {
         self.typical.min(MUCH_SHARPER * self.sharpest).max(self.typical - MUCH)
     }

@@ -17,14 +17,15 @@ fn scatter(x: u32, y: u32, frame: u32) -> f64 {
     f64::from((mixed ^ (mixed >> 13)) >> 8) / f64::from(1_u32 << 24)
 }
 
-/// The height, `x` pixels behind its middle, of a step of 1 that is blurred by a Gaussian of radius `sigma`.
+/// Returns the height, `x` pixels beyond the middle, of a step of height 1 that is blurred by a Gaussian of radius
+/// `sigma`.
 fn step(x: f64, sigma: f64) -> f64 {
     // The logistic function differs from the normal distribution by at most a hundredth.
     1.0 / (1.0 + (-1.702 * x / sigma).exp())
 }
 
-/// A scene of dark and bright boxes. Its vertical and horizontal edges have a blur radius each, for a picture 640
-/// wide.
+/// A scene of dark and bright boxes. `upright` and `level` are the blur radii of the vertical and the horizontal
+/// edges, for a picture 640 wide.
 fn boxes(x: f64, y: f64, upright: f64, level: f64) -> f64 {
     let wave = |at: f64, sigma: f64| {
         // The period is not a whole number of pixels, so that edges have every position between pixels.
@@ -181,7 +182,7 @@ fn a_slight_blur_is_found_beside_what_is_usual() {
         assert_ne!(finding.status, Status::Normal, "{:?}", finding.metrics);
         assert!(finding.message.en.contains("6 earlier checks"), "{}", finding.message.en);
     }
-    // A camera that was always as soft is normal.
+    // A camera that was always this soft is normal.
     for finding in after_looks(0.8, &slight) {
         assert_eq!(finding.status, Status::Normal, "{:?}", finding.metrics);
     }

@@ -1,10 +1,10 @@
 //! How sharp the camera's picture usually is.
 //!
-//! A slight blur is within the variation between cameras: some cameras are as soft by nature as others are when
-//! out of focus. So the memory keeps, for each part of the picture, by day and by night, the largest radius while
-//! nothing was wrong. The added blur follows from the squares of the radii, because blurs add up by their squares.
-//! A lens that loses its focus softens all parts, also the sharpest; traffic, rain and noise reduction soften only
-//! some.
+//! A slight blur is within the variation between cameras: some cameras are soft by nature, like others that are
+//! out of focus. So the memory stores, for each part of the picture, by day and by night, the largest radius of the
+//! clips without added blur. The added blur follows from the squares of the radii, because blurs add up by their
+//! squares. A lens that loses its focus softens all parts, including the sharpest; traffic, rain and noise reduction
+//! soften only some.
 
 use easysight_sdk::baseline::{References, Remembered};
 use serde::{Deserialize, Serialize};
@@ -17,13 +17,14 @@ const HUNDREDTHS: f64 = 100.0;
 pub(crate) const LEAST_LOOKS: u16 = 6;
 /// The smallest number of soft clips for which softness counts as usual and not as a fault.
 pub(crate) const MANY_LOOKS: u16 = 20;
-/// The amount by which a tile's remembered radius shrinks with each clip, in hundredths. So a single clip in the
-/// rain does not count for ever.
+/// The amount, in hundredths of a pixel, by which a tile's remembered radius shrinks with each clip, so that a single
+/// clip in the rain does not count for ever.
 const FADE: u8 = 1;
 
 /// The usual sharpness of the picture's parts in one light.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Usual {
+    /// The number of clips without added blur.
     pub(crate) looks: u16,
     /// The number of these clips in which the picture alone was too soft.
     soft: u16,
@@ -51,7 +52,7 @@ impl Usual {
         Added::of(&usual, &now.radii)
     }
 
-    /// True if the camera is soft by nature: many clips were soft, and at least four fifths of all clips.
+    /// True if the camera is soft by nature: at least [`MANY_LOOKS`] clips, and four fifths of all clips, were soft.
     pub(crate) fn is_soft(&self) -> bool {
         self.soft >= MANY_LOOKS && 5 * u32::from(self.soft) >= 4 * u32::from(self.looks)
     }
