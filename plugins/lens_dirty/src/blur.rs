@@ -10,12 +10,12 @@ use crate::{
 
 /// The smallest range of grey levels of a window with an edge.
 const EDGE: u8 = 20;
-/// The share of the range that the steepest rise over two pixels of a crisp edge has at least.
+/// An edge is crisp if its steepest rise over two pixels is at least this share of the window's range.
 const CRISP: f32 = 0.5;
 /// The smallest range of grey levels of a blurred window.
 const BLURRED: u8 = 30;
-/// The share of the range that the steepest rise over two pixels of a blurred window has at most. With an even
-/// slope it is a fifth.
+/// A window is blurred if its steepest rise over two pixels is at most this share of its range. The rise of an even
+/// slope is a fifth of the range.
 const SOFT: f32 = 0.24;
 /// The brightness above which a pixel belongs to a lamp. The slopes around it are the lamp's glow.
 const LAMP: u8 = 220;
@@ -23,7 +23,7 @@ const LAMP: u8 = 220;
 /// The number of soft objects that a scene can contain itself: shadows, or objects that are too near.
 const FEW: usize = 2;
 
-/// How sharp a picture is, and where it is blurred.
+/// The sharpness of a picture, and its blurred parts.
 #[derive(Debug, Clone)]
 pub(crate) struct Blur {
     /// The share of the picture near crisp edges.
@@ -32,7 +32,7 @@ pub(crate) struct Blur {
     pub(crate) share: f32,
     /// The cells of each blurred region.
     pub(crate) regions: Vec<Vec<usize>>,
-    /// How sharp the border is.
+    /// The sharpness of the border.
     pub(crate) rim: Rim,
 }
 
@@ -69,7 +69,8 @@ impl Blur {
         regions.retain(|region| !region.iter().any(|&at| lit.get(at) == Some(&true)));
         let size = |region: &Vec<usize>| region.iter().filter_map(|&at| windows.get(at)).sum::<usize>();
         let mut sizes: Vec<usize> = regions.iter().map(size).collect();
-        // A scene can contain a few soft objects itself, so the largest ones count for no more than the next one.
+        // A scene can contain a few soft objects itself, so the largest regions count for no more than the
+        // next one.
         sizes.sort_unstable_by(|a, b| b.cmp(a));
         let most = sizes.get(FEW).copied().unwrap_or(0);
         let counted = sizes.iter().map(|&size| size.min(most)).sum();

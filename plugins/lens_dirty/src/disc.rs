@@ -1,20 +1,20 @@
-//! Small round discs: dust on the window. It is so near that the lens shows each grain as a disc of the size of its
-//! opening. A disc weakens the light by the same share whatever is behind it, its outline is round, and the discs lie
-//! all over the picture, on the sky as well as on the road (R. Willson and others 2005). A scene has small round dark
-//! spots too, but they gather: leaves, windows, cars. So the number in the middle half of the picture's parts counts,
-//! not the sum.
+//! Small round discs: dust on the window. Dust is so near that each grain appears as a disc with the size of the lens
+//! opening. A disc weakens the light by the same share everywhere, and its outline is round. Discs of dust lie all over
+//! the picture, both on the sky and on the road (R. Willson and others 2005). A scene has small round dark spots too,
+//! but leaves, windows and cars occur in groups. So the mean number in the middle half of the picture's parts, ordered
+//! by their numbers, counts instead of the sum.
 
 use crate::picture::Plane;
 
-/// The distances, as shares of the width, at which a disc has ended.
+/// The distances from the middle, as shares of the picture's width, at which a disc has ended.
 const REACHES: [f32; 2] = [0.0125, 0.02];
 /// The smallest depth of a disc: in grey levels, and as a share of its surroundings.
 const DEPTH: (f32, f32) = (6.0, 0.08);
 /// The largest difference of the depth between directions, as a share of the smallest depth.
 const EVEN: f32 = 0.75;
-/// The parts across and down.
+/// The number of parts across and down.
 const PARTS: (usize, usize) = (6, 4);
-/// The number of latest discs that may be at the same place as the next one.
+/// The number of latest discs with which the next disc is compared, because they may be at the same place.
 const LATEST: usize = 64;
 
 /// The middle of a disc, and the distance at which it has ended, in pixels.
@@ -41,7 +41,7 @@ impl Discs {
         let mut places: Vec<Disc> = Vec::new();
         let row = |y: usize| plane.values.get(y * width..(y + 1) * width).unwrap_or_default();
         for reach in REACHES.map(|reach| (reach * width as f32).round().max(3.0) as usize) {
-            // At 45 degrees.
+            // The distance along each axis at 45 degrees.
             let near = (reach * 5 + 3) / 7;
             for y in reach..height.saturating_sub(reach) {
                 let (above, here, below) = (row(y - reach), row(y), row(y + reach));

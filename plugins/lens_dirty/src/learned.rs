@@ -3,8 +3,8 @@
 //! Behind drops there is sharp contrast of other parts of the scene, a film spreads light, and a web is thin and
 //! bright. No single measure distinguishes all of them from the scene itself. The network was trained on pictures
 //! of real cameras with drawn and real dirt, and returns the log odds of dirt for each part. `training/` in the
-//! project's repository has the scripts, and lists the cameras and makers. The network's weights are integers, so
-//! its result is the same on every machine.
+//! project's repository has the scripts, and lists the cameras and the programs that draw dirt. The network's weights
+//! are integers, so its result is the same on every machine.
 
 use easysight_sdk::{Clip, Failure, network::Evidence};
 

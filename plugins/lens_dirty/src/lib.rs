@@ -1,17 +1,18 @@
 //! Dust, drops, smear and webs on the lens or the window of its housing.
 //!
 //! Dirt is far out of focus, is static in the picture and transmits a part of the light. If several clips of the
-//! camera with a clean lens are known, the present picture is compared with them: contrast is lost although the
-//! light is not, and soft spots and threads lie over what was there before. A change counts only if none of these
-//! clips explains it. Each clip shows another light and weather: a wet road, lamps and headlights also make bright
-//! lines and reduce contrast, but earlier clips show the same effects.
+//! camera with a clean lens are known, the present picture is compared with these clips. Dirt is where contrast
+//! is lost although the light is not, and where soft spots or threads have appeared. A change counts only if none of
+//! these clips explains it. The clips show different light and weather: a wet road, lamps and headlights also cause
+//! bright lines and reduce contrast, but earlier clips show the same effects.
 //!
-//! Without such clips, dirt is only suspected, by these signs: closed soft spots that stand out from their
-//! surroundings (a scene can contain a few itself), parts of a sharp picture in which the light changes strongly,
-//! but nowhere abruptly, as behind drops and smear, and the marks of drops, dust and mist (see [`marks`]). In both
-//! cases, with and without such clips, a small
-//! trained network also finds parts that look like dirt (see [`learned`]). Its result is compared with its results
-//! for the camera's clean clips.
+//! Without such clips, dirt is only suspected, by three signs. The first is closed soft spots that stand out from
+//! their surroundings (a scene can contain a few itself). The second is parts of a sharp picture in which the light
+//! changes strongly but nowhere abruptly, as behind drops and smear. The third is the marks of drops, dust and mist
+//! (see [`marks`]).
+//!
+//! With and without such clips, a small trained network also finds parts that look like dirt (see [`learned`]). If
+//! clean clips of the camera are known, the network's result is compared with its results for these clips.
 
 mod blur;
 mod disc;
@@ -39,54 +40,57 @@ use reference::{Change, Reference, Seen, veiled};
 use spot::{Outlines, Spot};
 use thread::Threads;
 
-/// The requested duration. Dirt is static in it.
+/// The requested duration, in milliseconds. Dirt does not move in this time.
 const SPAN_MS: u32 = 2_400;
-/// The interval between frames.
+/// The interval between frames, in milliseconds.
 const INTERVAL_MS: u32 = 800;
 /// The grey level of darkness. If nine tenths of the picture are darker, the picture cannot be judged.
 const DARK: f32 = 36.0;
 /// The share of the picture near crisp edges below which the whole picture is unsharp.
 const LEAST_CRISP: f32 = 0.02;
-/// The share of a change across an outline that may happen within two pixels: for the fine picture, and for the
-/// difference to a clean one, which has half the resolution and no edges of the scene.
+/// The largest share of a change across an outline that may happen within two pixels. The first value is for the fine
+/// picture. The second value is for the difference to a clean picture, which has half the resolution and no edges of
+/// the scene.
 const STEEPEST: (f32, f32) = (0.42, 0.6);
-/// The share of the picture that must be unchanged. If it is less, the camera shows another view.
+/// The smallest share of the picture that must be unchanged. If less is unchanged, the camera shows another view.
 const LEAST_ALIKE: f32 = 0.2;
 /// The share of a known view's contrast that the picture of another view must have to be stored as clean. With
-/// less, it may be the known view behind dirt.
+/// less contrast, the picture may be the known view behind dirt.
 const LEAST_LEFT: f32 = 0.7;
-/// The share of the picture whose light, corrected for exposure, must be unchanged. If it is less, other lamps are
-/// on.
+/// The smallest share of the picture whose light, corrected for exposure, must be unchanged. If less is unchanged,
+/// other lamps are on.
 const LEAST_STEADY: f32 = 0.4;
-/// The number of clips that must have shown the view, in similar light, before the view is judged by them. A
+/// The number of clips that must have shown the view, in similar light, before the picture is compared with them. A
 /// single clip may be in rain or in the light of a lorry.
 const LEAST_LOOKS: u32 = 3;
 /// A clip adds nothing new to the memory if at least this share of it is unchanged.
 const SAME: f32 = 0.85;
-/// The weight of the cells that lost contrast. Fog, rain and traffic are uneven, and take the contrast from one in
-/// twelve of the cells with contrast.
+/// The weight of the cells that lost contrast. Fog, rain and traffic are uneven, so they remove the contrast of
+/// some cells: one in twelve of the cells with contrast.
 const VEIL_COUNTS: f64 = 0.4;
 /// The share of cells with the same light that a clean clip must have to be used for finding spots and threads.
 /// Lamps that went on, and wet roads, make bright spots and lines of their own.
 const SAME_LIGHT: f32 = 0.7;
-/// The share of a spot in which something may move. Dirt is static.
+/// The largest share of a spot in which something may move. Dirt is static.
 const MOST_MOVED: f32 = 0.2;
-/// By how much the rings, the discs and the mist of the border must exceed the most that the camera's clean clips
-/// showed. Over days, nights and presets of healthy cameras, they rose by at most 1, 0.75 and 0.02.
+/// The amounts by which the number of rings, the number of discs and the mist of the border must exceed the largest
+/// values of the camera's clean clips. Over days, nights and presets of healthy cameras, these values rose by at most
+/// 1, 0.75 and 0.02.
 const MORE_MARKS: [f64; 3] = [2.5, 1.1, 0.08];
-/// The contrast that passes far away, as a share of the contrast that passes nearby, below which there is fog.
+/// The ratio below which there is fog: the share of the contrast that passes far away, divided by the share that passes
+/// nearby.
 const FOGGY: f32 = 0.6;
-/// The contrast that remains between large parts behind a film. With less, the picture is washed out; with more, the
-/// lens is out of focus.
+/// The share of the contrast between large parts that remains behind a film. With less remaining contrast, the picture
+/// is washed out. With more, the lens is out of focus.
 const SPREADING: std::ops::Range<f32> = 0.55..0.88;
-/// The contrast of edges that passes a film has at most this share of the contrast between large parts. Glare and
-/// smoke take both alike.
+/// The largest ratio, behind a film, of the remaining contrast of edges to the remaining contrast between large parts.
+/// Glare and smoke reduce the contrast of edges and of large parts equally.
 const SCATTERED: f32 = 0.7;
 /// The multiple of the threshold that scores 0.
 const WORST: f64 = 8.0;
 /// The log odds by which the network's result must exceed its results for the camera's clean clips.
 const MORE_THAN_USUAL: f64 = 1.2;
-/// How far clean clips may move this threshold, down and up.
+/// The largest amounts, in log odds, by which clean clips may move the threshold of the network's result down and up.
 const MOVES: (f64, f64) = (0.8, 2.0);
 /// The distance from the threshold to a score of 0, in log odds.
 const BEYOND: f64 = 8.0;
@@ -96,7 +100,7 @@ const BORDERS: [[f32; 4]; 4] =
 /// The largest number of regions that are marked in the picture.
 const MOST_MARKED: usize = 12;
 
-/// When a lens counts as dirty.
+/// The thresholds above which a lens counts as dirty.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(crate = "easysight_sdk::schemars")]
@@ -105,33 +109,34 @@ pub struct Config {
     /// lens. Smoke and low sun reach 0.032.
     #[schemars(range(min = 0.005, max = 0.5), extend("unit" = "share"))]
     pub max_dirty_share: f64,
-    /// The largest share of the picture that bright threads may take, compared with clips of the camera with a clean
-    /// lens: a web, scratches. Wet roads and lamps reach 0.0132.
+    /// The largest share of the picture that bright threads, such as a web or scratches, may cover, compared with clips
+    /// of the camera with a clean lens. Wet roads and lamps reach 0.0132.
     #[schemars(range(min = 0.005, max = 0.5), extend("unit" = "share"))]
     pub max_thread_share: f64,
-    /// The largest share of the contrast that may be lost near the camera as well as far from it, compared with clips
-    /// of the camera with a clean lens, as behind mist and grease.
+    /// The largest share of the contrast that may be lost equally near the camera and far from it, as behind mist and
+    /// grease. The picture is compared with clips of the camera with a clean lens.
     #[schemars(range(min = 0.05, max = 1.0), extend("unit" = "share"))]
     pub max_film: f64,
-    /// The largest number of dark closed rings, such as drops on the window have. Scenes contain up to 4. If clean
-    /// clips of the camera are known, their number counts instead.
+    /// The largest number of dark closed rings, which drops on the window cause. Scenes contain up to 4. If clean clips
+    /// of the camera are known, the threshold is derived from these clips instead.
     #[schemars(range(min = 0.5, max = 100.0), extend("unit" = ""))]
     pub max_rings: f64,
-    /// The largest number of small dark discs in a usual one of 24 parts of the picture, such as dust on the window
-    /// shows. Scenes contain up to 3.2. If clean clips of the camera are known, their number counts instead.
+    /// The largest number of small dark discs, which dust on the window causes, in a typical one of 24 parts of the
+    /// picture. Scenes contain up to 3.2. If clean clips of the camera are known, the threshold is derived from these
+    /// clips instead.
     #[schemars(range(min = 0.5, max = 100.0), extend("unit" = ""))]
     pub max_discs: f64,
     /// The largest share by which the sharpest edges all along the border may be less steep than those in the middle,
-    /// as behind mist that begins at the border. Scenes reach 0.05. If clean clips of the camera are known, their
-    /// value counts instead.
+    /// as behind mist that begins at the border. Scenes reach 0.05. If clean clips of the camera are known, the
+    /// threshold is derived from these clips instead.
     #[schemars(range(min = 0.05, max = 1.0), extend("unit" = "share"))]
     pub max_border_mist: f64,
     /// The largest share of the picture that soft spots may take if the camera's clean picture is not known.
     /// Scenes without dirt reach 0.074: shadows, glows, boulders, round objects out of focus.
     #[schemars(range(min = 0.005, max = 0.5), extend("unit" = "share"))]
     pub max_spotted_share: f64,
-    /// The largest share of the picture in which the light may change strongly, but nowhere abruptly, while the
-    /// rest is sharp, as behind drops and smear. If the camera's clean picture is known, only the share that was
+    /// The largest share of the picture in which the light may change strongly but nowhere abruptly, as behind drops
+    /// and smear, while the rest is sharp. If the camera's clean picture is known, only the share that was
     /// added since then counts. A healthy motorway in 320 different states of the air reached 0.0126, because
     /// clouds, haze before hills and the shade under bridges look similar.
     #[schemars(range(min = 0.0005, max = 0.5), extend("unit" = "share"))]
@@ -169,35 +174,36 @@ pub struct LensDirty;
 /// The measured dirt.
 #[derive(Debug, Default)]
 struct Dirt {
-    /// The share of the picture by cells that lost contrast.
+    /// The share of the picture in cells that lost contrast.
     veiled: f64,
-    /// The share by soft spots.
+    /// The share of the picture in soft spots.
     spotted: f64,
-    /// The share by threads.
+    /// The share of the picture under threads.
     threaded: f64,
-    /// The share in which the light changes strongly, but nowhere abruptly.
+    /// The share of the picture in which the light changes strongly, but nowhere abruptly.
     blurred: f64,
     /// The share of the contrast that a film takes.
     film: f64,
     /// The marked boxes: left, top, width and height as shares of the picture.
     boxes: Vec<[f32; 4]>,
+    /// True if the picture was compared with clean clips.
     certain: bool,
     /// The share of the picture that is unchanged, and the share in the same light, compared with the nearest
     /// clean clip.
     nearest: [f64; 2],
     /// The number of clean clips that were compared.
     looks: u32,
-    /// The network's largest result for one of them.
+    /// The network's largest result for one of these clips.
     usual_odds: Option<f64>,
 }
 
 impl Dirt {
-    /// The deciding share. Cells that lost contrast have a reduced weight.
+    /// Returns the share of the picture that decides. Cells that lost contrast have a reduced weight.
     fn share(&self) -> f64 {
         (VEIL_COUNTS * self.veiled).max(self.spotted)
     }
 
-    /// The share of the picture behind dirt.
+    /// Returns the share of the picture behind dirt.
     fn extent(&self) -> f64 {
         self.veiled.max(self.spotted).max(self.threaded)
     }
@@ -217,7 +223,7 @@ impl Dirt {
     }
 
     /// Measures the change from each of the clean clips that show the same view in similar light. A change that
-    /// one of them explains is caused by light, rain or traffic.
+    /// one of these clips explains is caused by light, rain or traffic.
     fn measured(picture: &Picture, blur: &Blur, looks: &[&Reference], changes: &[Change]) -> Self {
         let columns = picture.columns;
         let same_light: Vec<(&Reference, Plane)> = (looks.iter().zip(changes))
@@ -257,8 +263,8 @@ impl Dirt {
     }
 }
 
-/// Returns the share of the contrast that a film on the glass takes, compared with the clean clip that explains most
-/// of it. 0 if the contrast is lost in another way.
+/// Returns the share of the contrast that a film on the glass takes, compared with the clean clip for which that share
+/// is smallest. The result is 0 if the contrast is lost in another way.
 fn film(changes: &[Change]) -> f64 {
     let clearest = changes.iter().map(|change| change.passing).max_by(|a, b| a.near.total_cmp(&b.near));
     let film = clearest.filter(|passing| {
@@ -322,7 +328,7 @@ impl Plugin for LensDirty {
                 ),
             )
             .over_time(1, INTERVAL_MS, SPAN_MS)
-            // Drops and dust blur what lies behind them.
+            // Drops and dust blur the scene behind them.
             .explains("lens_dirty", &["clarity"])
     }
 
@@ -367,7 +373,7 @@ impl Plugin for LensDirty {
         let signs = Signs { dirt: &dirt, learned: &learned, marked: &marked, usual };
         let report = report(&signs, &picture, &config);
         let is_clean = report.findings.iter().all(|finding| finding.status == Status::Normal);
-        // Dirt that removes most of the contrast must not become a clean picture.
+        // Dirt that removes most of the contrast must not be stored as a clean picture.
         if config.use_baseline && is_clean && (nearest.is_some() || elsewhere_lively) {
             match nearest {
                 Some((at, same, near)) if near >= SAME => seen.keep(Some(at), same),
@@ -384,11 +390,11 @@ impl Plugin for LensDirty {
 enum By {
     /// The share of the picture behind dirt.
     Share,
-    /// The share under threads.
+    /// The share of the picture under threads.
     Threads,
-    /// The contrast that a film takes.
+    /// The share of the contrast that a film takes.
     Film,
-    /// The share that is blurred.
+    /// The share of the picture that is blurred.
     Blurred,
     /// The network's result.
     Learned,
@@ -405,11 +411,12 @@ struct Signs<'a> {
     dirt: &'a Dirt,
     learned: &'a Learned,
     marked: &'a Marked,
-    /// The most marks of the clean clips of any view, and the number of these clips. None if there are too few.
+    /// The largest numbers of marks in the clean clips of all views, and the number of these clips. None if there are
+    /// too few clips.
     usual: Option<(Marks, u32)>,
 }
 
-/// A measurement with its threshold and its score. A score of 50 is at the threshold, for every measurement.
+/// A measurement with its threshold and its score. Every measurement scores 50 at its threshold.
 #[derive(Debug, Clone, Copy)]
 struct Sign {
     by: By,
@@ -420,7 +427,7 @@ struct Sign {
 }
 
 impl Sign {
-    /// Rates a value. `usual` scores 100.
+    /// Rates a value. The value `usual` scores 100.
     fn of(by: By, metric: &'static str, value: f64, usual: f64, most: f64) -> Self {
         Self { by, metric, value, most, score: score(value, usual, most, WORST * most) }
     }

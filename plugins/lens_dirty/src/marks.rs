@@ -1,9 +1,9 @@
-//! What shows dirt in one picture, without knowledge of the scene: dark rings of drops, dark discs of dust, and
-//! mist that begins at the border.
+//! The marks that show dirt in one picture, without knowledge of the scene: dark rings of drops, dark discs of dust,
+//! and mist that begins at the border.
 //!
-//! Scenes contain a few such marks themselves, some more than others. How many a camera's scene contains hardly
-//! changes with its light and with its presets, so a camera that is known is compared with the most that its clean
-//! pictures showed.
+//! Scenes contain a few such marks themselves, some more than others. The number of marks in a camera's scene
+//! hardly changes with light and presets. So if the camera is known, the picture is compared with the largest numbers
+//! in the camera's clean pictures.
 
 use serde::{Deserialize, Serialize};
 
@@ -27,7 +27,7 @@ pub(crate) struct Marks {
 }
 
 impl Marks {
-    /// Returns the number of rings, the number of discs in a usual part, and the mist of the border.
+    /// Returns the number of rings, the number of discs in a typical part, and the mist of the border.
     pub(crate) fn numbers(self) -> [f64; 3] {
         [self.rings, self.discs, self.mist].map(|number| f64::from(number) / f64::from(HUNDRED))
     }
@@ -37,7 +37,7 @@ impl Marks {
         self.numbers().into_iter().zip(most(usual, config)).any(|(number, most)| number > most)
     }
 
-    /// Returns the larger one of each number.
+    /// Returns the larger value of each number.
     pub(crate) fn most(self, other: Self) -> Self {
         Self {
             rings: self.rings.max(other.rings),
@@ -47,7 +47,8 @@ impl Marks {
     }
 }
 
-/// Returns the thresholds: by this picture alone, or beside the most marks of the camera's clean clips.
+/// Returns the thresholds: those of `config`, or, if clean clips are known, the largest numbers of marks in these clips
+/// plus [`MORE_MARKS`].
 pub(crate) fn most(usual: Option<Marks>, config: &Config) -> [f64; 3] {
     let Some(usual) = usual else { return [config.max_rings, config.max_discs, config.max_border_mist] };
     let mut most = usual.numbers();

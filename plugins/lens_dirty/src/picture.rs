@@ -1,15 +1,15 @@
-//! The static content of a clip, in two sizes, and where something moved.
+//! The static content of a clip, in two sizes, and the cells in which something moved.
 
 use easysight_sdk::{
     Clip, Failure, PlaneKind, SampleRange,
     image::{Moments, tile_moments},
 };
 
-/// The largest width of the picture that is measured, in pixels; a picture of half this size is used where it is
+/// The largest width of the picture that is measured, in pixels; a picture of half this size is used where that is
 /// enough. The widths of cameras are halved until they fit, so the width is 240 to 480, and 320 or more for the
 /// usual sizes.
 const WIDTH: u32 = 480;
-/// The number of frames that are measured. Static content is kept; the rest is averaged away.
+/// The number of frames that are measured. Their mean shows static content; the rest is averaged away.
 const FRAMES: u32 = 4;
 /// The side of a cell in pixels of the coarse picture.
 pub(crate) const CELL: usize = 4;
@@ -68,7 +68,7 @@ impl Plane {
         self.values.chunks_exact(self.width)
     }
 
-    /// Returns the value nearest to a place. None outside.
+    /// Returns the value nearest to a place. None if the place is outside the plane.
     pub(crate) fn near(&self, x: f32, y: f32) -> Option<f32> {
         let (x, y) = (x + 0.5, y + 0.5);
         if x < 0.0 || y < 0.0 || x >= self.width as f32 {
@@ -77,7 +77,8 @@ impl Plane {
         self.values.get(y as usize * self.width + x as usize).copied()
     }
 
-    /// Averages with weights 1 2 1 across and down, which halves noise. The rim is kept.
+    /// Averages with weights 1 2 1 across and down, which halves noise. Values at the rim are
+    /// averaged in one direction only or not at all.
     pub(crate) fn smoothed(&self) -> Self {
         let mut across = self.values.clone();
         for (out, row) in across.chunks_exact_mut(self.width).zip(self.rows()) {
@@ -116,9 +117,9 @@ impl Plane {
 pub(crate) struct Picture {
     /// The fine picture, up to [`WIDTH`] wide.
     pub(crate) fine: Plane,
-    /// The coarse picture, half of its size.
+    /// The coarse picture, half the size of the fine picture.
     pub(crate) coarse: Plane,
-    /// Cells of [`CELL`] × [`CELL`] coarse pixels, row by row. True if something moved in the cell.
+    /// One value for each cell of [`CELL`] × [`CELL`] coarse pixels, row by row: true if something moved in the cell.
     pub(crate) moved: Vec<bool>,
     /// The number of cells in a row.
     pub(crate) columns: usize,

@@ -22,35 +22,37 @@ use crate::{
 const CONTRAST: f32 = 3.0;
 /// The share of the contrast, relative to the light, below which a cell may be behind dirt.
 const TRANSMITTED: f32 = 0.55;
-/// All present contrast, relative to the light, must be below this share. Otherwise another object is there.
+/// The whole present contrast of a cell behind dirt, relative to the light, is below this share of the earlier
+/// contrast. Otherwise another object is there.
 const REPLACED: f32 = 0.66;
-/// The grey levels below which the light is not compared.
+/// The grey level below which the light is not compared.
 const BLACK: f32 = 4.0;
 /// The correlation of the light around a cell, before and now, above which the scene is visible through the
 /// dirt.
 const THROUGH: f32 = 0.5;
-/// The grey levels by which the light of a cell may differ from the reference.
+/// The largest difference, in grey levels, at which the light of a cell agrees with the reference.
 const STEADY: f32 = 6.0;
 /// If fewer cells than this share of all cells have contrast, this share is used as their number.
 const LEAST_TELLING: f32 = 0.1;
-/// The number of rows of cells on either side that are at about the same distance, and the number of cells that
-/// they must have.
+/// The number of rows of cells, above and below a row, that are at about the same distance from the camera.
 const ROWS_AROUND: usize = 2;
+/// The smallest number of cells with contrast from which a usual value is computed.
 const LEAST_AROUND: usize = 8;
 /// The smallest number of cells of a veiled region.
 const LEAST_CELLS: usize = 3;
-/// The correlation that the edges in a veiled region must have with the edges before.
+/// The smallest correlation of the present edges of a veiled region with its earlier edges.
 const LEFT_OVER: f32 = 0.25;
 /// The correlation of two cells above which they have the same content.
 const ALIKE: f32 = 0.7;
 
-/// The largest size of a camera's memory. The host grants 256 KiB.
+/// The largest size of a camera's memory, in bytes. The host allows 256 KiB.
 const MOST_BYTES: usize = 230 * 1024;
-/// The grey level of a lamp or the sun, and the grey level below which it was not there before.
+/// A lamp or the sun is new where the present grey level is at least the first value and the earlier grey level was
+/// below the second value.
 const LAMP: (f32, f32) = (248.0, 235.0);
-/// The number of cells that such a light fills at least.
+/// The smallest number of cells that a new light fills.
 const LEAST_LIT: usize = 3;
-/// The grey levels by which its glare raises the light of a cell.
+/// The grey levels by which the light of a cell must rise to count as glare of a new light.
 const GLARE: f32 = 25.0;
 
 /// The factor by which shares are stored as integers.
@@ -67,11 +69,11 @@ pub(crate) struct Reference {
     moved: Vec<bool>,
     /// The blurred share of the picture, in millionths.
     blurred: u32,
-    /// The number of clips that showed the same.
+    /// The number of clips that showed the same picture.
     pub(crate) looks: u16,
-    /// The network's largest result for one of them, in thousandths of log odds.
+    /// The network's largest result for one of these clips, in thousandths of log odds.
     odds: i32,
-    /// The largest marks of one of them.
+    /// The largest numbers of marks in these clips.
     pub(crate) marks: Marks,
 }
 
@@ -85,14 +87,15 @@ impl Remembered for Seen {
 }
 
 impl Seen {
-    /// Returns the most marks of all clean clips, and the number of clips. None if there are too few.
+    /// Returns the largest numbers of marks in all clean clips, and the number of clips. None if there are too few
+    /// clips.
     pub(crate) fn marks(&self) -> Option<(Marks, u32)> {
         let looks: u32 = self.0.iter().map(|look| u32::from(look.looks)).sum();
         let most = self.0.iter().map(|look| look.marks).reduce(Marks::most)?;
         (looks >= LEAST_LOOKS).then_some((most, looks))
     }
 
-    /// Puts a picture first. It replaces the one at `replacing`. If there is no more room, the pictures that were
+    /// Puts a picture first, and removes the picture at `replacing`. If there is no more room, the pictures that were
     /// seen longest ago are dropped.
     pub(crate) fn keep(&mut self, replacing: Option<usize>, reference: Reference) {
         if let Some(at) = replacing.filter(|&at| at < self.0.len()) {
@@ -112,16 +115,17 @@ impl Seen {
 pub(crate) struct Change {
     /// The share of the cells with contrast that are unchanged.
     pub(crate) alike: f32,
-    /// The remaining contrast of the whole picture.
+    /// The remaining contrast of the whole picture, as a share of the earlier contrast.
     pub(crate) left: f32,
     /// The share of the cells whose light agrees with the reference.
     pub(crate) steady: f32,
     /// The picture minus what the reference predicts.
     pub(crate) difference: Plane,
-    /// How much of the contrast passes, near the camera and far from it.
+    /// The shares of the contrast that pass, near the camera and far from it.
     pub(crate) passing: Passing,
-    /// The cells with contrast, and those of them that lost contrast.
+    /// True for each cell that had contrast.
     tells: Vec<bool>,
+    /// True for each cell that had contrast and lost it.
     lost: Vec<bool>,
     cells: Vec<Sums>,
 }
@@ -135,11 +139,11 @@ pub(crate) struct Change {
 /// lose nothing; if the picture is washed out by glare or a wrong setting, they lose as much as edges.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Passing {
-    /// In the lowest third of the picture.
+    /// The share in the lowest third of the picture.
     pub(crate) near: f32,
-    /// In the highest third.
+    /// The share in the highest third.
     pub(crate) far: f32,
-    /// Between large parts of the picture.
+    /// The share of the contrast between large parts of the picture.
     pub(crate) coarse: f32,
 }
 
@@ -176,15 +180,15 @@ impl Passing {
     }
 }
 
-/// True if a lamp or the sun shines into the lens that did not before. Its glare takes contrast from what is around
-/// it.
+/// True if a lamp or the sun shines into the lens now and did not before. Its glare reduces the contrast around the
+/// light.
 fn is_lit(cells: &[Sums], count: f32) -> bool {
     let lit = |cell: &&Sums| cell.light_now >= LAMP.0 * count && cell.light_before < LAMP.1 * count;
     cells.iter().filter(lit).count() >= LEAST_LIT
 }
 
-/// The sums over a cell: of the differences of neighbouring pixels before and now, of their products, and of the
-/// pixels.
+/// The sums over a cell: of the squared differences of neighbouring pixels before and now, of the products of these
+/// differences, and of the pixels before and now.
 #[derive(Debug, Clone, Copy, Default)]
 struct Sums {
     before: f32,
@@ -214,7 +218,7 @@ impl Reference {
             && self.moved.len() == picture.moved.len()
     }
 
-    /// Returns the same picture, seen once more.
+    /// Returns this picture with one more clip counted.
     pub(crate) fn again(&self, odds: f64, marks: Marks) -> Self {
         let odds = self.odds.max((THOUSAND * odds) as i32);
         let marks = self.marks.most(marks);
@@ -236,7 +240,7 @@ impl Reference {
         self.blurred as f32 / MILLION
     }
 
-    /// Computes how the picture has changed. The pictures have the same size.
+    /// Computes the change from this picture to the present one. The two pictures must have the same size.
     pub(crate) fn change(&self, picture: &Picture) -> Change {
         let before =
             Plane::new(picture.coarse.width, self.pixels.iter().map(|&v| f32::from(v) + 0.5).collect());
@@ -274,7 +278,7 @@ impl Reference {
         let lost: Vec<bool> = (cells.iter().enumerate())
             .map(|(at, cell)| {
                 let left = (cell.now / cell.before).sqrt() / light(cell);
-                // Less of the old contrast, and no other contrast in its place.
+                // The cell has less of its old contrast, and no new contrast has replaced it.
                 tells(at, cell)
                     && transmission(cell) < TRANSMITTED * usual(at)
                     && left < REPLACED * usual(at)
@@ -299,9 +303,9 @@ impl Reference {
     }
 }
 
-/// Returns the regions of cells that lost contrast compared with every clip in which they had contrast, which must
-/// be at least half of the clips; otherwise their contrast came from the light. Also returns their share of the
-/// cells with contrast. If there are few such cells, each one has less weight.
+/// Returns the regions of cells that lost contrast, and the share of these cells in all cells with contrast. If few
+/// cells have contrast, each cell has less weight. A cell counts as lost if it lost contrast compared with every clip
+/// in which it had contrast, and if these are at least half of the clips; otherwise its contrast came from the light.
 pub(crate) fn veiled(changes: &[Change], columns: usize) -> (Vec<Vec<usize>>, f32) {
     let Some(first) = changes.first() else { return (Vec::new(), 0.0) };
     let told = |at: usize| changes.iter().filter(|change| change.tells.get(at) == Some(&true)).count();
@@ -364,8 +368,8 @@ fn shines_through(cells: &[Sums], at: usize, columns: usize) -> bool {
     products.1 > THROUGH * (products.0 * products.2).sqrt()
 }
 
-/// True if a region that lost contrast is behind dirt. It must be larger than noise, which affects single cells,
-/// and its remaining contrast must agree with the earlier contrast, which it does not if an object left.
+/// True if a region that lost contrast is behind dirt. The region must be larger than noise, which affects
+/// single cells. Its remaining contrast must agree with the earlier contrast; if an object left, the two differ.
 fn is_veiled(cells: &[Sums], region: &[usize]) -> bool {
     let region = region.iter().filter_map(|&at| cells.get(at));
     let sums = region.fold((0, 0.0, 0.0, 0.0), |sum, cell| {
@@ -397,8 +401,8 @@ fn sums(before: &Plane, now: &Plane, columns: usize, count: usize) -> Vec<Sums> 
     cells
 }
 
-/// Returns the picture minus the reference, adjusted to the picture's exposure, and 0 where something moved. Also
-/// returns the share of the cells whose light agrees with the reference.
+/// Returns the picture minus the reference, after the reference is adjusted to the picture's exposure. Pixels are 0
+/// where something moved. Also returns the share of the cells whose light agrees with the reference.
 fn difference(before: &Plane, picture: &Picture, cells: &[Sums], moved: &[bool]) -> (Plane, f32) {
     let count = (CELL * CELL) as f32;
     let points: Vec<(f32, f32)> = (cells.iter().zip(moved))
@@ -408,7 +412,7 @@ fn difference(before: &Plane, picture: &Picture, cells: &[Sums], moved: &[bool])
     let (gain, lift) = line(&points);
     let mut off: Vec<f32> = points.iter().map(|(x, y)| (y - gain * x - lift).abs()).collect();
     off.sort_by(f32::total_cmp);
-    // A second fit, without what changed: dirt, shadows, objects.
+    // The second fit omits the points that changed, such as dirt, shadows and objects.
     let limit = 2.0 * off.get(off.len() / 2).copied().unwrap_or(0.0) + 1.0;
     let usual: Vec<(f32, f32)> =
         points.iter().filter(|(x, y)| (y - gain * x - lift).abs() <= limit).copied().collect();

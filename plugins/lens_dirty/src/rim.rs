@@ -9,8 +9,9 @@ use easysight_sdk::image::EdgeWindow;
 const ALONG: usize = 4;
 /// The number of sectors along all four sides.
 const SECTORS: usize = 4 * ALONG;
-/// The width of the border, and the half width of the middle, as shares of half of the picture.
+/// The distance from the centre, as a share of half of the picture, from which a window belongs to the border.
 const BORDER: f32 = 0.76;
+/// The distance from the centre, as a share of half of the picture, up to which a window belongs to the middle.
 const MIDDLE: f32 = 0.5;
 /// The number of steepness classes.
 const CLASSES: usize = 64;
@@ -19,7 +20,7 @@ const LEAST_WINDOWS: u32 = 6;
 /// The smallest number of sectors that must be counted.
 const LEAST_SECTORS: usize = 8;
 
-/// How steep the edges of the middle and of each sector of the border are.
+/// The numbers of edges by their steepness, for the middle and for each sector of the border.
 #[derive(Debug, Clone)]
 pub(crate) struct Rim {
     middle: [u32; CLASSES],
@@ -58,9 +59,10 @@ impl Rim {
         }
     }
 
-    /// Returns how steep the sharpest quarter of the border's edges is, relative to that of the middle: about 1 if the
-    /// border is as sharp as the middle, near 0.3 behind mist. The sector that counts is one that four fifths of the
-    /// sectors are softer than, because a clock may be drawn over mist. 1 if there are too few edges.
+    /// Returns the steepness of the border divided by the steepness of the middle. The ratio is about 1 if the border
+    /// is as sharp as the middle, and near 0.3 behind mist. It is 1 if there are too few edges. Only the sharpest
+    /// quarter of the edges counts. The steepness of the border is the value that four fifths of its sectors do not
+    /// exceed, because a clock may be drawn over mist.
     pub(crate) fn sharpness(&self) -> f32 {
         let mut border: Vec<f32> = self.sectors.iter().filter_map(steepest_quarter).collect();
         if border.len() < LEAST_SECTORS {

@@ -1,11 +1,11 @@
 //! Drops of water that are nearly in focus. A drop on a window is a strong short lens: inside its outline there is
-//! a small, upside-down, displaced picture of the scene. Light that meets its surface near the outline comes at a
-//! slant and is refracted out of the view, so the outline is darker than what is inside of it and outside of it
-//! (H. Kurihata and others 2005; M. Roser and A. Geiger 2009). The outline is round and closed, whatever part of
-//! the scene is behind it. A scene contains a few dark closed rings itself, such as wheels and lids, but not many.
+//! a small, upside-down, displaced picture of the scene. Light meets the surface near the outline at a slant and
+//! is refracted out of the view. So the outline is darker than the areas on either side of it (H. Kurihata and others
+//! 2005; M. Roser and A. Geiger 2009). The outline is round and closed, regardless of the scene behind it. A scene
+//! contains a few dark closed rings itself, such as wheels and lids, but not many.
 //!
-//! Dark slopes vote for the middle of the disc whose outer rim they might be. Around the middles with most votes,
-//! the darkest place of each ray is followed.
+//! A slope votes for the middle of the drop to which it might belong: the light increases from the dark outline
+//! towards the middle. Around the middles with the most votes, the darkest place of each ray is searched for.
 
 use std::f32::consts::TAU;
 
@@ -24,10 +24,10 @@ const MIDDLES: usize = 20;
 const DIRECTIONS: u16 = 24;
 /// The smallest number of directions that must be within the picture.
 const LEAST_DIRECTIONS: usize = 18;
-/// How much darker the outline is than its surroundings on either side: in grey levels, and as a share of their
-/// grey level.
+/// The smallest amount by which the outline must be darker than its surroundings on either side: in grey levels, and
+/// as a share of the surroundings' grey level. The larger amount counts.
 const DARKER: (f32, f32) = (6.0, 0.08);
-/// The share of the directions in which the outline must be dark.
+/// The smallest share of the directions in which the outline must be dark.
 const CLOSED: f32 = 0.75;
 /// The largest change of the outline's distance from the middle, from one direction to the next, as a share of the
 /// distance.
@@ -53,7 +53,7 @@ pub(crate) fn rings(plane: &Plane) -> Vec<Ring> {
     {
         for (x, y) in middles(plane, &slopes, -radius, MIDDLES) {
             let first = follow(plane, (x, y), radius, &rays);
-            // The votes are counted in boxes, so the middle is found again from the outline.
+            // The votes are counted in boxes, so the middle is computed again from the outline.
             let second = first.and_then(|ring| follow(plane, (ring.x, ring.y), ring.radius, &rays));
             found.extend(second.filter(|ring| ring.closed >= CLOSED));
         }

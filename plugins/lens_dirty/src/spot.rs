@@ -1,9 +1,9 @@
 //! Soft closed spots. Dust and drops on the lens are so near that the lens spreads their outline over a few
-//! hundredths of the picture's width. So all around them the light changes towards their inside, but nowhere
+//! hundredths of the picture's width. So the light changes all along their outline, but nowhere
 //! abruptly. Objects of the scene have crisp outlines; shadows and glows have open ones.
 //!
 //! Every soft slope votes for the middle of a spot whose rim it might be. Then the outlines around the middles
-//! with most votes are followed.
+//! with the most votes are followed.
 
 use std::f32::consts::TAU;
 
@@ -25,9 +25,9 @@ const DIRECTIONS: u16 = 24;
 const LEAST_DIRECTIONS: u16 = 15;
 /// The smallest change of the grey level across an outline.
 const STEP: f32 = 8.0;
-/// The largest difference of the inside between directions, as a share of that change.
+/// The largest difference of the inner grey level between directions, as a share of the change across the outline.
 const EVEN: f32 = 0.6;
-/// The brightness above which the inside is a lamp, and its glow is no dirt.
+/// The grey level above which the inside of a spot is a lamp. The glow of a lamp is no dirt.
 const LAMP: f32 = 220.0;
 
 /// A spot, in pixels of the coarse picture.
@@ -41,7 +41,7 @@ pub(crate) struct Spot {
 }
 
 impl Spot {
-    /// Returns how much the spot looks like a spot on the lens: 0 to 1.
+    /// Returns the likeness of the spot to a spot on the lens, from 0 to 1.
     pub(crate) fn likeness(&self) -> f32 {
         ((self.closed - CLOSED.0) / (CLOSED.1 - CLOSED.0)).clamp(0.0, 1.0)
     }
@@ -120,7 +120,7 @@ impl Outlines<'_> {
             return None;
         }
         let least = STEP.max((high - low) / EVEN);
-        // With more crisp directions there is no likeness to a spot.
+        // With more crisp directions than this number, the likeness to a spot is 0.
         let most_crisp = (1.0 - CLOSED.0) * inside.len() as f32;
         let mut crisp = 0_u16;
         for ray in &inside {
@@ -139,8 +139,8 @@ impl Outlines<'_> {
     }
 }
 
-/// Returns at most `most` places that most slopes at this distance point to, or away from if the distance is
-/// negative.
+/// Returns at most `most` places, those with the most votes first. Each slope votes for the place at this distance in
+/// the direction in which the light decreases, or increases if the distance is negative.
 pub(crate) fn middles(plane: &Plane, slopes: &Slopes, distance: f32, most: usize) -> Vec<(f32, f32)> {
     // Votes are counted in boxes that grow with the radius, because outlines are not exactly round.
     let radius = distance.abs();
@@ -167,7 +167,8 @@ pub(crate) fn middles(plane: &Plane, slopes: &Slopes, distance: f32, most: usize
     middles
 }
 
-/// Adds to each box the votes of the three boxes to its right and below, so that no middle is cut by a border.
+/// Adds to each box the votes of the three boxes to its right and below, so that no middle is
+/// split between boxes.
 fn fours(votes: &[u16], columns: usize) -> Vec<u16> {
     let pairs = |from: usize| {
         let votes = votes.get(from..).unwrap_or_default();
@@ -193,7 +194,7 @@ fn most_first(counts: &[u16], least: f32) -> impl Iterator<Item = usize> {
     buckets.into_iter().rev().flat_map(|bucket| bucket.into_iter().rev())
 }
 
-/// Places where the light changes, with the unit vector in which it increases.
+/// Places where the light changes, with the unit vector of the direction in which the light increases.
 #[derive(Default)]
 pub(crate) struct Slopes {
     x: Vec<f32>,
@@ -226,8 +227,8 @@ impl Slopes {
         found
     }
 
-    /// Returns the box, of this side, at this distance from each slope. If it is outside, the index is beyond the
-    /// last box.
+    /// Returns for each slope the index of the box at this distance. The boxes are `side` pixels wide. The index of a
+    /// place outside the picture is beyond the last box.
     fn boxes(&self, distance: f32, side: f32, [columns, rows]: [usize; 2]) -> Vec<i32> {
         let inverse = 1.0 / side;
         let (columns, outside) = (columns as i32, (columns * rows) as i32);

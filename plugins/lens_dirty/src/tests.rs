@@ -250,12 +250,13 @@ fn drops_are_suspected_by_the_soft_edges_behind_them() {
     }
 }
 
-/// A scene in which everything that `share` returns is darkened by that share, wherever it is.
+/// A scene in which each pixel is darkened by the share that `share` returns for its place.
 fn darkened(scene: impl Fn(u32, u32) -> u8, share: impl Fn(f64, f64) -> f64) -> ArrayClip {
     clip(move |x, y| (f64::from(scene(x, y)) * (1.0 - share(f64::from(x), f64::from(y)))) as u8)
 }
 
-/// Returns the distance from the nearest one of some places on a grid, `apart` pixels apart, with uneven offsets.
+/// Returns the distance from the marked place of a grid cell. The cells are `apart` pixels wide, and the marked places
+/// have uneven offsets.
 fn from_grid(x: f64, y: f64, apart: f64) -> f64 {
     let (column, row) = ((x / apart).floor(), (y / apart).floor());
     let offset = |seed: u32| f64::from(scatter(column as u32 + seed, row as u32)) / 255.0 * 0.3 * apart;
@@ -278,7 +279,7 @@ fn drops_with_dark_rims_are_suspected_and_a_few_wheels_are_not() {
     let wheels = darkened(wall, |x, y| if y < 130.0 { 0.0 } else { 0.5 * rim(from_grid(x, y, 80.0)) });
     let finding = judge(&wheels);
     assert_eq!(finding.status, Status::Normal, "{:?}", finding.metrics);
-    // A camera whose scene has no rings is told by few of them.
+    // If the scene of a known camera has no rings, a few rings are enough.
     let few = darkened(wall, |x, y| if y < 96.0 { 0.0 } else { 0.5 * rim(from_grid(x, y, 64.0)) });
     assert_eq!(judge(&few).decision.metric, "rings");
     let finding = judge_after(&clip(wall), &few);
@@ -307,7 +308,8 @@ fn dust_all_over_the_picture_is_suspected_and_dark_leaves_in_a_corner_are_not() 
     assert_eq!(judge(&leaves).status, Status::Normal);
 }
 
-/// A scene seen through glass that scatters light: by this many pixels, and a share over the whole picture.
+/// A scene seen through glass that scatters light: by `reach` pixels, and the share `everywhere` over the whole
+/// picture. `share` returns the share of the light that is scattered at a place.
 fn scattered(
     scene: impl Fn(u32, u32) -> u8,
     reach: i64,
@@ -349,7 +351,7 @@ fn mist_along_the_border_is_suspected() {
     let finding = judge(&scattered(street, 4, 0.0, border));
     assert_eq!(finding.status, Status::Warning, "{:?}", finding.metrics);
     assert!(metric(&finding, "border_mist") > 0.2, "{:?}", finding.metrics);
-    // Mist at one side only is another thing: a wall that is near, a lawn.
+    // Softness at one side only is no mist: a near wall or a lawn causes it.
     let finding = judge(&scattered(street, 4, 0.0, |x, y| if x < 80.0 { border(x, y) } else { 0.0 }));
     assert!(metric(&finding, "border_mist") < 0.1, "{:?}", finding.metrics);
 }

@@ -8,10 +8,10 @@ const BEND: f32 = 2.5;
 const THIN: f32 = 0.4;
 /// The largest slope on the crest of a line, as a share of the curvature.
 const CREST: f32 = 0.7;
-/// The smallest difference of a line from the reference, in grey levels. With less, it is the foot of another
-/// line.
+/// The smallest difference of a line from the reference, in grey levels. With a smaller difference, the line is the
+/// foot of another line.
 const OFF: f32 = 3.0;
-/// The largest curvature that a clean picture had at the same place, as a share of the curvature.
+/// The largest curvature that a clean picture had at the same place, as a share of the present curvature.
 const NEW: f32 = 0.8;
 /// The width of a thread in pixels.
 const WIDE: f32 = 2.0;
@@ -24,8 +24,8 @@ pub(crate) struct Threads {
 }
 
 impl Threads {
-    /// Finds the threads in the part that a clean picture does not explain. If the clean picture had a line at the
-    /// place, another exposure leaves a part of that line.
+    /// Finds the threads in the part that a clean picture does not explain. Places at which the clean picture
+    /// had a line are skipped, because another exposure leaves a part of that line.
     pub(crate) fn of(difference: &Plane, clean: &[u8], columns: usize, count: usize) -> Self {
         let width = difference.width;
         let rows: Vec<&[f32]> = difference.rows().collect();
@@ -43,7 +43,7 @@ impl Threads {
             for (x, ((above, row), below)) in threes.enumerate() {
                 let ([a, b, c], [d, e, f], [g, h, i]) = (above, row, below) else { continue };
                 let (xx, yy) = (d + f - 2.0 * e, b + h - 2.0 * e);
-                // Most places end here.
+                // Most places are skipped here.
                 if (xx + yy).abs() < BEND || e.abs() < OFF || (xx + yy) * e >= 0.0 {
                     continue;
                 }
@@ -79,14 +79,14 @@ impl Threads {
 /// Returns 1 on the crest of a bright line, −1 at the bottom of a dark one, otherwise 0, from the second
 /// derivatives and the slope.
 fn crest(xx: f32, yy: f32, xy: f32, slope: (f32, f32)) -> i32 {
-    // The eigenvalues. The one with the sign of the sum has the largest magnitude.
+    // The eigenvalues. The eigenvalue with the sign of the sum has the larger magnitude.
     let (half, spread) = (0.5 * (xx + yy), (0.5 * (xx - yy)).hypot(xy));
     let (across, along) =
         if half < 0.0 { (half - spread, half + spread) } else { (half + spread, half - spread) };
     if across.abs() < BEND || along.abs() > THIN * across.abs() {
         return 0;
     }
-    // The direction across the line: the eigenvector of the larger one.
+    // The direction across the line: the eigenvector of the larger eigenvalue.
     let (dx, dy) = if xx.abs() > yy.abs() { (across - yy, xy) } else { (xy, across - xx) };
     let length = dx.hypot(dy);
     if length > 0.0 && ((slope.0 * dx + slope.1 * dy) / length).abs() > CREST * across.abs() {

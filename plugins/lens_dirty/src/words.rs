@@ -1,11 +1,11 @@
-//! What a finding says: what was seen, and what it was compared with.
+//! The messages of findings: the observation, and the clips with which the picture was compared.
 
 use easysight_sdk::Text;
 
 use crate::By;
 
-/// Returns the message of a dirty lens. `percent` is the part of the picture behind dirt, and `looks` the number of
-/// clean checks that were compared: 0 if this picture was judged alone.
+/// Returns the message of a dirty lens. `percent` is the percentage of the picture behind dirt, and `looks` the number
+/// of clean checks that were compared: 0 if this picture was judged alone.
 pub(crate) fn message(by: By, percent: f64, looks: u32) -> Text {
     let (zh, en) = match by {
         By::Learned => (
