@@ -25,15 +25,15 @@ pub(crate) type Map<T> = Vec<T>;
 pub(crate) struct Grid {
     pub(crate) columns: usize,
     pub(crate) rows: usize,
-    /// The position of the first tile in the picture, and the picture's columns and rows. They differ from the
-    /// grid's if bars were cut off.
+    /// The column and row of the first tile in the whole picture: 0 unless bars were cut off.
     offset: (usize, usize),
+    /// The columns and rows of the whole picture, including bars that were cut off.
     whole: (usize, usize),
     /// The mean grey level, as the median over the frames.
     pub(crate) mean: Map<f32>,
     /// The standard deviation of the static content of the tile, with the noise subtracted.
     pub(crate) detail: Map<f32>,
-    /// The standard deviation with the noise. It is exact in a part that was drawn in.
+    /// The standard deviation with the noise. This value is exact in a part that was drawn into the picture.
     pub(crate) raw: Map<f32>,
     /// True if something moved through the tile.
     pub(crate) moved: Map<bool>,
@@ -72,7 +72,8 @@ impl Grid {
         };
         let mut all_noises = Vec::with_capacity(count);
         for ((means, variances), noises) in means.sorted().zip(variances.sorted()).zip(noises.sorted()) {
-            // Noise doubles in a difference. The smallest of the pairs is used, because motion is not noise.
+            // The variance of noise doubles in a difference. The smallest value of all pairs of frames is used,
+            // because motion increases the values of the other pairs.
             let noise = noises.least / 2.0;
             grid.mean.push(((means.median - offset) * scale).clamp(0.0, 255.0));
             grid.detail.push((variances.median - noise).max(0.0).sqrt() * scale);
@@ -143,7 +144,7 @@ impl Grid {
         ]
     }
 
-    /// Returns the mean of the tile that nine tenths of the others are darker than. None if there are no tiles.
+    /// Returns the grey level that nine tenths of the tiles do not exceed. None if there are no tiles.
     pub(crate) fn nine_tenths(&self) -> Option<f32> {
         let mut means = self.mean.clone();
         let at = means.len() * 9 / 10;
@@ -162,7 +163,7 @@ impl Grid {
         self.mean.len()
     }
 
-    /// Returns the tile `dx` to the right and `dy` below the one at `at`. None outside of the picture.
+    /// Returns the tile `dx` to the right and `dy` below the one at `at`. None if that is outside the picture.
     pub(crate) fn beside(&self, at: usize, dx: isize, dy: isize) -> Option<usize> {
         let x = (at % self.columns).checked_add_signed(dx).filter(|&x| x < self.columns)?;
         let y = (at / self.columns).checked_add_signed(dy).filter(|&y| y < self.rows)?;
@@ -245,7 +246,8 @@ fn ordered(a: f32, b: f32) -> (f32, f32) {
 
 /// Writes to `out` the medians of the 3 × 3 values around each inner place of the middle row. The median of nine
 /// values is the median of three: the largest of the columns' smallest values, the median of their medians, and
-/// the smallest of their largest values. `columns` is buffer space for these.
+/// the smallest of their largest values. `columns` is buffer space for
+/// the values of the columns.
 fn medians_of_nine(rows: [&[f32]; 3], columns: &mut [Vec<f32>; 3], out: &mut [f32]) {
     let [above, row, below] = rows;
     let [low, middle, high] = columns;

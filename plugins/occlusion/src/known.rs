@@ -1,8 +1,8 @@
 //! The views that the camera usually shows, and the parts of the picture where nothing of them is found.
 //!
-//! Several views are kept: by day, at night, and of each preset. For each cell of each view, the memory counts in
-//! how many clips its edges were found. The edges of a road with traffic are found now and then, those of a kerb
-//! always. A cell is dependable if its edges are nearly always found. The picture is covered if no dependable cell
+//! Several views are kept: by day, at night, and of each preset. For each cell of each view, the memory counts
+//! the clips in which its edges were found. The edges of a road with traffic are found now and then, the edges of a
+//! kerb always. A cell is dependable if its edges are nearly always found. The picture is covered if no dependable cell
 //! is found within a region that has a simple outline and reaches the border, while the view is still found
 //! elsewhere. A region that one of the views explains is not covered.
 
@@ -13,9 +13,10 @@ use crate::USUAL_LOOKS;
 use crate::patch::hull_area;
 use crate::view::{Gradients, Sums, View};
 
-/// The smallest correlation at which edges count as found, and the correlation below which they count as lost. The
-/// correlation of unrelated edges in a window varies by 0.15 around 0.
+/// The smallest correlation at which edges count as found. The correlation of unrelated edges in a window varies by
+/// 0.15 around 0.
 const FOUND: f32 = 0.4;
+/// The correlation below which edges count as lost.
 pub(crate) const LOST: f32 = 0.3;
 /// The share of a view's edges that must be found for the view to be the same.
 const SAME_VIEW: f32 = 0.3;
@@ -25,9 +26,9 @@ const NOTHING_NEW: f32 = 0.85;
 const LEAST_LOOKS: u8 = 2;
 /// The share of the clips in which the edges of a cell must have been found.
 const DEPENDABLE: f32 = 0.8;
-/// The largest size of a camera's views. The host grants 256 KiB.
+/// The largest size of a camera's views, in bytes. The host allows 256 KiB.
 const MOST_BYTES: usize = 220 * 1024;
-/// The number of clips above which old counts are halved, so that new content becomes usual.
+/// The number of clips from which old counts are halved, so that new content becomes usual.
 const MANY: u8 = 40;
 /// The factor by which log odds are stored as integers.
 const THOUSAND: f64 = 1e3;
@@ -41,7 +42,7 @@ pub(crate) struct Known {
     pub(crate) looks: u8,
     /// The number of these clips in which the cell's edges were found.
     found: Vec<u8>,
-    /// The network's largest result for one of them, in thousandths of log odds.
+    /// The network's largest result for one of these clips, in thousandths of log odds.
     odds: i32,
 }
 
@@ -64,10 +65,10 @@ pub(crate) struct Match {
     pub(crate) share: f32,
 }
 
-/// The part of the known views that is lost.
+/// The part of the picture in which the known views are lost.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Lost {
-    /// The share of the picture.
+    /// The share of this part in the picture.
     pub(crate) share: f32,
     pub(crate) cells: Vec<bool>,
     /// The share of the known edges outside the region that are found.
@@ -101,7 +102,7 @@ impl Known {
         View { width: usize::from(self.width), pixels: self.pixels.clone() }
     }
 
-    /// Adds a clip. Cells whose edges are not found in it again are not dependable.
+    /// Adds a clip. Cells whose edges are not found again in the second clip are not dependable.
     pub(crate) fn with(mut self, view: &View) -> Self {
         if let Some(seen) = self.beside(None, view, &view.gradients()) {
             self.count(&seen);
@@ -170,7 +171,8 @@ impl Match {
 
 impl Seen {
     /// Learns a clip in which nothing is covered, with the network's result. `alarms` is true if that result is
-    /// too large. While a view is new, such a result belongs to the view; later it is a cover and is not learnt.
+    /// too large. While a view is new, such a result belongs to the view; later the result indicates a cover and is not
+    /// learnt.
     pub(crate) fn learn(&mut self, view: &View, matches: &[Match], odds: f64, alarms: bool) {
         let odds = (THOUSAND * odds) as i32;
         let nearest = matches.iter().max_by(|a, b| a.share.total_cmp(&b.share));
@@ -197,8 +199,7 @@ impl Seen {
     }
 }
 
-/// Returns how well the edges of a cell are found, in the view that explains them best. None if no view has edges
-/// there.
+/// Returns the largest correlation of the edges of a cell with those of a view. None if no view has edges there.
 pub(crate) fn best(matches: &[&Match], at: usize) -> Option<f32> {
     let sums = matches.iter().filter_map(|seen| seen.sums.get(at)).filter(|sums| sums.tells());
     sums.map(Sums::correlation).reduce(f32::max)
@@ -255,8 +256,8 @@ pub(crate) fn lost(view: &View, matches: &[&Match]) -> Lost {
     }
 }
 
-/// Counts the set cells around each cell. Cells within a distance of two have full weight, cells within six have
-/// little weight.
+/// Counts the set cells around each cell. Cells within a distance of two have full weight. Other cells within
+/// a distance of six have little weight.
 fn votes(map: &[bool], columns: usize, rows: usize) -> Vec<f32> {
     let near = box_sums(map, columns, rows, 2);
     let far = box_sums(map, columns, rows, 6);

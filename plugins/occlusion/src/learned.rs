@@ -3,8 +3,8 @@
 //! Cloth has texture and paper is bright, so a cover is not always empty or dark. It differs from the scene
 //! because it is near, out of focus and in front of everything else. The network was trained on pictures of real
 //! cameras with drawn and real covers, and returns the log odds of a cover for each part. `training/` in the
-//! project's repository has the scripts, and lists the cameras and makers. The network's weights are integers, so
-//! its result is the same on every machine.
+//! project's repository has the scripts, and lists the cameras and the programs that draw covers. The network's weights
+//! are integers, so its result is the same on every machine.
 
 use easysight_sdk::{Clip, Failure, network::Evidence};
 

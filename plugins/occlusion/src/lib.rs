@@ -1,13 +1,13 @@
 //! An object covers a part of the picture: a hand, a bag, a leaf, paint.
 //!
 //! If earlier clips of the camera are known, a cover is a region with a simple outline that reaches the border, in
-//! which no known edges are found while they are found elsewhere (gradient orientation correlation, A. Fitch and
-//! others, 2002; see [`view`]). The cover's appearance does not matter. A cover that appears within the clip is
-//! judged in the same way, by the clip's own beginning.
+//! which no known edges are found although known edges are found elsewhere (gradient orientation correlation, A. Fitch
+//! and others, 2002; see [`view`]). The cover's appearance does not matter. A cover that appears within the clip is
+//! found in the same way, by comparison with the clip's beginning.
 //!
 //! Without earlier clips a cover is only suspected. An object on a lens is out of focus, so its picture is often
-//! empty, and it is in front of everything else, so the scene ends all along its outline. Walls, roads and skies
-//! are empty as well, but objects stand in front of them and light varies across them. A small trained network
+//! empty. The object is in front of everything else, so the scene ends all along its outline. Walls, roads and skies
+//! are empty as well, but objects stand in front of these parts, and the light on them varies. A small trained network
 //! finds other covers, of any material (see [`learned`]). An object that the network finds in many clips
 //! of the same view belongs to the scene.
 
@@ -31,9 +31,9 @@ use learned::Learned;
 use planes::Planes;
 use view::View;
 
-/// The requested duration. A region with movement in it is not a cover.
+/// The requested duration, in milliseconds. A region in which something moves during it is not a cover.
 const SPAN_MS: u32 = 2_400;
-/// The interval between frames.
+/// The interval between frames, in milliseconds.
 const INTERVAL_MS: u32 = 800;
 /// The covered share of the picture that scores 0: hardly anything is visible.
 const WORST_SHARE: f64 = 0.6;
@@ -41,9 +41,9 @@ const WORST_SHARE: f64 = 0.6;
 const SEVERE_SHARE: f64 = 0.45;
 /// The grey level of darkness. If nine tenths of the picture are darker, the picture cannot be judged.
 const DARK: f32 = 36.0;
-/// The smallest number of clips of the same view with which the comparison decides.
+/// The smallest number of known clips of the same view for which the comparison with these clips decides.
 const LEAST_LOOKS: u32 = 3;
-/// The number of clips after which content that was in all of them belongs to the scene, regardless of its appearance.
+/// The number of clips after which content of all these clips belongs to the scene, regardless of its appearance.
 const USUAL_LOOKS: u32 = 20;
 /// If a part is covered, at least this share of the rest of the picture must have detail. In dense fog, a third
 /// has detail.
@@ -56,20 +56,21 @@ const KNOWN_BEFORE: f32 = 0.2;
 const LOST_WITHIN: f32 = 0.8;
 /// The log odds by which the network's result must exceed its results for the usual clips of a view.
 const MORE_THAN_USUAL: f64 = 2.0;
-/// How far usual clips may move this threshold, down and up.
+/// The largest amounts, in log odds, by which usual clips may move the threshold of the network's result down and up.
 const MOVES: (f64, f64) = (1.0, 2.0);
 /// The distance from the threshold to a score of 0, in log odds.
 const BEYOND: f64 = 8.0;
 /// The share of the picture above which a patch leaves nothing of the scene to compare with.
 const NOTHING_ELSE: f32 = 0.9;
 
-/// When a picture counts as covered.
+/// The thresholds above which a picture counts as covered.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(crate = "easysight_sdk::schemars")]
 pub struct Config {
-    /// The largest share of the picture that may seem to be covered. An empty patch counts more, the more its
-    /// outline looks like that of an object in front of the lens. Healthy clips reach 0.094.
+    /// The largest share of the picture that may seem to be covered. The more the outline of an empty
+    /// patch looks like the outline of an object in front of the lens, the more the patch counts. Healthy clips reach
+    /// 0.094.
     #[schemars(range(min = 0.05, max = 0.5), extend("unit" = "share"))]
     pub max_covered_share: f64,
     /// The largest share of the picture in which nothing of the camera's earlier pictures is found. Lorries, and
@@ -108,10 +109,13 @@ enum By {
     Learned(u32),
 }
 
-/// How much is covered, and where: left, top, width and height as shares of the picture.
+/// The covered part of the picture.
 struct Cover {
+    /// The share of the picture that is compared with the threshold.
     share: f64,
+    /// Left, top, width and height, as shares of the picture.
     bounds: [f32; 4],
+    /// The share of the picture that the message reports.
     size: f64,
     by: By,
     lost: Lost,
@@ -208,8 +212,8 @@ impl Plugin for Occlusion {
     }
 }
 
-/// Returns the log odds that the network may return: by itself, or compared with its results for the usual clips
-/// of this view.
+/// Returns the largest log odds of the network's result without an alarm: the configured value, moved towards the
+/// results for the usual clips of this view, if such clips are known.
 fn most_odds(seen: &Seen, matches: &[Match], config: &Config) -> f64 {
     let same = matches.iter().filter(|seen| seen.is_same_view() && u32::from(seen.looks) >= USUAL_LOOKS);
     let known = same.filter_map(|beside| seen.0.get(beside.at?));
@@ -259,7 +263,7 @@ impl Views {
     }
 }
 
-/// What the memory knows of the part within the bounds of a suspected cover.
+/// The memory's content for the part within the bounds of a suspected cover.
 struct Within {
     /// The share of the known edges that are lost.
     lost: f32,
@@ -268,7 +272,7 @@ struct Within {
 }
 
 impl Within {
-    /// None if too few clips of the same view had edges there.
+    /// Compares the part with the memory. None if too few clips of the same view had edges there.
     fn of(view: &View, matches: &[Match], cover: &Cover) -> Option<Self> {
         let same: Vec<&Match> = matches.iter().filter(|seen| seen.is_same_view()).collect();
         if same.iter().map(|seen| u32::from(seen.looks)).sum::<u32>() < LEAST_LOOKS {
@@ -322,7 +326,7 @@ impl Cover {
         if self.by == By::Shape { config.max_covered_share } else { config.max_lost_share }
     }
 
-    /// Makes a cover from the network's result: the largest region.
+    /// Makes a cover from the network's result. Its bounds are those of the largest region.
     fn learned(learned: &Learned, looks: u32) -> Self {
         let bounds = learned.evidence.regions().first().copied().unwrap_or_default();
         let share = learned.evidence.share();

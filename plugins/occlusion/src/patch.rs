@@ -17,11 +17,12 @@ const TONE: f32 = 1.5;
 const LEAST_SHARE: f32 = 0.04;
 /// The largest distance outwards, in tiles, at which the scene begins: the width of an outline out of focus.
 const REACH: isize = 6;
-/// The difference in grey levels at which the scene begins.
+/// The difference in grey levels above which the scene begins.
 const JUMP: f32 = 8.0;
 /// The deviation, in grey levels, below which a tile is exact, that is, drawn into the picture. A picture from a
 /// sensor has noise, except where it is black.
 const EXACT: f32 = 0.35;
+/// The grey level up to which a patch is too dark to count as drawn.
 const NEAR_BLACK: f32 = 20.0;
 /// The limits from which a patch counts as drawn. The first is the share of its tiles that are exact. The second is
 /// the sharpness of its outline: the difference to the tile two tiles outside, divided by the difference to the tile
@@ -39,7 +40,7 @@ pub(crate) struct Patch {
     pub(crate) share: f32,
     /// The share of the patch's outline at which the scene begins. The picture's border does not count as outline.
     pub(crate) closed: f32,
-    /// The ratio of its tiles to those of its convex hull.
+    /// The ratio of the patch's tiles to those of its convex hull.
     pub(crate) solidity: f32,
     /// The median grey level.
     pub(crate) tone: f32,
@@ -71,7 +72,7 @@ pub(crate) fn patches(grid: &Grid) -> Vec<Patch> {
         regions
     };
     let mut found = large(&empty, &near);
-    // Regions of one tone, even if they border on empty tiles of another tone without a step.
+    // A region of one tone is a patch even if it borders, without a step, on empty tiles of another tone.
     let reach = TONE + noise;
     for (tone, count) in tones(&mean, &empty, reach) {
         if count >= least {
@@ -114,9 +115,9 @@ pub(crate) fn map_of(grid: &Grid, tiles: &[usize]) -> Map<bool> {
 /// The four neighbours of a tile.
 const SIDES: [(isize, isize); 4] = [(1, 0), (-1, 0), (0, 1), (0, -1)];
 
-/// The limits of shape. Below the first value the outline belongs to the scene, above the second to an object in
-/// front of the lens. Measured on seventy healthy scenes and fifty covered ones: walls, roads and skies of more
-/// than a seventh of the picture reach 0.38; nineteen of twenty covers exceed 0.54.
+/// The limits of shape. Below the first value the outline belongs to the scene, above the second value to an object
+/// in front of the lens. In seventy healthy scenes, walls, roads and skies of more than a seventh of the picture reach
+/// 0.38. In fifty covered scenes, nineteen of twenty covers exceed 0.54.
 const SHAPE: (f32, f32) = (0.3, 0.55);
 /// The smallest share of the upper border, and the smallest grey level, of a patch that looks like the sky. The patch
 /// must also be brighter than its surroundings. Its likeness is then multiplied by 0.3.
@@ -126,7 +127,7 @@ const SKY: (f32, f32) = (0.5, 120.0);
 const FOG: (f32, f32) = (0.6, 80.0);
 
 impl Patch {
-    /// Returns how much the patch looks like an object in front of the lens: 0 to 1.
+    /// Returns the likeness of the patch to an object in front of the lens, from 0 to 1.
     pub(crate) fn likeness(&self) -> f32 {
         let (scene, cover) = SHAPE;
         let shape = self.closed * self.solidity * self.solidity;

@@ -8,7 +8,7 @@ const WIDTH: u32 = 400;
 /// The number of frames that are measured, spread over the clip.
 pub(crate) const FRAMES: usize = 4;
 
-/// The luma planes of up to [`FRAMES`] frames, and how their samples become grey levels of full range.
+/// The luma planes of up to [`FRAMES`] frames, and the conversion of samples to grey levels of full range.
 pub(crate) struct Planes {
     pub(crate) width: usize,
     pub(crate) height: usize,

@@ -38,7 +38,7 @@ fn judge(clip: &ArrayClip) -> Finding {
     native::<Occlusion>(clip, "{}").unwrap().findings.remove(0)
 }
 
-/// The street behind an object of this tone that covers the left up to `edge`, with an outline out of focus about
+/// The street behind an object of this tone that covers the left part up to `edge`, with an outline out of focus about
 /// ten pixels wide.
 fn behind(tone: u8, edge: u32) -> ArrayClip {
     clip(move |x, y, t| {
@@ -252,7 +252,8 @@ fn leaves_that_hang_otherwise_are_no_cover() {
 
 #[test]
 fn a_black_cover_is_found_though_a_part_of_the_rest_changed_and_a_dark_part_at_night_is_not() {
-    // At the right stands a lorry that no earlier clip showed, so less of the rest is found than beside a cover.
+    // At the right stands a lorry that no earlier clip showed, so less of the rest is found than a certain finding
+    // requires.
     let parked = |x: u32, y: u32| if x > 250 { 60 + scatter(x / 7, y / 9, 5) / 2 } else { street(x, y) };
     let look = |camera: &mut CameraMemory, clip: &ArrayClip| {
         camera.diagnose::<Occlusion>(clip, "{}").unwrap().findings.remove(0)

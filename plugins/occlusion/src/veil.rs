@@ -16,27 +16,29 @@ use crate::{
 const LEAST_BEYOND: f32 = 0.82;
 /// The grey level below which a part may be night.
 const DARK: f32 = 40.0;
-/// The share of its light that the rest of the picture must have kept, for a dark part to be a cover and not
-/// night.
+/// The ratio of the present to the earlier light of the rest of the picture below which a dark part is night, not a
+/// cover.
 const LIT: f32 = 0.7;
 /// The grey level above which a part is glare.
 const WHITE: f32 = 246.0;
 /// The smallest share of the upper border that fog hides.
 const ACROSS: f32 = 0.4;
-/// The ratio of the remaining edge strength beside the hidden part to that farther away, below which there is fog.
-/// At the edge of fog the ratio is smaller.
+/// The ratio of the remaining edge strength beside the hidden part to the remaining edge strength farther away below
+/// which there is fog. Fog weakens the edges beside the hidden part most.
 const CLEAR: f32 = 0.88;
 /// A hidden part is not fog if at least this share of it has edges.
 const LIVELY: f32 = 0.3;
-/// A part with more than the first share of edges, and with at least the second correlation of the light, is still
-/// the scene: trees in the wind or in another month. Behind a cover nothing is left of light and shade.
+/// A hidden part is still the scene, for example trees in the wind or in another month, if two conditions hold: more
+/// than the first share of its cells has edges, and the correlation of its light is at least the second value. A cover
+/// hides light and shade.
 const LEAFY: (f32, f32) = (0.5, 0.35);
-/// The distances, in cells, that are beside the hidden part and outside an outline out of focus.
+/// The distances from the hidden part, in cells, that count as beside it. Nearer cells may belong to an outline out of
+/// focus.
 const NEAR: std::ops::RangeInclusive<usize> = 4..=9;
-/// The smallest correlation between the light outside the region and that of a view whose edges are lost. In
-/// another light, lost edges are no evidence.
+/// The smallest correlation of the light outside the region with the light of a view whose edges are lost. In
+/// different light, lost edges are no evidence.
 const SAME_LIGHT: f32 = 0.5;
-/// The smallest share of its convex hull that a region with a simple outline fills.
+/// A region with a simple outline fills at least this share of its convex hull.
 const SOLID: f32 = 0.5;
 
 /// True if the lost part is covered.
@@ -54,9 +56,9 @@ pub(crate) fn is_cover(view: &View, matches: &[&Match], lost: &Lost) -> bool {
     if lights(nearest, &lost.cells).0.now() > WHITE || is_night(nearest, &lost.cells) {
         return false;
     }
-    // Fog does not come within a clip, and has no edges of its own.
+    // Fog does not appear within a clip, and has no edges of its own.
     let is_smooth = lost.lively < LIVELY;
-    // From clip to clip leaves sway and grow: their edges differ, but light and shade are in the same places.
+    // Leaves sway and grow from clip to clip: their edges differ, but light and shade are in the same places.
     let beyond: Vec<bool> = lost.cells.iter().map(|inside| !inside).collect();
     let is_leafy = |seen: &&Match| seen.at.is_some() && seen.same_light(&beyond) >= LEAFY.1;
     if lost.lively > LEAFY.0 && matches.iter().any(is_leafy) {
@@ -81,8 +83,8 @@ fn lights(nearest: &Match, part: &[bool]) -> (Light, Light) {
     (inside, outside)
 }
 
-/// True if the hidden part is the far end of the scene, across the whole top, and the scene below it gets clearer
-/// with its distance from there.
+/// True if the hidden part extends along the top, where the far end of the scene is, and the scene becomes clearer
+/// with the distance from the hidden part.
 fn is_fog(nearest: &Match, lost: &Lost, columns: usize) -> bool {
     let top = lost.cells.iter().take(columns).filter(|&&inside| inside).count();
     if (top as f32) < ACROSS * columns as f32 {

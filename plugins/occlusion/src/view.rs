@@ -1,7 +1,7 @@
 //! The edges of the picture, independent of the light.
 //!
 //! A gradient is divided by its own length plus a small constant, so that each clear edge has the same weight in
-//! sunlight, lamplight or infrared light, and noise has little. The correlation of two such pictures within a
+//! sunlight, lamplight or infrared light, and noise has little weight. The correlation of two such pictures within a
 //! window shows whether the edges of one are found in the other (gradient orientation correlation, A. Fitch and
 //! others, 2002, computed window by window). An object on the lens hides the edges behind it, whether it is dark,
 //! bright, woven or printed. Fog, rain and other light weaken the edges and leave them in place.
@@ -12,15 +12,15 @@ use crate::planes::Planes;
 pub(crate) const CELL: usize = 4;
 /// The largest width of the view. At this size noise is weak, and edges of the scene are still separate.
 const WIDTH: usize = 200;
-/// The change over two pixels, in grey levels, that counts half as an edge. It is several times what noise and
-/// compression leave at this size.
+/// The change over two pixels, in grey levels above [`NOISE`], that has half of the weight of a clear edge. Noise and
+/// compression leave changes several times smaller at this size.
 const HALF: f32 = 8.0;
 /// The difference in grey levels above which a pixel shows something else.
 const CHANGED: u8 = 8;
-/// The largest change that counts as noise.
+/// The largest change over two pixels, in grey levels, that counts as noise.
 const NOISE: f32 = 3.0;
-/// The mean square of the normalized gradients that a window with enough edges has at least: one pixel in sixteen
-/// on a clear edge.
+/// The smallest mean square of the normalized gradients in a window with enough edges: about one pixel in sixteen is on
+/// a clear edge.
 const TELLING: f32 = 0.04;
 
 /// A small grey picture.
@@ -60,7 +60,8 @@ impl Sums {
         self.now.edges >= TELLING * WINDOW
     }
 
-    /// Returns how well the earlier edges are found now: 1 if all are found, about 0 if none is.
+    /// Returns the correlation of the earlier edges with the present ones: 1 if all edges are found, about 0 if none
+    /// is.
     pub(crate) fn correlation(&self) -> f32 {
         // A window without edges contains only noise, which would correlate by chance.
         let now = self.now.edges.max(0.25 * TELLING * WINDOW);
@@ -72,7 +73,7 @@ impl Sums {
         (self.before.light / WINDOW, self.now.light / WINDOW)
     }
 
-    /// Returns the squares of the gradients before and now.
+    /// Returns the sums of the squares of the gradients, before and now.
     pub(crate) const fn strength(&self) -> (f32, f32) {
         (self.before.strength, self.now.strength)
     }
@@ -107,7 +108,8 @@ impl View {
         Self { width: small, pixels }
     }
 
-    /// Returns the share of the pixels whose grey level differs much from that of another view of the same size.
+    /// Returns the share of the pixels whose grey level differs from another view by more than [`CHANGED`]. The two
+    /// views have the same size.
     pub(crate) fn changed(&self, other: &Self) -> f32 {
         let changed =
             self.pixels.iter().zip(&other.pixels).filter(|(a, b)| a.abs_diff(**b) > CHANGED).count();
@@ -165,7 +167,7 @@ impl View {
     }
 }
 
-/// Computes the gradients of the middle one of three padded rows, normalized, and their original squares.
+/// Computes the normalized gradients of the middle one of three padded rows, and the squares of the original gradients.
 fn normalized(rows: [&[f32]; 3], x: &mut [f32], y: &mut [f32], squares: &mut [f32]) {
     let [above, row, below] = rows;
     let level = row.iter().zip(row.get(2..).unwrap_or_default());
@@ -217,7 +219,8 @@ impl Gradients {
     }
 }
 
-/// Returns the sums over each cell and its neighbours. At the rim, cells inside replace those outside.
+/// Returns the sums over each cell and its neighbours. At the rim, each cell also replaces its missing
+/// neighbours.
 fn windows<T: Copy>(cells: &[T], columns: usize, add: impl Fn(&mut T, &T)) -> Vec<T> {
     let beside = |cells: &[T], step: usize| -> Vec<T> {
         let last = cells.len().saturating_sub(step);
