@@ -4,9 +4,10 @@
 //! A picture is too dark if even its brightest twentieth (p95) is dim. A street at night with lamps or headlights,
 //! or an infrared picture, has bright parts and is normal. A picture is too bright if a large share is clipped at
 //! white, if the ground is white (see [`light`]), or if even the darkest twentieth (p5) is nearly white. A camera's
-//! automatic exposure brings the middle of its picture near mid-grey (ISO 12232), snow and sand included. So if the
-//! median is nearly white, a darkest twentieth that is merely light is enough. If the usual light is known, the plugin
-//! also finds a dark picture that still has some light: all of its parts are darker by the same factor (see [`usual`]).
+//! automatic exposure brings the median of its picture near mid-grey (ISO 12232), even in snow or sand. So if the
+//! median is nearly white, the picture is already too bright if its darkest twentieth is light. If the usual light is
+//! known, the plugin also finds a dark picture that still has some light: all of its parts are darker by the same
+//! factor (see [`usual`]).
 
 mod light;
 mod usual;
@@ -20,12 +21,13 @@ use serde::Deserialize;
 use light::{Layout, Light};
 use usual::{Said, Usual};
 
-/// The luma, in grey levels, that marks a dim picture. If a fifth of the parts is lighter, the picture shows
-/// enough, however bright it was before.
+/// A picture is dim if four fifths of its parts are darker than this luma, in grey levels. If more parts are lighter,
+/// the picture shows enough, regardless of its earlier brightness.
 const DIM: f64 = 100.0;
-/// The median from which on the picture is pale: far from the mid-grey that automatic exposure aims at.
+/// The smallest median, in grey levels, of a pale picture. Automatic exposure aims at mid-grey, which is far from this
+/// value.
 const PALE: f64 = 200.0;
-/// The share of clipped pixels from which on more light than usual has destroyed detail.
+/// The share of clipped pixels above which more light than usual has destroyed detail.
 const CLIPPED: f64 = 0.12;
 
 /// Thresholds, in grey levels of full range (black 0, white 255).
@@ -33,25 +35,25 @@ const CLIPPED: f64 = 0.12;
 #[serde(default, deny_unknown_fields)]
 #[schemars(crate = "easysight_sdk::schemars")]
 pub struct Config {
-    /// The picture is too dark if 95 % of it is darker than this value. Of 560 clips of healthy cameras, by day and at
-    /// night, the darkest has 116; the default leaves room for nights without automatic gain (90).
+    /// The picture is too dark if 95 % of it is darker than this value. The darkest of 560 clips of healthy cameras, by
+    /// day and at night, has 116. The default leaves room for nights without automatic gain, which reach 90.
     #[schemars(range(min = 0.0, max = 255.0), extend("unit" = "grey level"))]
     pub dark_p95: f64,
     /// The picture is too bright if more than this share of it is clipped (above 250).
     #[schemars(range(min = 0.0, max = 1.0), extend("unit" = "share"))]
     pub bright_clipped_share: f64,
     /// The picture is too bright if more than this share of its lower half is white (240 and above), because the
-    /// ground, unlike the sky, is not white. The default is half way between sunlit roofs and streets (0.23 and
+    /// ground, unlike the sky, is not white. The default is halfway between sunlit roofs and streets (0.23 and
     /// less) and an overexposed white road (0.41).
     #[schemars(range(min = 0.0, max = 1.0), extend("unit" = "share"))]
     pub bright_ground_share: f64,
     /// A dim picture is too dark if its light is less than this share of the least light in earlier clips with the
-    /// same layout of light. Closing the iris by one stop halves the light, which a camera's response (a power of
-    /// about 0.45) shows as 0.73; the default is two stops. In 414 clips of healthy cameras in real light, the
-    /// lowest share was 0.66.
+    /// same layout of light. Closing the iris by one stop halves the light; through a camera's response (a power of
+    /// about 0.45) this share is then 0.73. The default corresponds to two stops. In 414 clips of healthy cameras in
+    /// real light, the lowest share was 0.66.
     #[schemars(range(min = 0.0, max = 1.0), extend("unit" = "share"))]
     pub least_exposure: f64,
-    /// A picture of which more than an eighth is clipped is too bright if its light is more than this multiple of
+    /// If more than 12 % of a picture is clipped, the picture is too bright if its light is more than this multiple of
     /// the most light in earlier clips with the same layout of light. In 414 clips of healthy cameras in real
     /// light, the highest multiple was 1.13.
     #[schemars(range(min = 1.0, max = 10.0), extend("unit" = ""))]
@@ -59,7 +61,8 @@ pub struct Config {
     /// The picture is too bright if 95 % of it is brighter than this value.
     #[schemars(range(min = 0.0, max = 255.0), extend("unit" = "grey level"))]
     pub bright_p5: f64,
-    /// The same if half of the picture is nearly white (200 and above). Fog and haze reach 109, with a darker half.
+    /// The picture is too bright if 95 % of it is brighter than this value and half of it is nearly white (200 and
+    /// above). Fog and haze reach 109, but half of the picture is darker.
     #[schemars(range(min = 0.0, max = 255.0), extend("unit" = "grey level"))]
     pub pale_p5: f64,
 }
@@ -103,7 +106,7 @@ impl Plugin for Brightness {
                 "brightness",
                 &["scene_change", "focus_blur", "lens_dirty", "contrast", "clarity", "noise", "color_cast"],
             )
-            // If everything is white there is nothing to see, as if the camera were covered.
+            // If everything is white, nothing is visible, as if the camera were covered.
             .explains("brightness:clipped_share", &["occlusion"])
     }
 
@@ -132,7 +135,7 @@ fn score(value: f64, good: f64, threshold: f64, worst: f64) -> f64 {
     base + 50.0 * if span == 0.0 { 0.0 } else { ((value - from) / span).clamp(0.0, 1.0) }
 }
 
-/// What is wrong with the light, and which metric shows it.
+/// The judgement of the light, and the metric that decides.
 struct Verdict {
     said: Said,
     score: f64,
@@ -188,7 +191,7 @@ fn verdict(light: &Light, exposure: f64, dim: bool, config: &Config) -> Verdict 
 }
 
 fn judge(light: &Light, layout: &Layout, verdict: &Verdict, is_usual: bool, looks: usize) -> Finding {
-    // Half way from the threshold to the worst value, hardly anything is visible.
+    // Halfway from the threshold to the worst value, hardly anything is visible.
     let severity = if verdict.score < 25.0 { Status::Error } else { Status::Warning };
     let said = if is_usual { Said::Normal } else { verdict.said };
     let finding = finding("brightness")

@@ -10,9 +10,9 @@
 
 use easysight_sdk::{Clip, Failure, PlaneKind, Region, SampleRange, Text, image::Histogram};
 
-/// The width of the judged picture, in pixels. A histogram needs no more.
+/// The largest width, in pixels, of the picture that is measured. A histogram needs no more.
 const WIDTH: u32 = 640;
-/// The width, in pixels, of the picture whose parts are measured.
+/// The largest width, in pixels, of the picture whose parts are measured.
 const LAYOUT_WIDTH: u32 = 160;
 /// The number of parts across and down.
 pub(crate) const PARTS: (usize, usize) = (8, 6);
@@ -82,7 +82,7 @@ impl Light {
     }
 }
 
-/// Returns the median. Of an even number of values it is the lower of the middle two.
+/// Returns the median. For an even number of values, this is the lower of the middle two.
 fn median(lights: &[Light], value: impl Fn(&Light) -> f64) -> f64 {
     let mut values: Vec<f64> = lights.iter().map(value).collect();
     values.sort_by(f64::total_cmp);
@@ -125,7 +125,7 @@ pub(crate) fn brighter_parts(layout: &Layout) -> f64 {
     parts.get(parts.len() * 4 / 5).copied().unwrap_or_default().into()
 }
 
-/// Returns a box around the parts that are white, or dark. It is the whole picture if most parts are.
+/// Returns a box around the parts with a `wanted` luma, or around the whole picture if no part has such a luma.
 pub(crate) fn region(layout: &Layout, wanted: impl Fn(u8) -> bool, caption: Text) -> Region {
     let (mut left, mut top, mut right, mut bottom) = (PARTS.0, PARTS.1, 0, 0);
     for (row, parts) in layout.chunks_exact(PARTS.0).enumerate() {

@@ -1,8 +1,8 @@
 //! The light that a camera usually shows, by day and by night, and the comparison of the present light with it.
 //!
-//! Every clip is remembered, with or without an alarm. There are two comparisons. First, the exposure is wrong,
-//! even though some light is left, if all parts of the picture are darker than in earlier clips by the same factor
-//! and no lamps are lit as at night. Nightfall changes the layout of bright and dark parts instead. Second, darkness
+//! Every clip is remembered, with or without an alarm. There are two comparisons. First, the exposure is wrong
+//! if all parts of the picture are darker than in earlier clips by the same factor, even if some light is left.
+//! Nightfall changes the layout of bright and dark parts instead, because lamps are lit. Second, darkness
 //! that came and went several times is this camera's night. A defective iris, lamp or exposure does not repair
 //! itself, so a condition that ended twice without intervention is no fault.
 
@@ -79,9 +79,9 @@ impl Usual {
         ends.count() >= ENDED
     }
 
-    /// Compares the present light with earlier clips of the same layout. If there is less light than in the darkest
-    /// of them, returns the ratio to that clip. If there is more light than in the brightest, returns the ratio to
-    /// that one. Otherwise, and if there are too few such clips, returns 1.
+    /// Compares the present light with earlier clips of the same layout. Returns the ratio to the darkest of these
+    /// clips if there is less light than in all of them, and the ratio to the brightest if there is more light than in
+    /// all of them. Otherwise, or if there are too few such clips, returns 1.
     pub(crate) fn exposure(&self, layout: &Layout) -> f64 {
         let ratios: Vec<f64> = self.looks.iter().filter_map(|look| ratio(&look.layout, layout)).collect();
         if ratios.len() < KNOWN_AFTER {
