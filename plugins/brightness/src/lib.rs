@@ -36,7 +36,7 @@ const CLIPPED: f64 = 0.12;
 #[schemars(crate = "easysight_sdk::schemars")]
 pub struct Config {
     /// The picture is too dark if 95 % of it is darker than this value. The darkest of 560 clips of healthy cameras, by
-    /// day and at night, has 116. The default leaves room for nights without automatic gain, which reach 90.
+    /// day and at night, has 116. The default leaves room for nights without automatic gain, in which the value is 90.
     #[schemars(range(min = 0.0, max = 255.0), extend("unit" = "grey level"))]
     pub dark_p95: f64,
     /// The picture is too bright if more than this share of it is clipped (above 250).
@@ -48,14 +48,14 @@ pub struct Config {
     #[schemars(range(min = 0.0, max = 1.0), extend("unit" = "share"))]
     pub bright_ground_share: f64,
     /// A dim picture is too dark if its light is less than this share of the least light in earlier clips with the
-    /// same layout of light. Closing the iris by one stop halves the light; through a camera's response (a power of
-    /// about 0.45) this share is then 0.73. The default corresponds to two stops. In 414 clips of healthy cameras in
+    /// same layout of light. Closing the iris by one stop halves the light. After a camera's response (a power of
+    /// about 0.45), this share is 0.73. The default corresponds to two stops. In 414 clips of healthy cameras in
     /// real light, the lowest share was 0.66.
     #[schemars(range(min = 0.0, max = 1.0), extend("unit" = "share"))]
     pub least_exposure: f64,
-    /// If more than 12 % of a picture is clipped, the picture is too bright if its light is more than this multiple of
-    /// the most light in earlier clips with the same layout of light. In 414 clips of healthy cameras in real
-    /// light, the highest multiple was 1.13.
+    /// If more than 12 % of the picture is clipped, its light may be at most this multiple of the most light in earlier
+    /// clips with the same layout of light. With more light, the picture is too bright. In 414 clips of healthy cameras
+    /// in real light, the highest multiple was 1.13.
     #[schemars(range(min = 1.0, max = 10.0), extend("unit" = ""))]
     pub most_exposure: f64,
     /// The picture is too bright if 95 % of it is brighter than this value.

@@ -82,7 +82,7 @@ impl Light {
     }
 }
 
-/// Returns the median. For an even number of values, this is the lower of the middle two.
+/// Returns the median. For an even number of values, the result is the lower of the middle two.
 fn median(lights: &[Light], value: impl Fn(&Light) -> f64) -> f64 {
     let mut values: Vec<f64> = lights.iter().map(value).collect();
     values.sort_by(f64::total_cmp);

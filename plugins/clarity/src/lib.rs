@@ -1,8 +1,8 @@
 //! Unsharp pictures: the diagnoses `clarity` and `focus_blur`, which measure the steepness of the picture's edges.
 //!
 //! The two diagnoses use the same measurement: the radius of the Gaussian blur that would make a step as soft as the
-//! picture's edges. The radius follows from the steepest rise within a small window, divided by the window's range,
-//! by the inverse of the error function (see [`radius`]). `clarity` judges the picture as a whole: it raises an alarm
+//! picture's edges. The inverse of the error function converts the steepest rise within a small window, divided by
+//! the window's range, to this radius (see [`radius`]). `clarity` judges the picture as a whole: it raises an alarm
 //! if half of the picture is too soft, whether the lens, compression or smear is the reason. `focus_blur` raises an
 //! alarm if even the sharpest quarter is soft, which only the optics can cause. A background out of focus behind a
 //! sharp person, or a dirty part of the lens, does not raise this alarm.

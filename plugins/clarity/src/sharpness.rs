@@ -29,8 +29,8 @@ const CLIPPED: u8 = 240;
 /// The number of slope classes, in hundredths of the window's range.
 const SLOPES: usize = 128;
 
-/// The factor by which the middle tile must be softer than the sharpest quarter if that quarter is to count as much
-/// sharper. See [`Sharpness::unclear`].
+/// The sharpest quarter counts as much sharper if the middle tile is softer by more than this factor. See
+/// [`Sharpness::unclear`].
 const MUCH_SHARPER: f64 = 1.15;
 /// The largest amount, in pixels, by which the middle tile's radius is reduced if the sharpest quarter is much
 /// sharper.

@@ -27,12 +27,12 @@ const UNSURE: f64 = 1.5;
 /// The factor by which the threshold rises for the hues of the sky, because a blue sky is more saturated than
 /// anything else that fills a picture.
 const SKY: f64 = 2.0;
-/// The share of the tint that the lightest pixels have at least if a lens or a gain colours the light. Such a tint
-/// is strongest in the lightest parts, whereas under a blue sky clouds, sunlit snow and lamps are white. Measured in
+/// The smallest share of the tint in the lightest pixels if a lens or a gain colours the light. Such a tint is
+/// strongest in the lightest parts, whereas under a blue sky clouds, sunlit snow and lamps are white. Measured in
 /// pictures that are blue everywhere: dusk 0.3, snow in the shade 0.73, one stop too much blue 1.0 to 1.6, two stops
 /// 0.5 and more.
 const LIGHT_TOO: f64 = 0.9;
-/// The same share if a channel is clipped, because the lightest pixels then have only half of the tint.
+/// The same limit if a channel is clipped, because the lightest pixels then have only half of the tint.
 const PARTLY: f64 = 0.5;
 /// The factor by which the threshold rises for blue light. Canopies below a sky, and platforms under cold lamps, reach
 /// a factor of 1.4.
@@ -61,10 +61,10 @@ const AGREE: f64 = 0.8;
 const LEANING: f64 = 0.25;
 /// The largest severity of a tint that is not everywhere. 1 is the threshold.
 const NO_AGREEMENT: f64 = 0.8;
-/// The smallest share of the lit picture that must lean towards an unnatural hue if black has the tint as well. A
+/// The smallest share of the lit picture that must lean towards an unnatural hue if black is tinted as well. A
 /// wrong phase of the colour signal rotates every colour, and adds a colour to grey and black.
 const AGREE_WITH_BLACK: f64 = 0.6;
-/// Black has the tint if it has at least this share of it.
+/// Black counts as tinted if it has at least this share of the tint.
 const BLACK_TOO: f64 = 0.5;
 /// The smallest distance from grey, in units of Cb and Cr, that nine of ten lit pixels must have for a faint tint of
 /// an unnatural hue.
@@ -97,7 +97,7 @@ pub(crate) struct Chroma {
 struct Fading {
     /// The ratio of the darker part's luma to the brighter part's.
     luma: f64,
-    /// The ratio of the darker part's tint to the brighter part's.
+    /// The ratio of the darker part's tint to the brighter part's tint.
     tint: f64,
 }
 

@@ -25,8 +25,8 @@ const SAME_STATE: f64 = 2.0;
 /// The smallest share of the grey cells that must have moved in the direction of the median move, and at least half
 /// as far.
 const AGREE: f64 = 0.8;
-/// The number of alarms without a fault after which alarms of this extent are normal for this camera. An alarm
-/// without a fault is one that ended without intervention.
+/// The number of alarms that must have ended without intervention before alarms of their extent are normal for this
+/// camera.
 const ENDED: u8 = 2;
 /// The inverse of the smallest weight that the latest check has in a mean.
 const LONGEST: u16 = 8;

@@ -180,8 +180,8 @@ impl Passing {
     }
 }
 
-/// True if a lamp or the sun shines into the lens now and did not before. Its glare reduces the contrast around the
-/// light.
+/// True if a lamp or the sun shines into the lens now and did not before. The glare of a new light reduces the
+/// contrast around it.
 fn is_lit(cells: &[Sums], count: f32) -> bool {
     let lit = |cell: &&Sums| cell.light_now >= LAMP.0 * count && cell.light_before < LAMP.1 * count;
     cells.iter().filter(lit).count() >= LEAST_LIT

@@ -60,9 +60,10 @@ impl Rim {
     }
 
     /// Returns the steepness of the border divided by the steepness of the middle. The ratio is about 1 if the border
-    /// is as sharp as the middle, and near 0.3 behind mist. It is 1 if there are too few edges. Only the sharpest
-    /// quarter of the edges counts. The steepness of the border is the value that four fifths of its sectors do not
-    /// exceed, because a clock may be drawn over mist.
+    /// is as sharp as the middle, and near 0.3 behind mist. The ratio is 1 if there are too few edges.
+    /// The steepness of the middle, and of a sector, is the value that three quarters of its edges do not exceed. The
+    /// steepness of the border is the value that four fifths of its sectors do not exceed, because a clock may be drawn
+    /// over mist.
     pub(crate) fn sharpness(&self) -> f32 {
         let mut border: Vec<f32> = self.sectors.iter().filter_map(steepest_quarter).collect();
         if border.len() < LEAST_SECTORS {

@@ -167,8 +167,8 @@ pub(crate) fn middles(plane: &Plane, slopes: &Slopes, distance: f32, most: usize
     middles
 }
 
-/// Adds to each box the votes of the three boxes to its right and below, so that no middle is
-/// split between boxes.
+/// Adds to each box the votes of the three boxes to its right and below, so that no middle is split between
+/// boxes.
 fn fours(votes: &[u16], columns: usize) -> Vec<u16> {
     let pairs = |from: usize| {
         let votes = votes.get(from..).unwrap_or_default();

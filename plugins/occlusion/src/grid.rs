@@ -246,8 +246,8 @@ fn ordered(a: f32, b: f32) -> (f32, f32) {
 
 /// Writes to `out` the medians of the 3 × 3 values around each inner place of the middle row. The median of nine
 /// values is the median of three: the largest of the columns' smallest values, the median of their medians, and
-/// the smallest of their largest values. `columns` is buffer space for
-/// the values of the columns.
+/// the smallest of their largest values. `columns` is buffer space for the values of the
+/// columns.
 fn medians_of_nine(rows: [&[f32]; 3], columns: &mut [Vec<f32>; 3], out: &mut [f32]) {
     let [above, row, below] = rows;
     let [low, middle, high] = columns;

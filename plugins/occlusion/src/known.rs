@@ -68,7 +68,7 @@ pub(crate) struct Match {
 /// The part of the picture in which the known views are lost.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Lost {
-    /// The share of this part in the picture.
+    /// The share of the picture that this part covers.
     pub(crate) share: f32,
     pub(crate) cells: Vec<bool>,
     /// The share of the known edges outside the region that are found.

@@ -31,7 +31,8 @@ use learned::Learned;
 use planes::Planes;
 use view::View;
 
-/// The requested duration, in milliseconds. A region in which something moves during it is not a cover.
+/// The requested duration, in milliseconds. A region in which something moves during this time is not a
+/// cover.
 const SPAN_MS: u32 = 2_400;
 /// The interval between frames, in milliseconds.
 const INTERVAL_MS: u32 = 800;

@@ -135,7 +135,7 @@ fn changes(clip: &dyn Clip, looks: &[u32]) -> Result<Vec<Profiles>, Failure> {
     Ok(frames.iter().zip(frames.iter().skip(1)).map(|(a, b)| b.minus(a)).collect())
 }
 
-/// Returns the step from row to row that all changes except [`MAY_MISS`] have at least.
+/// Returns the smallest of the changes' steps from row to row, after the [`MAY_MISS`] smallest steps are left out.
 fn common_row_step(changes: &[Profiles]) -> f64 {
     let mut steps: Vec<f64> = changes.iter().map(Profiles::common_row_step).collect();
     steps.sort_by(f64::total_cmp);

@@ -12,15 +12,15 @@ use easysight_sdk::{Clip, Failure, PlaneKind, Rect};
 
 use crate::fourier::{Fourier, Patch, SIDE};
 
-/// The largest width, in pixels, of the picture that is measured. Wider pictures are reduced: stripes that this
-/// removes are hardly visible.
+/// The largest width, in pixels, of the picture that is measured. Wider pictures are reduced, which removes only
+/// stripes that are hardly visible.
 const WIDTH: u32 = 960;
 /// The largest number of patches across.
 const ACROSS: u32 = 4;
 /// The largest number of patches down.
 const DOWN: u32 = 3;
-/// The wave may be missing in one of this number of patches, that is, in at most two of [`ACROSS`] × [`DOWN`]
-/// patches. White sky, for example, clips the wave.
+/// One patch in this number may be without the wave: at most two of [`ACROSS`] × [`DOWN`] patches. White sky, for
+/// example, clips the wave.
 const MAY_LACK: usize = 6;
 /// The number of lowest powers that are stored for each frequency.
 const LOWEST: usize = (ACROSS * DOWN) as usize / MAY_LACK + 1;
@@ -134,7 +134,7 @@ fn patch(picture: &[u8], other: Option<&[u8]>, window: &[f32]) -> Patch {
     patch
 }
 
-/// Returns the spectra of the real part and of the imaginary part of a patch, as powers times four. The
+/// Returns the spectra of the real part and of the imaginary part of a patch, as four times the powers. The
 /// spectra are separated by their symmetry. The frequencies that are mirror images of others are left out: each
 /// spectrum has 65 rows, one for each horizontal frequency, and 128 vertical frequencies in each row.
 fn apart(spectrum: &Patch) -> [Vec<f32>; 2] {

@@ -66,8 +66,8 @@ impl Profiles {
             let range = part(height, at);
             let band = samples.get(range.start * width..range.end * width).unwrap_or_default();
             let mut sums = vec![0_u32; width];
-            // Sums of at most 256 rows fit into 16 bits. The compiler adds twice as many of these at a time as of
-            // 32-bit sums.
+            // Sums of at most 256 rows fit into 16 bits. The compiler adds twice as many of these sums at a time
+            // as 32-bit sums.
             for band in band.chunks(256 * width.max(1)) {
                 let mut short = vec![0_u16; width];
                 for line in band.chunks_exact(width.max(1)) {
@@ -250,8 +250,9 @@ impl Look {
         }
     }
 
-    /// Returns the amplitude, in phase with the sum of the fields, that all fields except a few have at least. The
-    /// drawn wave must have `count` periods over the length.
+    /// Returns the smallest amplitude of the fields, in phase with their sum, after the few weakest fields are left
+    /// out. The amplitude is reduced if the fields are uneven. The drawn wave must have `count` periods over the
+    /// length.
     fn common_amplitude(&self, waves: &Waves, count: usize) -> f64 {
         let mut fields = [(0.0_f64, 0.0_f64); ALONG * ACROSS];
         // Waves with too few periods in a field are measured over the whole length.
