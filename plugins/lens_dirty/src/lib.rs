@@ -77,8 +77,9 @@ const MOST_MOVED: f32 = 0.2;
 /// values of the camera's clean clips. Over days, nights and presets of healthy cameras, these values rose by at most
 /// 1, 0.75 and 0.02.
 const MORE_MARKS: [f64; 3] = [2.5, 1.1, 0.08];
-/// The ratio below which there is fog: the share of the contrast that passes far away, divided by the share that passes
-/// nearby.
+/// The rings, the discs and the mist of the border that scenes of healthy cameras reach. They lower no score.
+const IN_SCENES: [f64; 3] = [4.0, 3.2, 0.05];
+/// The contrast that passes far away, as a share of the contrast that passes nearby, below which there is fog.
 const FOGGY: f32 = 0.6;
 /// The share of the contrast between large parts that remains behind a film. With less remaining contrast, the picture
 /// is washed out. With more, the lens is out of focus.
@@ -454,7 +455,7 @@ impl Signs<'_> {
             score: score(odds, most - MORE_THAN_USUAL, most, most + BEYOND),
         };
         let [rings, discs, border] = self.marked.marks.numbers();
-        let usual = self.usual.map_or([0.0; 3], |(marks, _)| marks.numbers());
+        let usual = self.usual.map_or(IN_SCENES, |(marks, _)| marks.numbers());
         let [usual_rings, usual_discs, usual_border] = usual;
         let [most_rings, most_discs, most_border] = marks::most(self.usual.map(|(marks, _)| marks), config);
         let signs = [

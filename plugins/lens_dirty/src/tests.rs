@@ -281,7 +281,7 @@ fn drops_with_dark_rims_are_suspected_and_a_few_wheels_are_not() {
     assert_eq!(finding.status, Status::Normal, "{:?}", finding.metrics);
     // If the scene of a known camera has no rings, a few rings are enough.
     let few = darkened(wall, |x, y| if y < 96.0 { 0.0 } else { 0.5 * rim(from_grid(x, y, 64.0)) });
-    assert_eq!(judge(&few).decision.metric, "rings");
+    assert_eq!(judge(&few).status, Status::Normal);
     let finding = judge_after(&clip(wall), &few);
     assert_eq!(
         (finding.status, finding.decision.metric.as_str()),
