@@ -110,8 +110,8 @@ pub struct Config {
     /// lens. Smoke and low sun reach 0.032.
     #[schemars(range(min = 0.005, max = 0.5), extend("unit" = "share"))]
     pub max_dirty_share: f64,
-    /// The largest share of the picture that bright threads, such as a web or scratches, may cover, compared with clips
-    /// of the camera with a clean lens. Wet roads and lamps reach 0.0132.
+    /// The largest share of the picture that bright threads may take, compared with clips of the camera with a clean
+    /// lens: a web, scratches. Healthy looks over days and nights reach 0.0132.
     #[schemars(range(min = 0.005, max = 0.5), extend("unit" = "share"))]
     pub max_thread_share: f64,
     /// The largest share of the contrast that may be lost equally near the camera and far from it, as behind mist and
