@@ -45,7 +45,7 @@ impl Process {
             .stdin(if fed { Stdio::piped() } else { Stdio::null() })
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
-            // The process has its own group, so that an interrupt at the terminal reaches only this program.
+            // The process has its own group, so that an interrupt at the terminal does not reach it.
             .process_group(0)
             .kill_on_drop(true)
             .spawn();

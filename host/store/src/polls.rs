@@ -1,6 +1,6 @@
-//! The polls of nodes. A busy node polls many times per second, but its row is not updated each time: while another
-//! transaction prevents PostgreSQL from removing old versions of a row, every reader of the row steps through all of
-//! them.
+//! The polls of nodes. A busy node polls many times per second, but the store does not update its row each time. In
+//! PostgreSQL, each update leaves an old version of the row. While another transaction prevents the removal of these
+//! versions, every reader of the row steps through all of them.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -30,7 +30,7 @@ pub(crate) type Over = HashMap<Life, u64>;
 pub(crate) struct Polls(Mutex<HashMap<Life, i64>>);
 
 impl Polls {
-    /// Records that nodes polled. Returns the nodes whose incarnation is the registered one, each with its last poll
+    /// Records that nodes polled. Returns the nodes whose registered incarnation has polled, each with its last poll
     /// that is over. The rows of these nodes stay locked until the transaction ends, so that no other incarnation
     /// registers meanwhile, and no heartbeat ends a poll that is being answered.
     pub(crate) async fn greet(

@@ -19,7 +19,7 @@ use crate::{identity::node_id, metrics::Metrics, settings::WorkerSettings};
 
 use door::Door;
 
-/// The time limit of the last answers, after everything else has ended.
+/// The time that the server has for its last answers, after everything else has ended.
 const LAST_ANSWERS: Duration = Duration::from_secs(5);
 
 /// The time without a sign of life after which a part of the worker counts as stuck. Intended waits are added to this

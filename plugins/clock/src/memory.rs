@@ -12,7 +12,8 @@ pub(crate) struct Clock {
     pub(crate) top: f32,
     pub(crate) width: f32,
     pub(crate) height: f32,
-    /// The number of stroke sides, as a share of the box's samples.
+    /// The number of stroke sides (edges of the lettering's strokes) in the digit's box, divided by the number of
+    /// samples in the box.
     pub(crate) strokes: f32,
     /// The number of checks in which the clock ran at this place.
     pub(crate) seen: u32,
@@ -44,7 +45,7 @@ impl Memory {
         self
     }
 
-    /// Returns the trusted clocks, without the given ones.
+    /// Returns the trusted clocks that touch none of the running clocks.
     pub(crate) fn trusted_beside<'a>(&'a self, running: &'a [Clock]) -> impl Iterator<Item = &'a Clock> {
         let is_missed =
             |clock: &&Clock| clock.seen >= TRUSTED_AFTER && !running.iter().any(|other| clock.touches(other));

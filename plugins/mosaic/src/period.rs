@@ -1,14 +1,16 @@
 //! Places of a profile that stand out at equal distances.
 //!
-//! A comb is a set of equally spaced places (lines). The distance between two lines is the side of the blocks. A rank
-//! test distinguishes a comb from chance (the test of Wilcoxon, Mann and Whitney): the lone steps of a whole profile
-//! are sorted, and the mean rank on the comb is compared with the mean rank of the same number of places drawn at
-//! random. The difference is measured in standard deviations. Ranks do not depend on how high a pole or a kerb stands
-//! out, a soft scene counts as much as a rich scene, and combs of any side can be compared. A comb of half the true
-//! side meets a line only at every second place, so it stands out less than the true comb. A comb of twice the side
-//! misses every second line, so it stands out less, too. Codecs and pixelation start their blocks in the picture's
-//! upper left corner, even if the stream was scaled afterwards. For such blocks, only the number of blocks across the
-//! picture, in halves, is unknown. Blocks whose side is a whole number of pixels may start anywhere.
+//! The values of a profile are lone steps; `grid.rs` explains both. A comb is a set of equally spaced places (lines).
+//! The distance between two lines is the side of the blocks. A rank test distinguishes a comb from chance (the test of
+//! Wilcoxon, Mann and Whitney): the values of a whole profile are sorted, and the mean rank on the comb is compared
+//! with the mean rank of the same number of places drawn at random. The difference is measured in standard deviations.
+//! Ranks do not depend on how high a pole or a kerb stands out. A soft scene therefore counts as much as a rich scene,
+//! and combs of any side can be compared. A comb of half the true side meets a line only at every second place, so it
+//! stands out less than the true comb. A comb of twice the side misses every second line, so it stands out less, too.
+//!
+//! Codecs and pixelation start their blocks in the picture's upper left corner, even if the stream was scaled
+//! afterwards. For such blocks, only the number of blocks across the picture is unknown; whole numbers and halves
+//! (such as 40.5 blocks) are tried. Blocks whose side is a whole number of pixels may start anywhere.
 
 /// The smallest side that is searched for, in samples. Codecs have no smaller transforms.
 const LEAST_SIDE: usize = 4;
@@ -72,8 +74,8 @@ impl Comb {
     }
 }
 
-/// Returns the combs that stand out of a profile. The profile is the part that begins at `offset` of a longer profile
-/// with `whole` places.
+/// Returns the combs that stand out of a profile. The profile is a part of a longer profile: it begins at the place
+/// `offset` of the longer profile, which has `whole` places.
 pub(crate) fn combs(profile: &[f32], offset: usize, whole: usize) -> Vec<Comb> {
     let ranks = Ranks::of(profile);
     let mut found = Vec::new();
@@ -130,7 +132,7 @@ impl Ranks {
     }
 
     /// Returns the mean rank on a comb, relative to the middle rank, in standard deviations of chance. If `k` of `n`
-    /// values are drawn without replacement, their mean rank has a variance of (n + 1) (n − k) / 12 k.
+    /// values are drawn without replacement, their mean rank has a variance of (n + 1) (n − k) / (12 k).
     fn deviations(&self, first: u64, distance: u64) -> f32 {
         let (mut sum, mut count, mut at) = (0_i32, 0_i32, first);
         while let Some(rank) = self.doubled.get((at / UNIT) as usize) {

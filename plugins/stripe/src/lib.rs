@@ -34,8 +34,9 @@ const WIDTH: u32 = 480;
 const UPRIGHT_WAVES: usize = 8;
 /// The number of pairs of frames in which a rolling bar may be missing because it returned to the same place.
 const MAY_MISS: usize = 1;
-/// The smallest ratio of the deviation of a wave to the deviation of the whole change along the wave's axis. The
-/// hours that may pass between two frames change a picture in both directions, whereas a bar is almost only a wave.
+/// The smallest ratio of the deviation of a wave to the deviation of the whole change along the wave's axis. A rolling
+/// bar causes a change that is almost only a wave. If hours pass between two frames, the scene changes too, along both
+/// axes, and a wave is only a small part of that change.
 const MOST_OF_CHANGE: f64 = 0.8;
 /// A wave below [`MOST_OF_CHANGE`] counts only if the deviation of the change along the other axis is at most this
 /// share of the wave's deviation.
@@ -135,7 +136,8 @@ fn changes(clip: &dyn Clip, looks: &[u32]) -> Result<Vec<Profiles>, Failure> {
     Ok(frames.iter().zip(frames.iter().skip(1)).map(|(a, b)| b.minus(a)).collect())
 }
 
-/// Returns the smallest of the changes' steps from row to row, after the [`MAY_MISS`] smallest steps are left out.
+/// Measures the common step from row to row in each change, leaves out the [`MAY_MISS`] smallest of these steps, and
+/// returns the smallest of the others.
 fn common_row_step(changes: &[Profiles]) -> f64 {
     let mut steps: Vec<f64> = changes.iter().map(Profiles::common_row_step).collect();
     steps.sort_by(f64::total_cmp);

@@ -54,7 +54,7 @@ pub(crate) async fn what_cameras_and_jobs_keep_of_a_clock_that_was_ahead_is_brou
     store.create_camera("c0".into(), camera("c0", &[]), now - 1_000).await.unwrap();
     let mut node = Node::new("n");
     node.register(store, now + YEAR).await;
-    // While the clock is ahead, one job is recorded, one failed, and one still runs.
+    // While the clock is ahead, one job finishes, one fails, and one still runs.
     for _ in 0..3 {
         run_of(store, task(), 1, now + YEAR).await;
     }

@@ -1,4 +1,5 @@
-//! Cameras that give no picture: the stored data about them, and when they are spared.
+//! Cameras that give no picture: the stored data about them, and which checks spare them. A check that spares a camera
+//! only tests whether the camera accepts a connection.
 
 use chrono::{TimeZone, Utc};
 use easysight_protocol::{Finding, JobOutcome, JobPlan, LeasedJob, Look, Lost, Status};
@@ -57,11 +58,12 @@ pub(crate) async fn a_camera_without_a_picture_is_spared_until_it_gives_one(stor
         let filter = CameraFilter { lost: filter, ..CameraFilter::default() };
         assert_eq!(store.cameras(&filter, &page(9)).await.unwrap().items.len(), found, "{filter:?}");
     }
-    // A scheduled check gets the camera's loss, and only tests the connection. The loss stays unchanged.
+    // The job of a scheduled check contains the camera's loss, so the check only tests the connection. The loss stays
+    // unchanged.
     let connect = without_picture("connection-refused", false, Some(Look::Connect));
     let told = check(store, &mut node, true, 30_000, connect.clone()).await;
     assert_eq!((told.lost, known(store).await), (Some(lost.clone()), Some(lost)));
-    // A check that a person requested does not get the loss, nor does a check after the pause.
+    // The job does not contain the loss if a person requested the check, or if the pause is over.
     assert_eq!(check(store, &mut node, false, 31_000, connect.clone()).await.lost, None);
     assert_eq!(check(store, &mut node, true, next, timed_out()).await.lost, None);
     let later = known(store).await.unwrap();

@@ -171,7 +171,7 @@ pub(crate) async fn wait_of_a_poll(mut stage: Stage) -> String {
 pub(crate) async fn heart_beats(mut stage: Stage) -> String {
     let _worker = stage.worker();
     stage.master.asked("/register").await;
-    // The first heartbeat is sent because the node has registered.
+    // The first heartbeat follows the registration at once, whatever the interval is.
     let beats = async {
         for _ in 0..5 {
             stage.master.asked("/heartbeat").await;

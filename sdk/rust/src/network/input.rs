@@ -13,8 +13,8 @@ pub const CHROMA_WIDTH: usize = LUMA_WIDTH / 2;
 pub const CHROMA_HEIGHT: usize = LUMA_HEIGHT / 2;
 
 /// Converts a frame to maps of [`CHROMA_WIDTH`] × [`CHROMA_HEIGHT`] places with six channels: the four luma samples
-/// of a square of 2 × 2, row by row, then Cb and Cr. The values are of full range. The level 128 becomes 0, and a
-/// difference of 128 levels becomes 1.
+/// of a square of 2 × 2, row by row, then Cb and Cr. Samples of limited range are first converted to full range. Then a
+/// sample of 128 becomes 0, and a difference of 128 between two samples becomes 1.
 ///
 /// # Errors
 ///
@@ -51,7 +51,7 @@ pub fn picture(clip: &dyn Clip, frame: u32) -> Result<Maps, Failure> {
     Ok(Maps { width: CHROMA_WIDTH, channels: 6, values })
 }
 
-/// The samples of a row that are averaged into one sample, and the weight of each sample in 256ths.
+/// The samples of a row (or of a column) that are averaged into one sample, and the weight of each sample in 256ths.
 struct Span {
     first: usize,
     shares: Vec<u16>,
@@ -87,7 +87,8 @@ pub fn shrunk(samples: &[u8], width: usize, to_width: usize, to_height: usize) -
     if (width, height) == (to_width, to_height) {
         return samples.to_vec();
     }
-    // Rows are averaged first, because this step handles many columns at a time and leaves fewer rows.
+    // Each group of rows is first averaged into one row. This step handles many columns at a time, and the step across
+    // the columns has fewer rows to handle.
     let across = spans(width, to_width);
     let mut small = Vec::with_capacity(to_width * to_height);
     let mut sums = vec![0_u16; width];
