@@ -14,7 +14,8 @@ pub(crate) struct Letters {
 }
 
 impl Letters {
-    /// Decodes a string that begins at `offset` in a longer string.
+    /// Decodes `text`, which stands in a longer string after `offset` bytes. The recorded positions are those in the
+    /// longer string.
     pub(crate) fn of(text: &str, offset: usize) -> Self {
         let mut letters = Self {
             bytes: text.bytes().collect(),
@@ -65,7 +66,7 @@ impl Letters {
         String::from_utf8_lossy(self.bytes.get(range).unwrap_or_default()).into_owned()
     }
 
-    /// Returns the position of these bytes in the encoded string.
+    /// Returns the position of these decoded bytes in the longer string, where they are still encoded.
     pub(crate) fn place(&self, range: Range<usize>) -> Range<usize> {
         match self.at.get(range) {
             Some([first, .., last]) => first.start..last.end,

@@ -62,8 +62,10 @@ impl<'a> Parts<'a> {
     }
 }
 
-/// Returns true if an `@` after a possible host belongs to the path or the query. Returns false if the `@` follows a
-/// password that contains `/`, `?` or `#`.
+/// Determines the meaning of the `@` at the position `at` of `tail`, which is the text after a possible host. Returns
+/// true if the `@` belongs to the path or the query, so that the possible host is the host. Returns false if the `@`
+/// follows a password that contains `/`, `?` or `#`. In that case, the possible host is a part of the user and the
+/// password.
 fn is_of_tail(authority: &str, tail: &str, at: usize) -> bool {
     let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
     let (name, port) = host_and_port(host);

@@ -63,7 +63,8 @@ pub fn restored(offered: &str, known: &str) -> Result<String, RestoreError> {
     Ok(meant)
 }
 
-/// Returns the user and the password before the `@`.
+/// Returns the user and the password before the `@` of the stored address, `known`. They replace the masked ones of the
+/// offered address, `offered`, if these do not name another user.
 fn user<'a>(offered: &str, known: Option<&'a str>) -> Result<&'a str, RestoreError> {
     let known = known.ok_or(RestoreError::Unknown)?;
     if offered == MASK {

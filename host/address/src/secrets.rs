@@ -10,14 +10,16 @@ use crate::{
     words::{self, Class},
 };
 
-/// The kind of a secret. The kind identifies the secret in another version of the address.
+/// The kind of a secret. An address may be sent back changed, with its secrets masked. The kind then identifies the
+/// stored secret that belongs to a masked one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Place {
     /// The user and the password before the `@`.
     User,
     /// The value of a parameter of this name.
     Named(String),
-    /// A piece of the path or the query that has no name: its index, counted from 0.
+    /// A piece of the path or the query that has no name: its index, counted from 0. The index is `usize::MAX` for text
+    /// that is secret only because of another secret: a repetition of that secret, or its continuation.
     Piece(usize),
 }
 

@@ -311,7 +311,9 @@ pub(crate) fn is_key_of_path(piece: &str) -> bool {
 }
 
 /// Returns true for a string that looks like a key or a session id, not like the name of a stream. Such a string has at
-/// least 16 characters. It has both digits and letters, in runs of at most 2.75 characters on average.
+/// least 16 characters, and both digits and letters. A run is a row of digits, of small letters or of capital letters.
+/// Small letters after capital letters continue their run. Names of streams have long runs, because they consist of
+/// words and numbers. In a key, the runs have at most 2.75 characters on average.
 pub(crate) fn looks_random(piece: &str) -> bool {
     let alphabet = |b: u8| b.is_ascii_alphanumeric() || b"-_=+.".contains(&b);
     if piece.len() < 16 || !piece.bytes().all(alphabet) {

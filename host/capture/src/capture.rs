@@ -56,7 +56,8 @@ pub struct CaptureConfig {
     pub rtsp_transport: RtspTransport,
     /// The time limit of a whole capture, in addition to the requested span.
     pub deadline: Duration,
-    /// The largest number of bytes of decoded samples in one clip. A clip that would be larger is truncated.
+    /// The largest number of bytes of decoded samples in one clip. A clip that would be larger ends before the first
+    /// frame that does not fit. If the clip then is too short or has too few frames, the capture fails.
     pub max_bytes: usize,
     /// The limit of the ffmpeg process's address space in bytes. The program itself needs about 450 MiB. The rest is
     /// for pictures: a decoder holds up to seventeen pictures from which other pictures are predicted.
@@ -80,7 +81,7 @@ impl Default for CaptureConfig {
     }
 }
 
-/// The result of a capture in two parts.
+/// The result of [`Capturer::capture_part`], which captures a clip in two parts.
 #[derive(Debug)]
 pub enum Capture<T> {
     /// The first part was enough. The value is the caller's answer to the first part.

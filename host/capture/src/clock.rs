@@ -10,11 +10,13 @@ use crate::feed::Unit;
 const JUMP: f64 = 3.0;
 /// The largest step back that counts as rounding, as a negative number of seconds.
 const BACK: f64 = -0.05;
-/// The largest relative error of a clock's speed that still counts as right. The rate of arrival may differ from the
-/// declared frame rate by the same share. If it differs more, the speed of the clock is not measured.
+/// The largest relative error of a clock's speed that still counts as right: a clock may run 20 % too fast or too slow.
+/// The same limit applies to the rate at which pictures arrive. If that rate differs from the declared frame rate by
+/// more than 20 %, the speed of the clock is not measured.
 const WRONG_SPEED: f64 = 0.2;
 /// The time after the first picture, in seconds, in which servers send the pictures that they buffered for new
-/// clients.
+/// clients. These pictures arrive faster than their timestamps say. The speed of a clock is therefore measured twice:
+/// with this time and without it.
 const SETTLED: f64 = 0.5;
 /// The shortest time, in seconds, over which a speed is measured. Over a shorter time the network's delays
 /// dominate.
@@ -62,14 +64,15 @@ impl Stamped {
     }
 }
 
-/// The step from one picture in display order to the next one.
+/// The step from one picture to the next. Only pictures that are certainly in display order count. Pictures that may be
+/// shown before others that arrived earlier are left out.
 #[derive(Debug, Clone, Copy, Default)]
 struct Step {
     /// The seconds by the camera's clock.
     stepped: f64,
     /// The seconds by this machine's clock.
     passed: f64,
-    /// The number of pictures that arrived during the step, including pictures that are left out of the steps.
+    /// The number of pictures that arrived during the step, including the pictures that are left out.
     pictures: usize,
 }
 
@@ -78,15 +81,14 @@ pub(crate) struct Stamps {
     /// The number of ticks per second.
     rate: f64,
     pictures: usize,
-    /// The steps from one picture to the next. Pictures that may be shown before others that arrived earlier are
-    /// left out.
+    /// The steps, in the order of arrival.
     steps: Vec<Step>,
-    /// The ticks between neighbours in display order, sorted.
+    /// The ticks between each picture and the next one in display order. The shortest gap is first.
     gaps: Vec<i32>,
 }
 
 impl Stamps {
-    /// Collects timestamps. Returns none if fewer than two pictures arrived in display order.
+    /// Collects timestamps. Returns none if fewer than two pictures are certainly in display order.
     pub(crate) fn of(pictures: impl IntoIterator<Item = Stamped>, clock_rate: u32) -> Option<Self> {
         let pictures: Vec<Stamped> = pictures.into_iter().collect();
         let rate = f64::from(clock_rate.max(1));

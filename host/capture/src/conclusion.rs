@@ -13,7 +13,8 @@ use crate::{
     source::{Source, SourceKind},
 };
 
-/// Makes a clip of the frames that ffmpeg read from the source itself, or returns the reason why there is no clip.
+/// Makes a clip of the frames of a source that ffmpeg reads itself or receives unchanged. If there is no clip, returns
+/// the reason.
 pub(crate) fn conclude(
     job: Job<'_>,
     notes: &Notes,
@@ -101,8 +102,8 @@ fn is_picture(notes: &Notes) -> bool {
     notes.format.as_deref().is_some_and(|format| format.ends_with("_pipe") || format.starts_with("image2"))
 }
 
-/// Makes a clip of the pictures that were fed, or returns the reason why there is no clip. `broke` is the reason why
-/// the camera stopped sending.
+/// Makes a clip of a stream whose pictures this program fed to ffmpeg one by one. If there is no clip, returns the
+/// reason. `fed` is the reason why feeding ended. `broke` is the reason why the camera stopped sending.
 pub(crate) fn conclude_fed(
     job: Job<'_>,
     notes: &Notes,

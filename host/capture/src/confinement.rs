@@ -24,8 +24,9 @@ const MAX_DESCRIPTORS: u64 = 64;
 /// with high scores first. With an adjustment of 1000, the kernel always chooses this process.
 const OUT_OF_MEMORY_SCORE: &str = "500";
 
-/// Searches `PATH` for a program that is named without a path. If a program is named with a path, the system starts it
-/// at once. Otherwise the system first copies the page tables of this process, which may be large.
+/// Searches `PATH` for a program that is named without a path. The program is then started with its path, which is
+/// faster: to start a program without a path, the system first copies the page tables of this process. These tables
+/// may be large.
 pub(crate) fn located(program: &Path) -> PathBuf {
     let is_there = |path: &PathBuf| {
         fs::metadata(path).is_ok_and(|facts| facts.is_file() && facts.permissions().mode() & 0o111 != 0)

@@ -63,7 +63,8 @@ pub(crate) fn is_playlist(url: &Url) -> bool {
 }
 
 /// Returns the arguments of a process that reads pictures from its input, and decodes each picture once: ffmpeg
-/// does not probe the stream first. The lowest bit of a picture's timestamp is 1 if the frame is wanted.
+/// does not probe the stream first. The lowest bit of a picture's timestamp is 1 if the clip needs the frame. It is 0
+/// for a picture that is decoded only because other pictures are predicted from it.
 pub(crate) fn fed_arguments() -> Vec<OsString> {
     let mut args = beginning();
     let mut add = |words: &[&str]| args.extend(words.iter().map(OsString::from));
@@ -184,7 +185,7 @@ fn filters(request: &ClipRequest) -> String {
 }
 
 /// Returns the expression that is true for the frames of a stretch: the first frame of each slot, while the
-/// stretch runs.
+/// stretch runs. Stretches and slots are explained in `request.rs`.
 fn wanted(stretch: &Stretch) -> String {
     let slot = stretch.slot().as_secs_f64();
     // The last frame may be the first frame of a slot that begins after the span.

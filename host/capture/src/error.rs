@@ -220,8 +220,8 @@ pub(crate) fn is_of_this_machine(error: &io::Error) -> bool {
 }
 
 impl CaptureError {
-    /// Returns true if the camera provides no picture. This error is a finding. Returns false if the fault is in the
-    /// set-up (no such file, no ffmpeg), so that nothing is known about the camera.
+    /// Returns true if the error is a finding about the camera: the camera provides no picture. Returns false if the
+    /// fault is in the set-up (no such file, no ffmpeg), so that nothing is known about the camera.
     #[must_use]
     pub const fn is_camera_fault(&self) -> bool {
         use CaptureErrorKind as Kind;

@@ -94,7 +94,8 @@ async fn read_question(stream: &mut TcpStream) -> io::Result<String> {
     Ok(String::from_utf8_lossy(&question).into_owned())
 }
 
-/// Returns whether the process `pid` owns the end `peer` of a connection to `own`.
+/// Returns whether the process `pid` is at the other end of a connection. `peer` is the address of the other end, and
+/// `own` is the address of this program's end.
 fn is_of(peer: SocketAddr, own: SocketAddr, pid: u32) -> io::Result<bool> {
     let connections = fs::read_to_string("/proc/self/net/tcp")?;
     let Some(inode) = inode_of(&connections, peer, own) else { return Ok(false) };

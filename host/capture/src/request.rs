@@ -42,8 +42,8 @@ impl Stretch {
         self.span.is_zero() && self.min_frames <= 1
     }
 
-    /// Returns whether this stretch keeps all frames of `other`. The caller must raise `min_frames` of this stretch to
-    /// `min_frames` of `other` if it is smaller.
+    /// Returns whether this stretch keeps all frames of `other`. If the `min_frames` of this stretch are fewer than the
+    /// `min_frames` of `other`, the caller must raise them to those of `other`.
     fn satisfies(&self, other: &Self) -> bool {
         let (own, others) = (self.slot().as_micros(), other.slot().as_micros());
         let span = other.span.as_micros();
@@ -51,8 +51,8 @@ impl Stretch {
         // The last slot of `other` may begin after its span.
         let longer = self.span >= other.span + other.slot()
             || (self.span >= other.span && span.is_multiple_of(others.max(1)));
-        // If `other` had to continue beyond its span to reach its number of frames, this stretch would reach that
-        // number earlier, because its slots are shorter.
+        // `other` continues beyond its span if it has too few slots for its number of frames. This stretch has shorter
+        // slots. It could reach that number earlier and end, and the last frames of `other` would be missing.
         let few = others == 0 || u128::from(other.min_frames) <= span / others + 1;
         other.is_still() || (finer && longer && few)
     }
@@ -105,7 +105,7 @@ pub struct ClipRequest {
     /// The requested stretches without duplicates. The longest is first. Among stretches with equal spans, the one with
     /// the shortest slots is first.
     asked: Vec<Stretch>,
-    /// The merged stretches, at least one. No stretch satisfies another. The longest is last.
+    /// The merged stretches, at least one. No stretch keeps all frames of another. The longest is last.
     stretches: Vec<Stretch>,
 }
 
@@ -132,7 +132,7 @@ impl ClipRequest {
         asked.sort_by_key(|one| (Reverse(one.span), one.slot(), Reverse(one.min_frames)));
         asked.dedup();
         let mut stretches: Vec<Stretch> = Vec::with_capacity(asked.len());
-        // If a stretch satisfies another stretch, it comes before the other.
+        // A stretch that satisfies another one comes before the other one in `asked`, so one pass is enough.
         for one in &asked {
             match stretches.iter_mut().find(|longer| longer.satisfies(one)) {
                 Some(longer) => longer.min_frames = longer.min_frames.max(one.min_frames),
@@ -167,7 +167,7 @@ impl ClipRequest {
         self.stretches.iter().map(|one| one.min_frames).max().unwrap_or(1)
     }
 
-    /// Returns the time that all stretches together cover.
+    /// Returns the time that all stretches together cover. They begin at the same time, so this is the longest span.
     #[must_use]
     pub fn span(&self) -> Duration {
         self.stretches.last().map_or(Duration::ZERO, |longest| longest.span)

@@ -11,7 +11,10 @@ const BLOCK: usize = 64;
 const LENGTHS: usize = 16;
 /// The largest number of bits of a code that is looked up in a table. Nearly all codes are this short.
 const SHORT: u32 = 9;
-/// The largest mean of a block, times eight, in either direction, plus a margin for the rounding of encoders.
+/// The largest possible first coefficient of a block, in either direction. This coefficient is eight times the mean of
+/// the block's samples, counted from the middle of their range. The mean is at most 128 in either direction, so the
+/// coefficient is at most 1,024. The 64 are a margin for the rounding of encoders. One quantisation step is added as a
+/// further margin. A block with a larger coefficient has an impossible mean.
 const MAX_MEAN: i32 = 1_024 + 64;
 /// The number of blocks with an impossible mean at which the data count as damaged.
 const IMPOSSIBLE: u32 = 4;
@@ -147,8 +150,8 @@ impl Codes {
         None
     }
 
-    /// Returns the symbol of a code, if there is such a code of this length. The inner value is none if the code has no
-    /// symbol.
+    /// Returns the symbol of a code of one length. The outer value is none if no code of this length has this value, so
+    /// the code is longer. The inner value is none if the code has no symbol.
     fn symbol(&self, code: u32, (first, place, count): (u32, u32, u32)) -> Option<Option<u8>> {
         (code < first + count)
             .then(|| self.symbols.get((place + code.saturating_sub(first)) as usize).copied())

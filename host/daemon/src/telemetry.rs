@@ -75,7 +75,7 @@ pub(crate) fn start(
     runtime: &Handle,
 ) -> anyhow::Result<Option<(Exporting, impl Layer<Registry> + Send + Sync + use<>)>> {
     let Some(endpoint) = &config.endpoint else { return Ok(None) };
-    // An error means that a provider is installed already.
+    // An error means that a provider of cryptography is installed already.
     rustls::crypto::ring::default_provider().install_default().ok();
     let http = reqwest::Client::builder().timeout(ANSWER).redirect(reqwest::redirect::Policy::none());
     let courier = Courier {

@@ -20,8 +20,8 @@ use crate::{
     sound,
 };
 
-/// The time limit for the decoder to output the last picture of the first part. A decoder that takes longer probably
-/// needs the next picture first.
+/// The time limit for the decoder to output the last picture of the clip's first part. A decoder that takes longer
+/// probably needs the next picture first, so the next picture is fed.
 const DECODING: Duration = Duration::from_millis(150);
 
 /// The stage of a clip that is read in two parts.
@@ -55,7 +55,8 @@ pub(crate) struct Feeder<'a> {
     stage: watch::Receiver<Stage>,
     /// The time after which feeding ends even if a slow camera has sent fewer frames than requested.
     long_enough: Duration,
-    /// The number of incomplete pictures before the first complete picture.
+    /// The number of incomplete pictures that are still to come before the first complete picture. It is greater than 0
+    /// only if decoding begins at a recovery point ([`Entry::Recovery`]).
     recovering: u32,
     /// The arrival time of the first complete picture.
     begun: Option<Instant>,

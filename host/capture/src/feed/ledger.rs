@@ -1,5 +1,7 @@
-//! Records the arrival times of the pictures that were fed. ffmpeg reports the place of a frame in display order,
-//! and the ledger converts this place to an arrival time. The camera's own stamps determine only the order.
+//! Records the arrival times of the pictures that were fed. Each picture receives a number, its place. A picture that
+//! is shown later has a higher place. The place is part of the timestamp with which the picture is fed, so ffmpeg
+//! reports the place with the decoded frame. The ledger then converts the place to an arrival time. The camera's own
+//! stamps determine only the order.
 
 use std::time::{Duration, Instant};
 
@@ -16,7 +18,8 @@ const STEPS_PER_SECOND: i64 = 1_000;
 /// The largest distance between the places of two successive pictures by their stamps. A larger distance means that
 /// the camera's clock jumped.
 const MAX_STEPS: i64 = 2_000;
-/// The largest number of gaps from which the frame rate is computed.
+/// The largest number of times between pictures that are recorded to compute the frame rate. After that many times,
+/// stamps are not recorded either.
 const MAX_GAPS: usize = 1_000;
 /// The place of the first picture. Lower places remain for pictures that are shown before it.
 const BEGIN: u64 = 10_000;
@@ -29,7 +32,8 @@ pub(crate) struct Ledger {
     /// Arrival times, counted from the first picture, in the order of arrival.
     arrivals: Vec<Duration>,
     begun: Option<Instant>,
-    /// A stamp and the place that belongs to it.
+    /// The stamp and the place of an earlier picture. The place of the next picture is computed from the difference
+    /// between its stamp and this stamp.
     anchor: Option<(u32, u64)>,
     /// The timestamps of all pictures, including pictures that were not fed.
     stamped: Vec<Stamped>,
@@ -129,7 +133,7 @@ impl Ledger {
     }
 }
 
-/// Returns the median gap. None if there are no gaps, or if the median is zero.
+/// Returns the median of times between pictures. None if there are no times, or if the median is zero.
 fn middle(gaps: &[u32]) -> Option<u32> {
     let mut gaps = gaps.to_vec();
     gaps.sort_unstable();

@@ -148,7 +148,7 @@ pub(crate) async fn get(url: &Url, config: &CaptureConfig, late: Instant) -> Res
 }
 
 fn client(config: &CaptureConfig) -> Result<Client, Failure> {
-    // An error means that a provider is already installed.
+    // An error means that a provider of cryptography is already installed.
     rustls::crypto::ring::default_provider().install_default().ok();
     let builder = Client::builder()
         .user_agent(concat!("EasySight/", env!("CARGO_PKG_VERSION")))

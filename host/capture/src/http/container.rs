@@ -3,13 +3,14 @@
 use super::client::Body;
 use crate::error::Failure;
 
-/// The largest number of bytes of a recording that are searched for the beginning of its index.
+/// The largest number of bytes of a recording that are searched for the beginning of its index. An index that begins
+/// later counts as being at the end.
 const MAX_INDEX_BYTES: usize = 16 << 20;
 
 /// The sizes of transport stream packets in bytes. Packets of 192 bytes have a timestamp in front. Packets of 204 bytes
 /// have an error correction code at the end.
 const PACKET_BYTES: [usize; 3] = [188, 192, 204];
-/// The number of packets that identify a transport stream.
+/// The number of successive packets that identify a transport stream. Each packet begins with the byte 0x47.
 const PACKETS: usize = 5;
 /// The number of bytes that are enough to recognise a transport stream.
 pub(crate) const TRANSPORT_BYTES: usize = 204 * (PACKETS + 1);
@@ -41,8 +42,8 @@ pub(crate) fn is_heif(head: &[u8]) -> bool {
     is_box && head.get(8..12).is_some_and(|brand| brands.contains(&brand))
 }
 
-/// Recognises a stream without a container by its first unit. The unit may be of any kind, because the first byte that
-/// arrives may be anywhere in the stream.
+/// Recognises a stream without a container by its first unit: the data after the first start code. The unit may be of
+/// any kind, because a stream may be joined anywhere.
 fn elementary(head: &[u8]) -> Option<&'static str> {
     let unit = head.strip_prefix(b"\0\0\0\x01").or_else(|| head.strip_prefix(b"\0\0\x01"))?;
     match unit {

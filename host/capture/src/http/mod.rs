@@ -27,9 +27,11 @@ use crate::{
 
 /// The largest number of bytes that may come before the first picture.
 const MAX_PREFACE_BYTES: usize = 1 << 20;
-/// The largest number of bytes after a picture that do not count as another picture.
+/// The largest number of bytes that may follow a single picture. If more announced bytes are still to come after
+/// the first picture, the answer counts as a series of pictures.
 const MAX_TRAILER_BYTES: u64 = 64 << 10;
-/// The largest number of bytes of a recording that can be read only after it was received completely.
+/// The largest size in bytes of a recording that must be received completely before it can be read, because its index
+/// is at its end.
 pub(crate) const MAX_DOWNLOAD_BYTES: u64 = 256 << 20;
 
 /// The content of an address.

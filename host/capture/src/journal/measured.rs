@@ -142,7 +142,7 @@ impl Tally {
         let seconds = measured.span.as_secs_f64();
         if self.seen.len() > 1 && seconds > 0.0 {
             measured.frame_rate = Some((self.seen.len() - 1) as f64 / seconds);
-            // The first picture arrived before the span began.
+            // The span begins when the first picture has arrived, so the bytes of that picture are left out.
             let bytes: usize = self.seen.iter().skip(1).map(|one| one.bytes).sum();
             measured.bit_rate = Some(8.0 * bytes as f64 / seconds);
         }

@@ -1,4 +1,5 @@
-//! Examines the beginnings of H.264 and H.265 units: the kind of each unit, and where decoding can begin.
+//! Examines the beginnings of the units (NAL units) of H.264 and H.265: the kind of each unit, and where decoding can
+//! begin.
 
 use crate::feed::{Codec, Entry};
 
@@ -68,7 +69,8 @@ impl Entries {
     }
 
     pub(crate) const fn entry(self) -> Option<Entry> {
-        // Only the parameter sets distinguish the keyframes of some encoders from other pictures.
+        // Some encoders do not mark keyframes in the type of the unit. A picture therefore also counts as a keyframe if
+        // it comes with a sequence parameter set and all its slices decode without another picture.
         let open = self.sequence && self.intra && !self.predicted;
         match self.recovery {
             _ if self.key || open => Some(Entry::Keyframe),
@@ -170,7 +172,7 @@ impl<'a> Bits<'a> {
         Some(bit.into())
     }
 
-    /// Parses a number whose length is the number of zeros before it.
+    /// Parses a number in Exp-Golomb code: some zero bits, a one bit, and as many further bits as there were zeros.
     fn exp_golomb(&mut self) -> Option<u32> {
         let mut zeros = 0;
         while self.bit()? == 0 {

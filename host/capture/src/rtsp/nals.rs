@@ -1,5 +1,6 @@
-//! Collects the units of a picture from packets. The content of the units determines where the picture ends.
-//! Markers and stamps are used only if they agree with the content.
+//! Collects the units (NAL units) of a picture from packets. The content of the units determines where the picture
+//! ends. By the standard, the last packet of a picture has a marker, and all packets of a picture have the same stamp.
+//! Some cameras do not follow the standard, so markers and stamps are used only if they agree with the content.
 
 use std::time::Instant;
 

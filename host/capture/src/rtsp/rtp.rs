@@ -13,10 +13,11 @@ const OVERTAKEN: Duration = Duration::from_millis(200);
 const MAX_WAITING: usize = 256;
 /// The largest jump of numbers within a stream. A number farther away belongs to another stream.
 const MAX_JUMP: u16 = 3_000;
-/// The largest distance by which the number of an overtaken packet may be behind the expected number. Packets may be
-/// overtaken even before they enter a TCP connection.
+/// The largest distance by which the number of an overtaken packet may be behind the expected number, over TCP: packets
+/// may be overtaken even before they enter the connection. If a number is farther behind, the numbering counts as
+/// restarted.
 const MAX_BEHIND: u16 = 64;
-/// The number of consecutive late packets after which the numbering counts as restarted.
+/// The number of consecutive late packets after which the numbering counts as restarted, over UDP.
 const BEGUN_ANEW: u16 = 20;
 
 /// A packet of video.
@@ -85,10 +86,12 @@ pub(crate) struct Traffic {
 pub(crate) struct Order {
     /// True if packets may overtake each other.
     reorders: bool,
+    /// The source of the last packet that was passed on, and the expected number of the next packet.
     next: Option<(u32, u16)>,
     /// The waiting packets, by their position in the stream. Unlike the number of a packet, its position does not wrap
     /// around.
     waiting: BTreeMap<u64, Packet>,
+    /// The position of the packet that is expected next.
     base: u64,
     /// The stamp and the payload of the last packet that was passed on.
     last: Option<(u32, Bytes)>,
@@ -152,7 +155,9 @@ impl Order {
     }
 
     /// Returns whether the numbering restarts or stands still with this packet. `behind` is the expected number minus
-    /// the packet's number.
+    /// the packet's number. Over UDP, late packets are common, so only [`BEGUN_ANEW`] late packets in a row restart the
+    /// numbering. Over TCP, a packet restarts it if it is farther behind than [`MAX_BEHIND`] or has a later stamp. The
+    /// numbering stands still if the packet has the number of the previous packet, but another payload.
     fn is_of_a_new_row(&mut self, packet: &Packet, behind: u16) -> bool {
         if self.reorders {
             let (next, before) = self.late;

@@ -68,8 +68,9 @@ impl<'a> Section<'a> {
         })
     }
 
-    /// Returns the offer of the first payload type that can be read. Types that are described but not announced
-    /// are tried too, because some cameras describe another type than they announce.
+    /// Returns the offer of the first payload type that can be read. The media line announces types, and `rtpmap`
+    /// attributes describe types. Types that are described but not announced are tried too, because some cameras
+    /// describe another type than they announce.
     fn offer(&self) -> Offer {
         let described = self.by_type("rtpmap").map(|(payload_type, _)| payload_type);
         let mut offers = self.payload_types.iter().copied().chain(described).map(|own| self.offer_of(own));

@@ -24,7 +24,8 @@ use crate::{
 
 /// The largest number of redirects to another address of the camera.
 const MAX_REDIRECTS: usize = 4;
-/// The time between two keep-alive requests, if the camera names no timeout.
+/// The longest time between two keep-alive requests. If the camera names a timeout, the time is a third of the timeout,
+/// but not longer than this.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(20);
 /// The time to wait for packets after a goodbye (RTCP BYE). Some cameras continue to send after a goodbye.
 const AFTER_GOODBYE: Duration = Duration::from_secs(1);
