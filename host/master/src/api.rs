@@ -121,7 +121,7 @@ pub(crate) fn router(master: &Shared) -> anyhow::Result<Router> {
         .merge(OpenApiRouter::new().routes(routes!(session::close)))
         .split_for_parts();
     let document = document::complete(&document)?;
-    // The address is relative, so that the page also works below a path prefix.
+    // The address of the document is relative, so that the page also works below a path prefix.
     let docs = SwaggerUi::new("/docs").config(Config::from("../api/openapi.json"));
     let router = Router::new()
         .merge(api)

@@ -1,8 +1,11 @@
-//! The current time: the machine's clock, checked against the measured time. A machine's clock may be wrong, for
-//! example after its battery was empty, and may later be corrected by a person or a time server. So the time between
-//! two readings is also measured. If the machine's clock advanced by a different time, the clock stepped. A step is
-//! believed, so that the master follows it, only after the clock has kept its new time for a while. Until then, the
-//! measured time counts. A step back to the time before the last believed step is believed at once.
+//! The current time: the machine's clock, checked against a measurement. A machine's clock may be wrong, for example
+//! after its battery was empty, and may later be corrected by a person or a time server. So the time between two
+//! readings of the clock is also measured, in a way that such corrections do not change. If the clock advanced by more
+//! or less than the measured time, the clock stepped.
+//!
+//! The master follows a step only once it believes the step: after the clock has kept its new time for a while. Until
+//! then, the master adds the measured time to the last reading before the step. If the clock returns to the time that
+//! it would show without the last believed step, the master believes this step at once.
 
 use std::{sync::Arc, time::Instant};
 
@@ -10,8 +13,8 @@ use chrono::{DateTime, Utc};
 use easysight_protocol::{Ids, RunId};
 use parking_lot::Mutex;
 
-/// The largest difference from the measured time that is not a step, in milliseconds. Small differences are normal,
-/// because clocks are slewed and machines sleep briefly.
+/// The largest difference between the advance of the machine's clock and the measured time that is not a step, in
+/// milliseconds. Small differences are normal, because clocks are slewed and machines sleep briefly.
 const TOLERANCE_MS: i64 = 2_000;
 /// The time for which a clock must keep its new time before a step is believed, in milliseconds.
 const HOLD_MS: i64 = 30_000;

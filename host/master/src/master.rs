@@ -29,8 +29,8 @@ pub(crate) struct Master {
     pub(crate) registry: Registry,
     pub(crate) uploads: Uploads,
     pub(crate) pictures: Pictures,
-    /// The age at which a camera's last good picture is replaced by a new one. None if good pictures are not
-    /// requested.
+    /// The age at which a camera's last good picture, which shows the camera while it was healthy, is replaced by a new
+    /// one. None if good pictures are not requested.
     pub(crate) good_picture_ms: Option<i64>,
     pub(crate) access: Access,
     pub(crate) events: Events,

@@ -1,5 +1,6 @@
-//! Repairs times that a wrong clock wrote to the database. This is done when the master starts, and when it believes a
-//! step of the machine's clock (see [`clock`]).
+//! Repairs times that a wrong clock wrote to the database. All times are repaired when the master starts, and when it
+//! believes a step of the machine's clock (see [`clock`]). The times of tasks and tokens are also repaired every
+//! minute.
 
 use std::time::Duration;
 
@@ -8,9 +9,10 @@ use tokio::time::Instant;
 
 use crate::{clock, master::Master, retention::Retention, schedule};
 
-/// The time between two checks of tasks.
+/// The time between two checks of tasks and tokens.
 const TASKS_EVERY: Duration = Duration::from_secs(60);
-/// The longest time between two writes of a working master to the database, in milliseconds.
+/// The longest time between two writes of a working master to the database, in milliseconds. If, when the
+/// master starts, the last write is longer ago, the clock may be wrong, and old history is kept for another day.
 const LONG_MS: i64 = 86_400_000;
 /// The number of tasks on one page of the check.
 const PAGE: u32 = 500;
@@ -26,8 +28,8 @@ pub(crate) struct Repair {
 }
 
 impl Repair {
-    /// Does the repairs that are due. After a step of the clock, these are all repairs. Every minute, these are the
-    /// repairs of tasks and tokens.
+    /// Does the repairs that are due: all repairs at the first call and after a believed step of the clock, and the
+    /// repairs of tasks and tokens every minute.
     pub(crate) async fn step(
         &mut self,
         master: &Master,
@@ -80,8 +82,9 @@ impl Repair {
             if by > 0 && master.store.dialect() == Dialect::Sqlite {
                 master.store.move_deadlines(by).await?;
             }
-            // After a step ahead, the tokens that this master's clock has dated since the step before are moved. After
-            // a step back, the tokens with dates in the future are moved.
+            // After a step ahead, the clock was behind until this step. So the tokens that were made between the
+            // previous step (or the start) and this step are moved. After a step back, the tokens with dates in the
+            // future are moved.
             let dated = if by > 0 { self.since..=now - by } else { now + 1..=i64::MAX };
             master.store.move_tokens(by, dated).await?;
             master.access.forget();

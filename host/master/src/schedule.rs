@@ -26,8 +26,9 @@ fn wrong(field: &'static str, detail: impl Into<String>) -> ScheduleError {
     ScheduleError { field, detail: detail.into() }
 }
 
-/// Returns the time of the first run of a task with this schedule. This time is at or after `now`. For a single run,
-/// it is the time that the schedule names, which may be in the past. Returns `None` if the schedule starts no runs.
+/// Returns the time of the first run of a task with this schedule. If the schedule starts a single run, this is the
+/// time that the schedule names, which may be in the past. Otherwise, the time is at or after `now`. Returns `None` if
+/// the schedule starts no runs.
 pub(crate) fn first(schedule: &Schedule, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, ScheduleError> {
     match schedule {
         Schedule::Manual => Ok(None),
@@ -93,7 +94,8 @@ pub(crate) fn brought_back(
             if due <= now.checked_add_signed(every)? {
                 return None;
             }
-            // The phase of the interval is kept.
+            // The time moves back by whole intervals, so that its distance from earlier starts stays a multiple of the
+            // interval.
             let beats = (due - now).num_seconds() / every.num_seconds();
             due.checked_sub_signed(TimeDelta::seconds(beats * every.num_seconds()))
         }

@@ -23,7 +23,7 @@ const SLOW: u32 = 10;
 const LEAD_MS: i64 = 5_000;
 /// The time for which one master leads the upkeep before it must renew its role.
 const LEAD_UPKEEP_MS: i64 = 20_000;
-/// The largest number of due tasks that one round handles, and the largest number of waiting runs.
+/// The largest number of due tasks that one round handles. One round also handles at most this many waiting runs.
 const BATCH: i64 = 200;
 /// The pause after queries that are not urgent, as a multiple of their duration. These queries take longer if the
 /// tables are larger. The pause limits their share of the time to less than a twentieth.

@@ -8,7 +8,8 @@ use easysight_store::Store;
 
 use crate::{access::make_token, settings::MasterSettings};
 
-/// The maximum difference between the clocks of masters that share a database.
+/// The maximum difference between the clocks of masters that share a database. The clock of this machine counts as
+/// behind only if it is behind the latest entry of the database by more than this time.
 const TOLERANCE: TimeDelta = TimeDelta::seconds(60);
 
 /// Adds the subcommands to the command.

@@ -14,7 +14,8 @@ use crate::{Finding, Status};
 pub const MAX_BASELINE_BYTES: usize = 256 << 10;
 /// The maximum length of a plugin's name, in characters.
 const MAX_NAME: usize = 64;
-/// The name of the baseline in which a node itself records how it checked a camera. No plugin has this name.
+/// The name of the baseline in which a node itself records its checks of a camera, to decide whether the next check may
+/// be short (see [`Look`](crate::Look)). No plugin has this name.
 pub const LOOKS_MEMORY: &str = "host.looks";
 /// The diagnosis that detects that a camera's view has changed.
 const SCENE_CHANGE: &str = "scene_change";

@@ -117,8 +117,8 @@ pub struct NodeStatus {
     pub totals: Totals,
     /// The machine.
     pub system: SystemInfo,
-    /// Identifies the fuel prices. The fuel counts of two nodes are comparable if their values of this field are the
-    /// same.
+    /// A hash of the fuel prices, such as the fuel for an instruction or for a call of the host. The fuel counts of two
+    /// nodes are comparable if both nodes have the same hash.
     pub fuel_prices: String,
     /// The plugins that the node has loaded.
     pub plugins: Vec<PluginSummary>,

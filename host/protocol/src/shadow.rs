@@ -48,7 +48,7 @@ pub struct ShadowChange {
     pub count: u64,
 }
 
-/// Average cost of a run.
+/// Average cost of one run of a plugin on one clip.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct MeanCost {
     /// Fuel.
@@ -98,7 +98,7 @@ pub struct RunLimits {
     pub timeout_ms: u64,
 }
 
-/// Counts and maxima of runs.
+/// Counts and maxima of a plugin's runs. Each run judges one clip.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Used {
     /// Number of runs.

@@ -154,7 +154,7 @@ impl PlannedPlugin {
     }
 }
 
-/// What started a run. It connects the log lines and traces of all programs.
+/// The origin of a run: ids that connect the log lines and traces of all programs that work on the run.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Origin {
     /// The id of the request that started the run, or a generated id if a schedule started the run.

@@ -92,6 +92,7 @@ pub(crate) struct Brought<'a> {
 pub(crate) struct Held {
     /// When the last good picture of each camera was taken.
     pictures: HashMap<String, Option<i64>>,
+    /// The cameras that give no picture, and are therefore asked for one more rarely.
     spared: Spared,
     /// The size of a baseline in a response, in base64 characters, by camera and plugin.
     letters: HashMap<(String, String), u64>,
@@ -132,10 +133,14 @@ impl Held {
     }
 }
 
-/// Adds to each leased job the baselines of its plan's plugins. Also requests a good picture if the camera has none,
-/// or if its last one is older than `good_before`. If the plan spares lost cameras, adds the loss of a camera that is
-/// not to be asked for a picture yet. Jobs that do not fit into the response are queued again, as if they had never
-/// been leased. Returns these jobs.
+/// Adds to each leased job the baselines of its plan's plugins. Also requests a good picture, which shows the camera
+/// while it is healthy, if the camera has none or if its last one was taken before `good_before`.
+///
+/// A plan may spare lost cameras: cameras that give no picture, see [`lost`]. If the job's camera is lost and is not to
+/// be asked for a picture yet, the job gets the data about the loss. The node then only tests whether the camera
+/// accepts a connection.
+///
+/// Jobs that do not fit into the response are queued again, as if they had never been leased. Returns these jobs.
 pub(crate) async fn attach(
     connection: &mut Connection,
     dialect: Dialect,
@@ -201,9 +206,10 @@ async fn fill(
     Ok(())
 }
 
-/// Returns the names under which the baselines of the job's plugins and of the node itself are stored. The list
-/// includes the names of the candidates' plugins, because a candidate without a baseline of its own begins with the
-/// baseline of the version that it runs beside.
+/// Returns the names of the baselines that the job needs. These are the baselines of the plan's plugins and, under
+/// their digests, those of its candidates. The names of the candidates' plugins are included too, because a candidate
+/// without a baseline of its own begins with the baseline of the version that it runs beside. If some of the checks are
+/// short looks, the node's own baseline ([`LOOKS_MEMORY`]) is included.
 fn plugins_of<'a>(plans: &'a [JobPlan], job: &LeasedJob) -> Vec<&'a str> {
     let Some(plan) = plans.get(job.plan) else { return Vec::new() };
     let all = plan.plugins.iter().chain(&plan.shadows).map(|plugin| plugin_name(&plugin.name));
@@ -252,7 +258,8 @@ pub(crate) async fn keep(
         }
         for baseline in one.baselines {
             let plugin = baseline.plugin.as_str();
-            // The baselines of the other plugins are now a mixture of two views.
+            // The view changed, as the plugin `finder` reports. The other plugins have added the new view to what
+            // they knew about the former one, so their baselines are a mixture of two views.
             if moved.is_some_and(|finder| finder != plugin) {
                 continue;
             }
@@ -349,7 +356,8 @@ async fn forget_one(
     let sql = "UPDATE baselines SET data = NULL, size_bytes = 0 \
                WHERE camera_id = $1 AND plugin = $2 AND data IS NOT NULL";
     let forgotten = query(sql).bind(camera).bind(plugin).execute(&mut *connection).await?;
-    // A row is written even if there was no baseline, because a job that brings the first one may be running.
+    // A row is written even if there was no baseline. A job that was leased before the reset may still be running, and
+    // may bring the first baseline. The time in the row shows that this baseline is to be discarded.
     let sql = "INSERT INTO baselines (camera_id, plugin, data, size_bytes, as_of) VALUES ($1, $2, NULL, 0, $3) \
                ON CONFLICT (camera_id, plugin) DO UPDATE SET as_of = $3";
     query(sql).bind(camera).bind(plugin).bind(now + 1).execute(connection).await?;

@@ -33,7 +33,7 @@ pub enum HeartbeatOutcome {
     },
     /// There is no such node, or it is not registered.
     Unknown,
-    /// Another incarnation of this node has registered since.
+    /// Another incarnation of this node, which is another process, has registered since.
     Superseded,
 }
 
@@ -240,7 +240,8 @@ impl Beats {
             return Ok(HashMap::new());
         }
         let rows = Self::held(beats, kept);
-        // Among queued and dead jobs, only those whose lease expired still have a value in the column `lease`.
+        // Among queued and dead jobs, only those that were taken from a node that was gone still have a value in the
+        // column `lease`.
         let sql = self.dialect.update(&Update {
             table: "jobs",
             key: "job_id",
@@ -292,7 +293,7 @@ impl Beats {
             .integers("behind", new.iter().map(|(life, _)| poll_number(settled(life))))
             .integers("last_poll", new.iter().map(|(_, beat)| poll_number(beat.request.last_poll)))
             .integers("heard_at", new.iter().map(|(_, beat)| beat.now));
-        // The jobs of settled polls are left out, because the node holds these jobs or has reported them since.
+        // The jobs of settled polls are left out: the node received these jobs, or they were queued again.
         let sql = format!(
             "SELECT jobs.id AS id FROM {} JOIN jobs ON jobs.state = 'running' AND jobs.node_id = x.node_id \
              AND jobs.poll > x.behind AND jobs.poll <= x.last_poll AND jobs.incarnation = x.incarnation",

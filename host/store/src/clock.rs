@@ -1,5 +1,6 @@
-//! Repairs times that were written while a clock was ahead. Such a time delays everything that waits for it, for
-//! as long as the clock was ahead: a lease does not end, a node seems to be online, a baseline accepts no update.
+//! Repairs times that were written while a clock was ahead. Everything that waits for such a time waits too long: if
+//! the clock was ahead by a year, a lease ends a year too late, a node seems to be online for a year, and a baseline
+//! accepts no update for a year.
 
 use std::ops::RangeInclusive;
 
@@ -12,7 +13,8 @@ use crate::{
     query::{maybe_json, maybe_time, text},
 };
 
-/// The time by which a correct time may be ahead, in milliseconds. The clocks of masters differ by less than this.
+/// A time that should be in the past is repaired only if it is more than this many milliseconds after now. Another
+/// master may have written the time, and the clocks of masters differ, but by less than this limit.
 const AHEAD_MS: i64 = 60_000;
 /// The longest pause before a job is retried, in milliseconds: one second, doubled eight times, plus a quarter.
 const LONGEST_PAUSE_MS: i64 = 1_250 << 8;
@@ -102,7 +104,8 @@ impl Store {
                 })
             })
             .await?;
-        // The floors were computed while the clock was ahead, so they are too late.
+        // The ids and the floors, from which checks look for expired leases (see `upkeep`), were computed while the
+        // clock was ahead, so they are too late.
         self.known.ids.restart();
         *self.known.upkeep.lock() = Default::default();
         self.known.ready.doubt();

@@ -65,8 +65,8 @@ impl Store {
         let _turn = ending.turn.lock().await;
         let mut waiting = std::mem::take(&mut *ending.waiting.lock());
         if self.dialect == Dialect::Sqlite {
-            // With SQLite, only this program ends jobs. If another caller has ended the stored open job, that caller
-            // checks the run.
+            // A run cannot have ended as long as its stored open job is open. With SQLite, only this program ends jobs,
+            // so the caller that ends the stored open job checks the run. All other callers leave the run out.
             let open = ending.open_jobs.lock();
             waiting.retain(|run, ended| match (open.get(run), ended) {
                 (Some(open), Ended::Jobs(jobs)) => jobs.contains(open),

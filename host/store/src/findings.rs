@@ -120,7 +120,8 @@ impl FindingFilter {
         self.run_id.is_some() || self.job_id.is_some() || self.camera_id.is_some()
     }
 
-    /// Returns true if all matching findings are in the table `marks`.
+    /// Returns true if all matching findings are in the table `marks`, which lists the findings that a person should
+    /// see.
     fn is_marked(&self) -> bool {
         let unmarked = [Status::Normal.as_str(), Failure::INCONCLUSIVE, Failure::UNSUPPORTED_CLIP];
         self.status.as_deref().is_some_and(|word| !unmarked.contains(&word))
@@ -193,8 +194,9 @@ impl Store {
         query(sql).bind(list(ids)).fetch_all(&self.readers).await
     }
 
-    /// Reads reports as [`Self::step`] does, but only reports of these kinds. Each kind has a statement of its own,
-    /// which uses the index.
+    /// Reads reports as [`Self::step`] does, but only reports of these kinds. Reports are of one kind if they have
+    /// findings of the same diagnoses. Each kind is read by a statement of its own, because such a statement can use
+    /// the index.
     async fn of_kinds(
         &self,
         filter: &FindingFilter,

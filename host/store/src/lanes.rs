@@ -23,7 +23,8 @@ use crate::{
 const QUEUE: usize = 1_024;
 /// The maximum number of commands in one transaction.
 const BATCH: usize = 128;
-/// The total weight of the commands from which no further command is added to a transaction.
+/// Once the commands of a transaction have this total weight, no further command is added to it. [`Kind::weight`] gives
+/// the weight of one command.
 const BATCH_WEIGHT: usize = 2_000;
 /// The time limit of a command, from its sending to its answer.
 const PATIENCE: Duration = Duration::from_secs(12);

@@ -12,7 +12,7 @@ use crate::{HeartbeatOutcome, Store, StoreError, beats::Beat, db::Via, leasing::
 pub struct WantedLease {
     /// The node's id.
     pub node_id: String,
-    /// The node's incarnation.
+    /// The node's incarnation, which is the id of its process.
     pub incarnation: Incarnation,
     /// The number of the node's poll.
     pub poll: u64,
@@ -20,8 +20,9 @@ pub struct WantedLease {
     pub labels: Labels,
     /// The maximum number of jobs.
     pub max_jobs: u32,
-    /// The time before which a good picture is too old, in milliseconds since 1970. A good picture is requested of
-    /// each camera that has none or whose last one was taken before this time. If absent, no picture is requested.
+    /// The time before which a good picture is too old, in milliseconds since 1970. A good picture shows a camera
+    /// while it is healthy. It is requested of each camera that has none or whose last one was taken before this time.
+    /// If absent, no picture is requested.
     pub good_pictures_before: Option<i64>,
 }
 

@@ -111,9 +111,9 @@ impl Leases {
         Ok(answers)
     }
 
-    /// Removes the places of nodes whose incarnation is not the registered one. Returns the positions of their
-    /// requests. Also removes the places of polls that are over. A master that was suspended may find such
-    /// requests. Their nodes no longer wait for an answer, so jobs for these requests would be lost.
+    /// Removes the places of nodes whose incarnation is not the registered one, and returns the positions of their
+    /// requests. Also removes the places of polls that are over: the node no longer waits for an answer, so jobs that
+    /// are leased to such a place would be lost. A master that was suspended may find such polls when it continues.
     async fn greet(
         &self,
         connection: &mut Connection,

@@ -59,9 +59,11 @@ pub(crate) async fn look(
     Ok(())
 }
 
-/// Returns a lower limit for the ids of open jobs. Jobs are created after their run, so the oldest open run gives the
-/// limit. Queries need not read the rows of jobs with smaller ids. While another transaction prevents PostgreSQL from
-/// removing old row versions, the index of queued jobs still has entries for such jobs, which were queued before.
+/// Returns a lower limit for the ids of open jobs. Ids sort by time, and jobs are created after their run, so no open
+/// job is older than the oldest open run. The limit is earlier by the difference that the clocks of masters may have.
+///
+/// With this limit, queries skip jobs that ended long ago. Their entries in the index of queued jobs remain as long as
+/// another transaction prevents PostgreSQL from removing old row versions.
 async fn first_open(via: &mut Via<'_>, now: i64) -> Result<String, StoreError> {
     let sql = "SELECT MIN(id) AS id FROM runs WHERE state IN ('waiting', 'running')";
     let oldest = match query(sql).fetch_optional(&mut *via).await? {

@@ -97,7 +97,8 @@ pub(crate) fn add(rows: Rows, all: &[Option<Lost>]) -> Rows {
         )
 }
 
-/// The lost cameras. They show which cameras are not to be asked for a picture yet.
+/// The lost cameras, by id. Jobs that spare lost cameras do not ask such a camera for a picture until its
+/// `next_full_look_at`.
 #[derive(Debug, Default)]
 pub(crate) struct Spared(HashMap<String, Lost>);
 

@@ -1,4 +1,5 @@
-//! Nodes: which ones are registered, in which incarnation, and when each was last heard from.
+//! Nodes: which ones are registered, in which incarnation, and when each was last heard from. An incarnation is one
+//! process of a node: the node gets a new one at every start.
 
 use easysight_protocol::{DistributedNode, Incarnation, Labels, NodeState, RegisterRequest, RunId, Totals};
 

@@ -1,5 +1,5 @@
-//! Records about pictures: the last good picture of each camera, and the size and age of each stored picture. The
-//! pictures themselves are stored elsewhere.
+//! Records about pictures: the last good picture of each camera, which shows the camera while it was healthy, and the
+//! size and age of each stored picture. The pictures themselves are stored elsewhere.
 
 use std::collections::HashSet;
 

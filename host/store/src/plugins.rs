@@ -180,8 +180,8 @@ impl Store {
                     let sql = "SELECT digest FROM activations WHERE diagnosis = $1 ORDER BY sequence DESC LIMIT 1000";
                     let rows = query(sql).bind(&diagnosis).fetch_all(&mut *connection).await?;
                     let history = rows.iter().map(|row| maybe_text(row, "digest")).collect::<Result<Vec<_>, _>>()?;
-                    // A plugin that was restored appears in the history again. The search begins before its first
-                    // activation.
+                    // The history is sorted latest first. A plugin that was restored appears in it again. So the
+                    // search for the plugin before the current one begins at the current one's first activation.
                     let Some(Some(current)) = history.first() else { return Ok(false) };
                     let first = history.iter().rposition(|one| one.as_ref() == Some(current)).unwrap_or(0);
                     let before = history.iter().skip(first + 1).flatten().next().cloned();

@@ -1,6 +1,6 @@
-//! The polls of nodes. A busy node polls many times per second, but the store does not update its row each time. In
-//! PostgreSQL, each update leaves an old version of the row. While another transaction prevents the removal of these
-//! versions, every reader of the row steps through all of them.
+//! The polls of nodes. A busy node polls many times per second, but the store does not update the node's row each
+//! time. In PostgreSQL, each update leaves an old version of the row. While another transaction prevents the removal of
+//! these versions, every reader of the row steps through all of them.
 
 use std::collections::{BTreeMap, HashMap};
 

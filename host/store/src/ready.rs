@@ -15,13 +15,14 @@ use parking_lot::Mutex;
 
 /// The maximum number of jobs that one query returns.
 pub(crate) const LOOK: usize = 2_000;
-/// The maximum number of jobs of one set in memory. Further jobs stay in the database until there is room.
+/// The maximum number of jobs in memory of one set. A set is all jobs that require the same labels. Further jobs stay
+/// in the database until there is room.
 const KEEP: usize = 20_000;
 /// The time for which the result of a query is valid if no event makes it doubtful, in milliseconds.
 const FRESH_MS: i64 = 250;
 /// The time for which the list of sets is valid.
 const SETS_FRESH: Duration = Duration::from_secs(5);
-/// A slow query from the beginning is repeated only after this many times its duration.
+/// A query from the beginning that takes longer than [`CHEAP`] is repeated only after this many times its duration.
 const DUTY: u32 = 20;
 /// A query from the beginning that takes at most this long may be repeated at any time.
 const CHEAP: Duration = Duration::from_millis(5);

@@ -18,7 +18,8 @@ use crate::{
 const LEVEL: i32 = 1;
 /// The maximum size of a document before it is compressed, in bytes.
 const MAX_DOCUMENT: usize = 64 << 20;
-/// The kind of reports that were made before kinds were recorded.
+/// The kind of reports that were made before kinds were recorded (see [`Document::kind`]). Such a report may have
+/// findings of any diagnosis.
 pub(crate) const ANY_KIND: i64 = 0;
 
 pub(crate) const COLUMNS: &str = "SELECT id, job_id, run_id, task_id, camera_id, node_id, captured_at, recorded_at, \
@@ -30,10 +31,12 @@ pub(crate) struct Document {
     pub(crate) bytes: Vec<u8>,
     /// The number of findings.
     pub(crate) count: usize,
-    /// The hash of `diagnoses`.
+    /// The kind of the report: the hash of `diagnoses`. A search for one diagnosis reads only the reports of kinds that
+    /// include the diagnosis.
     pub(crate) kind: i64,
+    /// The ids of the diagnoses that have a finding, sorted, one on each line.
     pub(crate) diagnoses: String,
-    /// Position, diagnosis and word of each marked finding.
+    /// Position, diagnosis and word ([`Finding::word`]) of each finding that a person should see.
     pub(crate) marks: Vec<(usize, String, String)>,
 }
 

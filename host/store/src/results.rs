@@ -75,7 +75,7 @@ impl Store {
 pub(crate) struct Results {
     dialect: Dialect,
     known: Arc<Known>,
-    /// The kinds of reports that the database already has.
+    /// The kinds of reports that the database already has; see `Document::kind`.
     kinds: Mutex<HashSet<i64>>,
 }
 
@@ -295,8 +295,9 @@ impl Results {
             .maybe_reals("decode_ms", results.iter().map(decode_ms))
             .maybe_texts("failure", failures)
             .integers("backoff_ms", results.iter().map(backoff_ms));
-        // As in a lease, jobs are found by their ids, not through the indexes of queued and running jobs. Among dead
-        // jobs, only those whose lease expired still have a value in the column `lease`.
+        // The form `state || ''` keeps PostgreSQL from using the indexes of queued and running jobs, so that it finds
+        // the jobs by their ids, as in a lease. Among queued and dead jobs, only those that were taken from a node that
+        // was gone still have a value in the column `lease`. So a late result counts for these jobs only.
         let gives_up = "x.kind = 'failed' AND jobs.failures + 1 >= jobs.max_attempts";
         let set = format!(
             "state = CASE WHEN x.kind = 'finished' THEN 'finished' WHEN {gives_up} THEN 'dead' ELSE 'queued' END, \

@@ -356,8 +356,8 @@ impl Store {
     }
 
     async fn add_progress(&self, runs: &mut [(StoredRun, bool)]) -> Result<(), StoreError> {
-        // A waiting run has no jobs. If jobs were added after the run was read, they belong to its next state. The
-        // progress of ended runs is stored.
+        // Only the jobs of open runs are counted. The progress of an ended run is stored. A waiting run has no jobs; if
+        // jobs were added after the run was read, they would not match the state that was read.
         let open = runs.iter().filter(|(run, kept)| !kept && run.run.state != RunState::Waiting);
         let ids: Vec<String> = open.map(|(run, _)| run.run.id.to_string()).collect();
         if ids.is_empty() {

@@ -157,7 +157,8 @@ fn nothing(diagnosis: &str) -> ShadowDiagnosis {
     }
 }
 
-/// Returns the mean of two groups, weighted by their numbers of runs.
+/// Returns the mean cost of all runs in two groups. `a` and `b` are the mean costs of the two groups. They are weighted
+/// by the numbers of runs in the groups.
 fn mean(a: MeanCost, runs_a: u64, b: MeanCost, runs_b: u64) -> MeanCost {
     let share = runs_b as f64 / (runs_a + runs_b).max(1) as f64;
     let of = |a: f64, b: f64| a + (b - a) * share;

@@ -28,15 +28,17 @@ pub(crate) const EXPIRED: &str = "UPDATE jobs SET failures = failures + 1, failu
 const PRUNE_STEP: i64 = 500;
 /// The maximum number of jobs that one statement takes back or gives up.
 const REAP_STEP: i64 = 500;
-/// The reach of a long look back for expired leases and passed deadlines, in milliseconds. Long looks back are needed
-/// because the clocks of masters differ.
+/// A long look back for expired leases and passed deadlines begins this many milliseconds before the last time at which
+/// all of them had been handled. Long looks back are needed because the clocks of masters differ: a master whose clock
+/// is behind may write times that have already passed by the clock of this master.
 const LOOK_BACK_MS: i64 = 60_000;
-/// The reach of a brief look back, in milliseconds. A brief look back finds leases and deadlines that expire by the
-/// clock of this master.
+/// A brief look back begins this many milliseconds before the last check. It finds leases and deadlines that have
+/// expired since that check, by the clock of this master.
 const LOOK_BACK_BRIEFLY_MS: i64 = 2_000;
 /// The time between two long looks back, in milliseconds.
 const LOOK_BACK_EVERY_MS: i64 = 10_000;
-/// The rows of the table of reports are counted only if the table has at most this many bytes.
+/// The rows of the table of reports are counted only if the table has at most this many bytes. The number of rows in a
+/// larger table is estimated.
 const COUNTED_BYTES: i64 = 128 << 20;
 /// A set of labels is removed if it was last used this many milliseconds ago and no open job requires it.
 const LABEL_SET_MS: i64 = 86_400_000;
@@ -48,7 +50,9 @@ const SAMPLE: i64 = 1_000;
 /// versions have earlier times.
 #[derive(Debug, Default)]
 pub(crate) struct Floors {
+    /// All leases that expired before this time have been handled.
     leases: i64,
+    /// All deadlines before this time have been handled.
     deadlines: i64,
     /// The time of the last check.
     checked_at: i64,

@@ -54,13 +54,13 @@ impl Store {
     }
 }
 
-/// The usage of the runs of a batch of jobs, by the plugin's digest.
+/// What plugins used in a batch of jobs, by the plugin's digest. A run, here, is one run of a plugin on one clip.
 #[derive(Debug, Default)]
 pub(crate) struct Usage<'a>(BTreeMap<&'a str, Used>);
 
 impl<'a> Usage<'a> {
-    /// Adds the runs of one job. All findings of one plugin belong to one run. A run that used no fuel never began,
-    /// and does not count.
+    /// Adds what the plugins used in one job. All findings of one plugin in the job come from one run of the plugin. A
+    /// run that used no fuel never began, and does not count.
     pub(crate) fn add(&mut self, findings: impl Iterator<Item = &'a Finding>) {
         let mut runs: BTreeMap<&str, Used> = BTreeMap::new();
         for finding in findings.filter(|finding| finding.fuel > 0) {

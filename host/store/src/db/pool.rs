@@ -23,7 +23,8 @@ use super::{Done, Options, Query, Row, Server, Target, nodelay};
 const READERS: u32 = 4;
 /// The time limit for waiting for a connection.
 const ACQUIRE: Duration = Duration::from_secs(5);
-/// The time limit of a read from PostgreSQL. The database's own limit is shorter.
+/// The time limit of a read from PostgreSQL. The database's own limit is shorter, so this limit matters only if the
+/// database does not respond.
 const LIMIT: Duration = Duration::from_secs(12);
 
 /// A pool of connections that read.

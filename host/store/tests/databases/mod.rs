@@ -196,7 +196,8 @@ pub(crate) struct Node {
     pub(crate) id: String,
     pub(crate) incarnation: Incarnation,
     pub(crate) poll: u64,
-    /// A good picture is requested of each camera whose last one is older than this.
+    /// A good picture is requested of each camera whose last one was taken before this time, in milliseconds since
+    /// 1970.
     pub(crate) good_pictures_before: i64,
     pub(crate) labels: easysight_protocol::Labels,
 }

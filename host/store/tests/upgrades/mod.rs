@@ -11,12 +11,13 @@ use crate::{
     page,
 };
 
-/// The last version that stored a row for each finding.
+/// The number of the last migration with which each finding was stored in a row of its own.
 const ROW_A_FINDING: i64 = 12;
 const RUN: &str = "01890000-0000-7000-8000-000000000001";
 const JOBS: [&str; 2] = ["01890000-0000-7000-8000-00000000000a", "01890000-0000-7000-8000-00000000000b"];
 
-/// Returns statements that insert two cameras that were checked once, as that version stored them.
+/// Returns statements that insert two cameras that were checked once, as the version [`ROW_A_FINDING`] stored
+/// them.
 fn rows() -> String {
     let mut sql = format!(
         "INSERT INTO runs (id, task_id, started_by, state, priority, definition, waits_for, created_at, finished_at) \
@@ -103,7 +104,8 @@ async fn all_is_there(store: &Store) {
         assert_eq!(one.recorded_at.timestamp_millis(), 2_000);
         assert_eq!((one.finding.message.zh.as_str(), one.finding.message.en.as_str()), ("夜里", "it's dark"));
     }
-    // The pages have the same findings, with page marks of the new kind.
+    // The pages together have the same findings. The marks with which the next page is requested (`Page::next`) have
+    // the form of the current version.
     let mut paged = Vec::new();
     let mut after = None;
     loop {

@@ -146,7 +146,8 @@ fn decode(bytes: &[u8]) -> Result<(&'static Encoding, Cow<'_, str>), String> {
     let encoding = match Encoding::for_bom(bytes) {
         Some((encoding, _)) => encoding,
         None if std::str::from_utf8(bytes).is_ok() && !bytes.contains(&0) => UTF_8,
-        // Names of columns or addresses are ASCII, and in UTF-16 every other byte of ASCII is zero.
+        // Names of columns or addresses are ASCII. In UTF-16, one of the two bytes of an ASCII character is zero: the
+        // second one (odd offset) in little-endian, the first one (even offset) in big-endian.
         None => match zeros(bytes) {
             (even, odd) if odd > even => UTF_16LE,
             (even, odd) if even > odd => UTF_16BE,
