@@ -94,7 +94,8 @@ impl BaselineStore {
             }
         }
         for (plugin, bytes) in &examination.baselines {
-            // This plugin's new baseline mixes two views, so it is not stored.
+            // `finder` found that the view has changed. The new baseline of any other plugin mixes both views, so it is
+            // not stored.
             if moved.is_some_and(|finder| finder != plugin) {
                 continue;
             }
@@ -109,7 +110,8 @@ impl BaselineStore {
         Ok(())
     }
 
-    /// Renames a plugin's file from the source's former name to the current one.
+    /// Renames a plugin's file, if its name still contains the identity that earlier versions of this program gave to
+    /// the source.
     fn take_over(&self, source: &Source, plugin: &str) -> io::Result<()> {
         let now = self.file(source, plugin);
         let Some(former) = source.former_identity().filter(|_| !now.exists()) else { return Ok(()) };

@@ -52,7 +52,8 @@ impl Graph<'_> {
         while !pending.is_empty() {
             let stands_alone =
                 |(_, finding): &(usize, &Finding)| pending.iter().all(|(_, by)| !self.explains(by, finding));
-            // No finding stands alone if all remaining findings explain each other in circles.
+            // If each remaining finding is explained by another one, there is a circle. The first one, which has the
+            // highest weight, is then the root.
             let root = pending.remove(pending.iter().position(stands_alone).unwrap_or(0));
             let mut causes = vec![root.1];
             while let Some(cause) = causes.pop() {

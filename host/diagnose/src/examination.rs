@@ -160,7 +160,7 @@ mod tests {
         );
         let sent = serde_json::to_value(finding).unwrap();
         assert_eq!(sent["loss"], "unauthorized");
-        // An older node does not send the reason, and other findings have no reason.
+        // The reason (`loss`) may be missing: an older node does not send it, and other findings have none.
         let mut of_before = sent;
         of_before.as_object_mut().unwrap().remove("loss");
         assert_eq!(serde_json::from_value::<Finding>(of_before).unwrap().loss, None);

@@ -56,8 +56,8 @@ pub enum Taken<T> {
     Whole(Captured),
 }
 
-/// Captures the clip that a plan needs. `part` describes a first part of the clip, which is passed to `enough`. If
-/// `enough` returns a value, the capture ends after this part.
+/// Captures the clip that a plan needs. `part` describes the first part of the clip. This part is passed to `enough`
+/// first. If `enough` returns a value, the capture ends there.
 ///
 /// Dropping the future ends the capture.
 pub async fn capture_part<T, F: Future<Output = Option<T>>>(

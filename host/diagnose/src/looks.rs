@@ -1,7 +1,8 @@
-//! Decides between short and full checks. The cost of a check is mostly the cost of decoding, and the first second of
-//! a healthy camera's clip is as informative as the whole clip. The result of a short check counts only if it
-//! confirms what the last full check found: that the camera has no fault. Otherwise the capture continues, and the
-//! frames of the first second and all further frames are judged as one clip.
+//! Decides between short and full checks, which the code calls looks. The cost of a check is mostly the cost of
+//! decoding, and the first second of a healthy camera's clip is as informative as the whole clip. A short check decodes
+//! only this second. Its result counts only if it confirms what the last full check found: that the camera has no
+//! fault. Otherwise the capture continues, and the frames of the first second and all further frames are judged as one
+//! clip.
 //!
 //! The state for this decision is stored together with the baselines of the camera's plugins. The state moves with the
 //! baselines from node to node, and is deleted with them.
@@ -66,7 +67,8 @@ impl Looks {
         (part != *plan.request()).then_some(part)
     }
 
-    /// Returns true if a short check confirms the result of the last full check.
+    /// Returns true if a short check confirms the result of the last full check. All its findings must be normal,
+    /// except those of diagnoses that the last full check could not judge either.
     #[must_use]
     pub fn is_enough(&self, short: &Examination) -> bool {
         let known = |finding: &Finding| match &finding.failure {

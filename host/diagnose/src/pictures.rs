@@ -23,7 +23,8 @@ const THUMBNAIL_SIDE: u32 = 320;
 const PICTURE_QUALITY: u8 = 85;
 /// The JPEG quality of a thumbnail, 1 to 100.
 const THUMBNAIL_QUALITY: u8 = 75;
-/// The length in pixels of the longest side of the level at which frames are compared.
+/// The length in pixels of the longest side of the level at which successive frames are compared, to find the frame
+/// with the largest change.
 const GLANCE_SIDE: u32 = 160;
 /// The maximum number of letters of a caption.
 const MAX_CAPTION: usize = 60;
@@ -187,7 +188,8 @@ fn mark(canvas: &mut Canvas, findings: &[Finding]) {
         for region in &finding.regions {
             let area = canvas.area_of(region.left, region.top, region.width, region.height);
             canvas.outline(area, colour);
-            // Many boxes with the same words would hide the picture.
+            // If successive boxes have the same words, only the first one gets them, because the words would hide the
+            // picture.
             let words = caption(finding, &region.caption);
             if words != before {
                 canvas.caption(area, &words, colour);

@@ -15,7 +15,7 @@ use easysight_trust::{RefusedPlugin, TrustedKeys, load, signature_beside};
 pub struct PluginSet {
     plugins: Vec<Arc<Plugin>>,
     by_diagnosis: BTreeMap<String, Arc<Plugin>>,
-    /// The plugin that each file of the directory contained when it was last usable.
+    /// For each file of the directory, the plugin that it contained when the file was last usable.
     files: BTreeMap<PathBuf, Arc<Plugin>>,
 }
 

@@ -4,8 +4,8 @@
 //! `easysight:diagnosis/video@1.0.0`. Within a major version functions and interfaces are only added. So a host
 //! serves its own minor version and all earlier ones: the linker satisfies the imports of a component of 1.0 with
 //! interfaces of 1.1. The linker would also accept a component of 1.1 on a host of 1.0 if every function that the
-//! component uses happens to exist. This module therefore refuses components that are newer than the host by their
-//! version.
+//! component uses happens to exist. So this module compares the versions themselves, and refuses a component whose
+//! version is later than the host's.
 
 use semver::Version;
 

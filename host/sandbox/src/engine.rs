@@ -104,8 +104,8 @@ pub(crate) fn running(limits: &Limits, concurrency: u32) -> Result<Engine, Sandb
         .max_component_instance_size(4 << 20)
         .max_core_instance_size(4 << 20)
         .max_unused_warm_slots(slots)
-        // Pages up to this size are zeroed in place when an instance ends. Otherwise they would be returned to the
-        // system, and the next instance would fault them in again.
+        // Up to this many bytes of a memory, and of a table, are zeroed in place when an instance ends. Otherwise their
+        // pages would be returned to the system, and the next instance would fault them in again.
         .linear_memory_keep_resident(2 << 20)
         .table_keep_resident(64 << 10)
         .pagemap_scan(Enabled::Auto);

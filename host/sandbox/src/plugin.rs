@@ -325,8 +325,8 @@ fn run<T>(
     let called = watch::begin(&mut store, limits.fuel).and_then(|()| watch::drive(call(&mut store)));
     let left = store.get_fuel().unwrap_or(0).checked_sub(debt.owed());
     let result = match called {
-        // A run that cannot pay the fuel that it owes has exceeded its fuel, regardless of its result. This is the same
-        // on every machine.
+        // A run that owes more fuel than it has left has exceeded its fuel, regardless of its result. This rule gives
+        // the same outcome on every machine.
         Ok(_) if left.is_none() => Err(Overrun::Fuel.into()),
         Err(error) if left.is_none() && !error.is::<Overrun>() => Err(error.context(Overrun::Fuel)),
         called => called,

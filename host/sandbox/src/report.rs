@@ -11,7 +11,8 @@ const MAX_REGIONS: usize = 256;
 const MAX_SUGGESTIONS: usize = 8;
 const MAX_FRAMES: u32 = 256;
 const MAX_SPAN_MS: u32 = 60_000;
-/// The tolerance for rounding errors of a region that touches the picture's edge, as a share of the picture's side.
+/// The share of the picture's width or height by which a region may extend beyond the right or the lower edge, because
+/// of rounding errors.
 const EDGE_SLACK: f32 = 1e-3;
 
 type Rule = Result<(), String>;

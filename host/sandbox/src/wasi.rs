@@ -59,8 +59,9 @@ impl HostMonotonicClock for StoppedClock {
     }
 }
 
-/// A Weyl sequence through an avalanche function (splitmix64). It gives distinct values for hash seeds. The values are
-/// the same in every run. They are not secret, but a sandbox without authority needs no secrets.
+/// Fixed bytes in place of random ones, from the generator splitmix64. The values are distinct, so they can serve as
+/// seeds of hash tables. They are the same in every run. They are not secret, but a sandbox without authority needs no
+/// secrets.
 struct FixedBytes {
     state: u64,
     debt: Debt,
@@ -142,7 +143,7 @@ pub(crate) fn link(linker: &mut Linker<Instance>) -> wasmtime::Result<()> {
             Ok((until(state.deadline, &state.stop, state.table.poll(pollables))?,))
         },
     )?;
-    // Every name is refused, but the host receives the name's bytes from the plugin first.
+    // Every name is refused. But the host receives the name's bytes from the plugin first, so these bytes cost fuel.
     let mut names = linker.instance("wasi:sockets/ip-name-lookup@0.2.12")?;
     names.func_wrap(
         "resolve-addresses",

@@ -57,7 +57,8 @@ pub(crate) struct Distributed {
     settings: Arc<WorkerSettings>,
     id: String,
     incarnation: Incarnation,
-    /// The previous incarnation. Its process has ended, because this process holds the lock of the data directory.
+    /// The incarnation that this one replaces. An incarnation is one process of a node. The former process has ended,
+    /// because this process holds the lock of the data directory.
     replaces: Option<Incarnation>,
     client: MasterClient,
     book: Book,

@@ -33,7 +33,8 @@ pub(crate) struct Executors {
     board: Mutex<Board>,
 }
 
-/// The entry of a run on the board. The entry is removed when this value is dropped.
+/// The entry of a run on the board, which lists the runs that have begun and not ended. The entry is removed when this
+/// value is dropped.
 struct Entry(Arc<Executors>, u64);
 
 impl Drop for Entry {

@@ -128,7 +128,7 @@ impl Jobs {
         metrics: Arc<Metrics>,
     ) -> (Arc<Self>, impl Future<Output = ()> + Send + 'static, CancellationToken) {
         // The book counts the jobs in the queue. It accepts at most one job for each slot of the queue and for each
-        // free place. The channel never refuses a job that the book accepts.
+        // free place. The channel has room for all of these jobs, so it never refuses a job that the book accepts.
         let places = pool_size.saturating_mul(max_concurrent_tasks);
         let (queue, waiting) = mpsc::channel(queue_capacity.saturating_add(places) as usize + 1);
         let jobs = Arc::new(Self {
@@ -191,7 +191,7 @@ impl Jobs {
         let span = tracing::info_span!(parent: None, "job", %id, request = origin.request_id);
         telemetry::follow(&span, origin.traceparent.as_deref());
         if queue.try_send(Job { id, plan, source, upload, span }).is_err() {
-            // The book keeps the count below the channel's capacity, so the pool must have ended.
+            // The book limits the jobs, so the channel is not full. It refuses a job only if the pool has ended.
             return Err(Refused::Draining);
         }
         let (ended, _) = watch::channel(false);

@@ -91,7 +91,8 @@ fn checksum(layout: u16, payload: &[u8]) -> u32 {
         .fold(0x811C_9DC5, |sum: u32, &byte| (sum ^ u32::from(byte)).wrapping_mul(0x0100_0193))
 }
 
-/// A few references for each light. A camera that turns has a reference for each preset; a fixed camera has one.
+/// A few references for each light. A reference is what a plugin stores about the camera's view, to compare later
+/// pictures with. A camera that turns has a reference for each preset; a fixed camera has one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct References<R> {
     day: Vec<R>,

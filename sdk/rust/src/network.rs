@@ -51,8 +51,9 @@ pub struct Network {
 }
 
 impl Network {
-    /// Reads a network: the number of layers, then for each layer its six numbers (way, inputs, outputs, stride,
-    /// dilation, flags), its weights, its shifts and its biases.
+    /// Reads a network: the number of layers, then the layers. A layer has six numbers (its kind, the number of its
+    /// inputs, the number of its outputs, stride, dilation, flags), then its weights, its shifts (the power of two for
+    /// each output) and its biases.
     ///
     /// # Errors
     ///

@@ -83,7 +83,7 @@ fn failures(lines: &[Line], title: &impl Fn(&str) -> String, language: Language)
     }
     let row = |(line, diagnoses): (&Line, Vec<String>)| Row {
         status: status(line, language),
-        // If no diagnosis could judge, they need not be listed one by one.
+        // If no diagnosis could judge, the diagnoses need not be listed one by one.
         fault: if diagnoses.len() == lines.len() { "–".to_owned() } else { diagnoses.join(", ") },
         seen: line.failure.as_ref().map(|failure| failure.detail.clone()).unwrap_or_default(),
         advice: String::new(),

@@ -25,7 +25,8 @@ use crate::{
 
 /// The time limit for sending a component of some megabytes over a slow line and for compiling it at the master.
 const PUSH_TIMEOUT: Duration = Duration::from_secs(300);
-/// Components of at least this many bytes contain an interpreter, which takes the master a while to compile.
+/// The size in bytes from which on a message tells the user that the master compiles the component. So large a
+/// component contains an interpreter, and compiling it takes a while.
 const LARGE: usize = 4 << 20;
 
 /// The command's arguments.

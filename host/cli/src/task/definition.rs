@@ -39,8 +39,8 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "EXPR", conflicts_with = "at")]
     cron: Option<String>,
     /// The time zone of the cron expression, such as Asia/Shanghai. Default: UTC.
-    // If another schedule is given, it excludes --cron, and clap does not report that --cron is missing. The conflicts
-    // below report the error.
+    // If another schedule is given, it excludes --cron. clap then does not report that --cron is missing, so the
+    // conflicts below report the error.
     #[arg(long, value_name = "TZ", requires = "cron", conflicts_with_all = ["every", "at"])]
     time_zone: Option<String>,
     /// Run once, at this time.

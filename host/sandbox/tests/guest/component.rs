@@ -108,7 +108,7 @@ pub(crate) fn guest_of(
     before: &str,
     body: &str,
 ) -> Vec<u8> {
-    // Imports come first in a module.
+    // Imports come first in a module. So `extra` contains its imports first, and `---` after them.
     let (imports, extra) = extra.split_once("---").unwrap_or(("", extra));
     encode(
         edition,

@@ -50,8 +50,8 @@ pub(crate) enum CallError {
     /// The master does not know this node. The node must register again.
     #[error("the master does not know this node: {0}")]
     Forgotten(String),
-    /// Another incarnation of this node registered after this one. A new registration shows whether the other
-    /// incarnation is alive.
+    /// Another incarnation of this node, which is another process, registered after this one. A new registration shows
+    /// whether the other process is alive.
     #[error("this node was superseded: {0}")]
     Superseded(String),
     /// Another process with this node id is alive.
@@ -136,8 +136,8 @@ impl MasterClient {
         self.call(self.post("register").json(request).timeout(ANSWER)).await
     }
 
-    /// Renews leases. Waits at most `patience` for the answer, so that time for another call is left if the answer does
-    /// not arrive.
+    /// Renews leases. Waits at most `patience` for the answer, so that another heartbeat can be sent before the leases
+    /// expire if no answer arrives.
     pub(crate) async fn heartbeat(
         &self,
         request: &HeartbeatRequest,

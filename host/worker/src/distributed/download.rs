@@ -135,8 +135,8 @@ impl Downloads {
         let disk = |source| FetchError::Disk { path: part.clone(), source };
         let (mut hasher, mut have) = hash_of(&part).await.map_err(disk)?;
         let answer = match self.client.component(digest, have).await {
-            // The file is at least as long as the component. The digest of the file shows whether the file is the
-            // component.
+            // The master has no bytes from this offset on, so the file is at least as long as the component. The digest
+            // of the file shows whether the file is the component.
             Err(CallError::Refused { status: 416, .. }) => {
                 return self.complete(digest, &part, &hasher).await;
             }

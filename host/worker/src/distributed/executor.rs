@@ -185,8 +185,8 @@ struct Judge<'a> {
 }
 
 impl Judge<'_> {
-    /// Captures the clip to judge. If a short check may be enough, the clip of the short check is judged first. If its
-    /// result suffices, the capture ends.
+    /// Captures the clip to judge. If a short check may be enough, the first part of the clip is judged as soon as it
+    /// is captured. The capture ends there if the result of the short check suffices.
     async fn see(
         &self,
         capturer: &Capturer,

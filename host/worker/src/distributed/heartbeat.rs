@@ -20,7 +20,7 @@ use super::{
 
 /// The interval at which the facts about the machine are read.
 const LOOK: Duration = Duration::from_secs(30);
-/// The minimum timeout of a heartbeat, even if a quarter of the lease is shorter.
+/// The minimum timeout of a heartbeat. The timeout is a quarter of the lease, unless that is shorter than this.
 const MIN_PATIENCE: Duration = Duration::from_millis(500);
 
 /// Starts the thread. It ends when the node ends.

@@ -1,7 +1,7 @@
 //! Checks lost cameras before their next full check is due. A lost camera gave no picture at its last check. The worker
-//! only tests whether such a camera accepts a connection. If the camera accepts a connection now but accepted none
-//! before, the worker checks it like any other camera. Otherwise the finding repeats the result of the last check, or
-//! reports that the camera no longer accepts connections.
+//! only tests whether such a camera accepts a connection, and compares the answer with that of the last check. If the
+//! camera accepts connections again, the worker checks it like any other camera. If the camera no longer accepts
+//! connections, the finding reports this. If nothing has changed, the finding repeats the result of the last check.
 
 use std::time::Duration;
 

@@ -188,7 +188,8 @@ impl Outbox {
 }
 
 /// One reading of the spool. When this value is dropped, another reading is requested, unless this reading found the
-/// spool empty. The value is also dropped if its future is dropped.
+/// spool empty. If the future that reads the spool is dropped early, this value is dropped with it, so another reading
+/// is requested then too.
 struct Look<'a> {
     spooled: &'a AtomicBool,
     found_empty: bool,

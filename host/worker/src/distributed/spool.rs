@@ -31,8 +31,9 @@ impl Spool {
         Ok(Self { dir, limit })
     }
 
-    /// Stores a batch durably. If the spool becomes too large, batches that were put aside are removed first, and then
-    /// the oldest ones. Returns the number of removed batches, without those that were put aside.
+    /// Stores a batch durably. If the spool becomes too large, files are removed: first the batches that no master will
+    /// ever accept (see [`Self::put_aside`]), then the oldest batches. Returns the number of removed batches that a
+    /// master might have accepted.
     pub(crate) fn put(&self, batch: &ResultsRequest) -> io::Result<usize> {
         let bytes = serde_json::to_vec(batch)?;
         let mut victims = self.list("bad")?;

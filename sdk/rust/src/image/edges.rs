@@ -5,7 +5,8 @@
 //! window, divided by the window's range, distinguishes sharp edges from soft ones without knowledge of the scene.
 //! Noise makes edges steeper, never softer.
 
-/// The side of a cell in samples. Windows are three cells wide and high. There is one window at every cell.
+/// The side of a cell in samples. A window consists of three by three cells. Each cell that is not at the picture's rim
+/// is the middle of one window.
 pub const CELL: usize = 4;
 
 /// The measurements of a window of 12 × 12 samples.

@@ -9,24 +9,26 @@
 pub const GRAIN_ROWS: usize = SIDE + 2;
 /// The side of a tile in samples.
 const SIDE: usize = 16;
-/// The number of columns, or rows, that are summed to measure a tile's slopes.
+/// The number of columns, or rows, in a quarter of a tile; see [`Grain::slope`].
 const QUARTER: usize = 4;
 
-/// Sums over the 256 samples of a tile.
+/// Sums over the 256 samples of a tile. `sum`, `slope` and `spatial` are those of the first picture. The other sums are
+/// those of the differences, the first picture minus the second.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Grain {
     /// The sum of the samples themselves.
     pub sum: u32,
-    /// The difference between the largest and the smallest sum of a quarter of the tile, of rows or of columns. It
-    /// measures the tile's slope.
+    /// A measure of the tile's slope. A tile has four quarters of four rows each, and four quarters of four columns
+    /// each. The slope is the largest sum of a quarter minus the smallest one, of rows or of columns, whichever is
+    /// larger.
     pub slope: u32,
     /// The sum of the magnitudes of the mask's response.
     pub spatial: u32,
     /// The sum of the magnitudes of the mask's response to the difference of the two pictures.
     pub temporal: u32,
-    /// The sum of the difference.
+    /// The sum of the differences.
     pub change: i32,
-    /// The sum of the squared difference.
+    /// The sum of the squared differences.
     pub square: u32,
 }
 

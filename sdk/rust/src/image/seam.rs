@@ -1,17 +1,19 @@
-//! Seams: straight breaks along the grid of macroblocks. Damaged blocks leave seams at the borders to their
-//! neighbours. A lens never draws a seam.
+//! Seams: straight breaks along the grid of macroblocks (16 × 16 samples). A damaged block leaves seams at the borders
+//! to its neighbours. A lens never draws a seam. A border that has a seam is called torn.
 
 use super::TILE;
 
-/// The smallest mean difference between the samples on both sides of a torn border, in grey levels, if the picture
-/// beside the border does not vary. Pictures with deblocking seldom reach this value, even if they are compressed
-/// extremely.
+/// The limit above which a border is torn, if the picture beside the border does not vary: the mean difference between
+/// the samples on both sides of the border, in grey levels. Pictures with deblocking seldom reach this value, even if
+/// they are compressed extremely.
 const STEP: u16 = 28;
-/// A torn border must exceed [`STEP`] by more than this multiple of the variation beside the border, because an edge
-/// of the scene also varies beside its steepest step: such an edge is rarely sharper than two samples.
+/// The factor by which variation beside a border raises the limit [`STEP`]. The variation is the mean difference
+/// between neighbouring samples just before the border or just after it, whichever is larger. An edge of the scene is
+/// rarely sharper than two samples, so there is variation beside its steepest step. The factor prevents such an edge
+/// from counting as torn.
 const OVER_TEXTURE: u16 = 2;
-/// The smallest variation on the busier side of a torn border, in grey levels. If both sides are flat, the cause is
-/// pixelation and not damage.
+/// The smallest variation beside a torn border, in grey levels, on the side that varies more. If both sides are flat,
+/// the step is the effect of pixelation and not of damage.
 const TEXTURE: u16 = 2;
 
 /// The seams along the borders of the 16 × 16 tiles of a picture.
@@ -32,8 +34,8 @@ impl Seams {
     }
 }
 
-/// The sums of the differences between neighbouring samples: across a border (`at`), one sample before the border, and
-/// one sample after the border.
+/// The differences between neighbouring samples, each summed over the 16 samples of a border's length: across the
+/// border (`at`), one sample before the border, and one sample after the border.
 #[derive(Debug, Clone, Copy, Default)]
 struct Border {
     before: u16,

@@ -1,5 +1,5 @@
-//! Speckle: the grain of small tiles, which remains after their structure is removed, and the number of their lone
-//! samples.
+//! Speckle of small tiles. It consists of grain, which is the content that remains after a tile's structure is removed,
+//! and of lone samples, which are brighter, or darker, than all their neighbours.
 
 /// The side of a tile.
 const SIDE: usize = 16;
@@ -18,19 +18,20 @@ pub struct Speckle {
     pub grain: u32,
     /// The sum of the variances of the tile's sixteen blocks of 4 × 4 samples, times 256.
     pub spread: u64,
-    /// The difference between the brightest and the darkest quarter, of rows or of columns. It measures the tile's
-    /// slope.
+    /// A measure of the tile's slope. A tile has four quarters of four rows each, and four quarters of four columns
+    /// each. The slope is the largest sum of a quarter minus the smallest one, of rows or of columns, whichever is
+    /// larger.
     pub slope: u32,
     /// The number of samples that are brighter, or darker, than all their eight neighbours by more than `height`.
     pub lone: u32,
     /// The number of samples that are brighter, or darker, than their upper and lower neighbours by more than `height`.
-    /// Lines along rows also count.
+    /// The samples of a thin line along a row also count.
     pub upright: u32,
 }
 
-/// Calls `visit` for the tiles of a band of [`SPECKLE_ROWS`] rows of `width` samples, from left to right. The
-/// first tile begins one sample from the left. Incomplete tiles are ignored. A lone sample differs from
-/// its neighbours by more than `height`.
+/// Calls `visit` for the tiles of a band of [`SPECKLE_ROWS`] rows of `width` samples, from left to right. The first
+/// tile begins one sample from the left. Incomplete tiles are ignored. `height` is the difference in grey levels that
+/// [`Speckle::lone`] and [`Speckle::upright`] refer to.
 pub fn speckle_tiles(band: &[u8], width: usize, height: u8, mut visit: impl FnMut(Speckle)) {
     if width < SPECKLE_ROWS || band.len() < SPECKLE_ROWS * width {
         return;
@@ -60,7 +61,8 @@ pub fn speckle_tiles(band: &[u8], width: usize, height: u8, mut visit: impl FnMu
     }
 }
 
-/// Three samples of a row, and the left and right neighbours of another sample.
+/// The neighbours of a sample. The first three values are for its own column and the columns beside it: the darker (or
+/// the brighter) one of the samples above and below. The other two are the samples to its left and right.
 type Neighbours<'a> = (((&'a u8, &'a u8), &'a u8), (&'a u8, &'a u8));
 
 /// Returns the samples from position `at` on.
@@ -68,7 +70,7 @@ fn from(row: &[u8], at: usize) -> &[u8] {
     row.get(at..).unwrap_or_default()
 }
 
-/// The sums of columns, which the compiler adds many at a time.
+/// Values for each column of samples, most of them sums over the rows. The compiler adds many columns at a time.
 struct Columns {
     upright_mask: Vec<i16>,
     grain: Vec<u16>,

@@ -3,8 +3,8 @@
 use super::{Maps, Network, ONE, picture};
 use crate::{Clip, Failure, image::connected};
 
-/// The log odds that a part of the picture has a fault, part by part. If a part has a fault with a probability of one
-/// half, the value is 0.
+/// The log odds that a part of the picture has a fault, part by part. A part is one place of the network's output. The
+/// value is 0 if a fault is as likely as no fault, and above 0 if a fault is more likely.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Evidence {
     /// The number of parts in a row.

@@ -30,7 +30,7 @@ pub(super) struct Layer {
     dilation: usize,
     flags: u8,
     weights: Weights,
-    /// The number of bits by which the sums of an output are shifted.
+    /// For each output, the number of bits by which its sums are shifted to the right.
     shifts: Vec<u32>,
     biases: Vec<i32>,
 }
@@ -41,8 +41,9 @@ const TOGETHER: usize = 16;
 /// The weights in the order in which they are used.
 #[derive(Debug, Clone)]
 enum Weights {
-    /// The weights of groups of sixteen outputs. Each pair of input values has four vectors of four outputs each. A
-    /// vector contains the two weights of the pair, output by output. Missing outputs have the weight 0.
+    /// The weights of groups of sixteen outputs. Each group has four vectors for each pair of input values. A vector is
+    /// for four of the outputs. It contains, output by output, the two weights for the pair. Missing outputs have the
+    /// weight 0.
     Outputs(Vec<Vec<[Lanes; 4]>>),
     /// The weights of a depthwise layer, place by place.
     Channels(Vec<i16>),
@@ -168,7 +169,8 @@ impl Layer {
         values
     }
 
-    /// Computes each output's sum over a patch of pairs of values.
+    /// Computes the sums of all outputs at one place, and appends them to `all`. `patch` contains the input values on
+    /// which the outputs depend; the values are processed in pairs.
     fn sums(&self, patch: &[i16], weights: &[Vec<[Lanes; 4]>], all: &mut Vec<i32>) {
         let pairs = patch.as_chunks::<2>().0;
         for (at, weights) in weights.iter().enumerate() {

@@ -209,7 +209,8 @@ fn measured_facts(measured: &Measured) -> Facts {
 }
 
 /// Adds the facts of a clip that ffmpeg itself read from the source. The frame rate is computed from the timestamps of
-/// the beginning of the stream, because every picture of the beginning is kept.
+/// the beginning of the stream only. Every picture of the beginning is kept, but later only one picture for each
+/// interval.
 fn stamped_facts(facts: &mut Facts, clip: &Clip) {
     if clip.frames().len() > 1 {
         facts.declared_rate = clip.info().frame_rate;
