@@ -25,7 +25,7 @@ use crate::{media, median};
 
 /// The length of the streams in seconds. A check captures at most the first part of a stream.
 const SECONDS: f64 = 4.0;
-/// The number of checks per hour that one core should reach for the first camera.
+/// The number of checks per hour that one core should reach for the first of the [`CAMERAS`].
 const MARK: f64 = 10_000.0;
 
 /// A camera with common settings: H.264 without B-frames, a keyframe every two seconds, a bounded bit rate.
@@ -42,7 +42,8 @@ const CAMERAS: [Camera; 4] = [
     Camera { size: (640, 360), rate: 25.0, kilobits: 768 },
 ];
 
-/// One of this many checks is a full check.
+/// One of this many checks is a full check, which captures everything that the diagnoses request. The others end after
+/// the first second of video if it shows no fault.
 const FULL_EVERY: u32 = 4;
 
 /// Processor time of checks.

@@ -76,7 +76,7 @@ fn on_clip(plan: &Plan, clip: &Arc<Clip>, file: &Path, runs: usize) -> anyhow::R
     println!("{table}");
     let covered = clip.frames().last().map_or(Duration::ZERO, |frame| frame.timestamp);
     let mut rows = vec![tax(sandboxed, native), against_decoding(sandboxed, file, covered)?];
-    // The mark applies to a small picture.
+    // The mark of 1 ms per frame applies to small pictures only.
     if info.width <= 640 {
         let a_frame = milliseconds(sandboxed) / frames as f64;
         rows.push(Row::against_mark("all plugins, per frame", a_frame, "ms", 1.0));

@@ -34,7 +34,8 @@ pub struct Clip {
     pub file: PathBuf,
 }
 
-/// The version of the effects, which is a part of the name of each case. Increase it if an effect changes.
+/// The version of the effects. It is a part of the hash in the name of each case: if an effect changes, increase
+/// the version, and all cases are made again.
 const GENERATION: u32 = 3;
 
 /// A preliminary manifest is written each time that this number of cases has been made.
@@ -156,8 +157,9 @@ pub fn make(order: &Order, tell: &(dyn Fn(usize, usize, &str) + Sync)) -> anyhow
     Ok(manifest)
 }
 
-/// Chooses `each` pieces of each set for the recipe with the number `turn`. Different recipes get different
-/// pieces. Returns all pieces if the recipe is the healthy one or `each` is None.
+/// Chooses at most `each` pieces of each set. All given pieces belong to one recipe, whose number is `turn`. The
+/// choice begins at a place that depends on this number, so that different recipes get different clips. Returns
+/// all pieces if the recipe is the healthy one or `each` is None.
 fn some_of(pieces: Vec<Piece<'_>>, each: Option<usize>, turn: usize) -> Vec<Piece<'_>> {
     let Some(each) = each else { return pieces };
     let mut by_set: BTreeMap<Set, Vec<Piece<'_>>> = BTreeMap::new();

@@ -58,7 +58,7 @@ impl Told {
         pairs.map(|(severity, steps)| self.one(variant, severity, steps)).collect()
     }
 
-    /// Makes recipes of one physics in three strengths.
+    /// Makes one recipe for each severity. `strengths` has one kind of [`Physics`] in three strengths.
     fn by(self, maker: &str, strengths: [impl Physics + 'static; 3]) -> Vec<Recipe> {
         self.graded(maker, strengths.map(|physics| vec![Step::of(physics)]))
     }
@@ -85,7 +85,8 @@ pub struct Recipe {
     pub kind: String,
     /// The variant of this kind.
     pub variant: String,
-    /// The maker of the fault: a name for one physics. The name determines the set. Empty if there is no fault.
+    /// The maker of the fault: the name of one way to make it, such as `disk` for one shape of blur. The name
+    /// determines the set of cases (see `Set::of_maker`). Empty if there is no fault.
     pub maker: String,
     /// The severity of the fault.
     pub severity: Option<Severity>,

@@ -30,7 +30,7 @@ const SHOWN: usize = 6;
 /// The maximum number of mistakes of a diagnosis that are listed.
 const LISTED: usize = 40;
 
-/// The results of one pass, which checks all cases in one way.
+/// The results of one pass over the cases. A pass checks all cases in the same way (see [`Look`]).
 #[derive(Debug)]
 pub struct Told {
     /// How the cameras are checked.
@@ -39,7 +39,8 @@ pub struct Told {
     pub figures: Vec<InSet<Figures>>,
     /// The verdicts on cases of these sets.
     pub verdicts: Vec<Verdict>,
-    /// The sets whose pictures may be shown. Of the lock box, only figures are shown.
+    /// The sets whose pictures may be shown. The lock box ([`Set::LockBox`]) is never among them: only its figures
+    /// are shown.
     pub shown: Vec<Set>,
 }
 
@@ -58,7 +59,7 @@ impl Told {
         language.of(words.0, words.1).to_owned()
     }
 
-    /// Returns the diagnoses of the sets that may be shown, each with the row of one set.
+    /// Returns one row for each diagnosis: the row of the first set that may be shown and that has the diagnosis.
     fn rows(&self) -> Vec<&Row> {
         let shown = self.figures.iter().filter(|figures| self.shown.contains(&figures.named().0));
         let mut rows: BTreeMap<&str, &Row> = BTreeMap::new();

@@ -48,7 +48,7 @@ const SHORT_LOOKS: u32 = 1_000;
 const OVER_TIME: [&str; 6] = ["freeze", "shake", "clock", "scene_change", "flower_screen", "stream"];
 /// Kinds that are visible only in comparison with earlier checks, so a first check cannot find them.
 const BESIDE: [&str; 2] = ["moved", "clock"];
-/// Kinds whose fault begins within the clip, or which no single picture shows.
+/// Kinds and variants whose fault begins within the clip. A single picture may be from an earlier moment.
 const LATER: [&str; 3] = ["covering", "half_way", "video_loss"];
 
 impl Look {

@@ -37,8 +37,8 @@ struct Curves {
 }
 
 impl Curves {
-    /// The number of steps of a table. The second table has equal steps of the square root of light, over which
-    /// its curve is nearly straight.
+    /// The number of steps of a table. The steps of the first table are equal in the coded value. The steps of the
+    /// second table are equal in the square root of light, because the coded value is nearly proportional to it.
     const STEPS: usize = 4096;
 
     fn get() -> &'static Self {
@@ -199,8 +199,8 @@ pub fn times(light: Light, factor: f32) -> Light {
     light.map(|value| value * factor)
 }
 
-/// An aperture, as runs of whole samples of equal weight. An aperture smaller than a few samples consists of
-/// several apertures, each shifted by a part of a sample, so its borders are soft.
+/// An aperture, as runs of whole samples. All samples have the same weight. A small aperture contains its shape
+/// several times, each time shifted by a part of a sample, so that its borders are soft.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Aperture {
     /// The row, the first column and the last column of a run.
@@ -214,7 +214,7 @@ impl Aperture {
     /// right of and below the middle. No open place may be further than `reach` from the middle.
     #[must_use]
     pub fn of(reach: f32, is_open: impl Fn(f32, f32) -> bool) -> Self {
-        // A small aperture is sampled in finer steps than whole samples.
+        // The number of shifts in each direction. Each is a part of a sample, and only a small aperture needs them.
         let steps: i64 = match reach {
             ..3.0 => 5,
             ..8.0 => 3,

@@ -75,7 +75,8 @@ impl Grain {
     /// Makes grain of this deviation.
     #[must_use]
     pub fn new(sigma: f32, mut random: Random) -> Self {
-        // There are many more numbers than samples in a run, so that two runs rarely get the same numbers.
+        // Samples are changed in runs of 64. Each run gets successive numbers from a random place on. There are
+        // many more than 64 numbers, so that two runs rarely get the same ones.
         let numbers = (0..65_537).map(|_| random.normal() * sigma).collect();
         Self { numbers, random }
     }

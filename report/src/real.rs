@@ -1,6 +1,6 @@
-//! Real footage with labels: cameras without drawn faults. Each capture is judged alone. Then each camera's
-//! captures are judged with baselines, in the order of their names. Captures with a measured visibility are
-//! evaluated as fog.
+//! Real footage with labels: cameras without drawn faults. Each capture is judged alone. Then each camera's healthy
+//! captures are judged in the order of their names, with the baselines that the plugins learned from the earlier
+//! ones. Captures with a measured visibility are evaluated as fog.
 
 mod fog;
 mod pages;
@@ -23,8 +23,8 @@ use crate::{
     statistics::{Share, Spread},
 };
 
-/// The minimum number of healthy captures of a camera that is judged with baselines. With fewer captures, the
-/// baselines learn too little before the later half is judged.
+/// The minimum number of healthy captures of a camera that is judged with baselines. Only the later half of the
+/// captures counts. With fewer captures, the plugins learn too little from the earlier half.
 const LEAST_LOOKS: usize = 6;
 
 /// One capture of one file.
@@ -76,10 +76,10 @@ pub struct Figures {
     pub found: Spread,
     /// The share of faults that were found, by the first diagnosis that should find the fault.
     pub by_kind: BTreeMap<String, Share>,
-    /// The share of healthy captures with an alarm, for the later half of each camera's captures, with the
-    /// baselines of all earlier ones.
+    /// The share of healthy captures with an alarm if they are judged with baselines. Only the later half of each
+    /// camera's captures counts. Each capture is judged with the baselines from all earlier ones.
     pub sequence: Spread,
-    /// The number of these alarms by diagnosis.
+    /// The number of the alarms in `sequence`, by diagnosis.
     pub sequence_by_diagnosis: BTreeMap<String, usize>,
     /// The results for captures with a measured visibility.
     pub fog: Option<Fog>,

@@ -28,7 +28,8 @@ use crate::{
 
 /// The width of the pictures that faults are drawn on.
 const WIDTH: usize = 640;
-/// The side of a cell in samples of the small luma plane. Cells form the map of a fault's places.
+/// The side of a cell in samples. The luma plane, scaled down to the network's input, is divided into cells. The map
+/// of a fault's places has one value for each cell.
 const CELL: usize = 8;
 /// The number of drawn faults, out of four on average, that belong to the trained diagnoses.
 const WANTED_IN_FOUR: usize = 3;
@@ -185,7 +186,7 @@ fn of_look(order: &Order, dir: &Path, label: &Label, recipes: &[Recipe]) -> anyh
         let Some(healthy) = ffmpeg::picture(&file, seconds, part, (WIDTH, height))? else { continue };
         if !label.is_healthy() {
             samples.push(sample(row("real", &label.find_one_of, &label.may), &healthy, None));
-            // Other parts might not contain the fault.
+            // Only the whole picture of a faulty camera is used: another part might not contain the fault.
             break;
         }
         samples.push(sample(row("healthy", &[], &label.may), &healthy, None));

@@ -1,6 +1,6 @@
-//! Separate sets of cameras and makers. Figures prove nothing if they come from cameras or makers that a measure
-//! was developed with. Each camera and each maker therefore belongs to one of three sets. The hash of the name
-//! determines the set, and a figure always names its set.
+//! Separate sets of cameras and makers. A maker is one way to make a fault. Figures prove nothing if they come from
+//! cameras or makers that a measure was developed with. Each camera and each maker therefore belongs to one of three
+//! sets. The hash of the name determines the set, and a figure always names its set.
 
 use std::fmt;
 
@@ -112,7 +112,7 @@ mod tests {
 
     #[test]
     fn a_name_is_drawn_by_the_first_digit_of_its_hash() {
-        // The output of `printf %s NAME | sha256sum` begins with 7, 8, b and c.
+        // For these names, in this order, the output of `printf %s NAME | sha256sum` begins with 7, 8, b and c.
         assert_eq!(Set::of("abc4"), Set::Development);
         assert_eq!(Set::of("abc3"), Set::Validation);
         assert_eq!(Set::of("abc"), Set::Validation);

@@ -17,10 +17,11 @@ pub use figures::{Family, Figures, in_sets};
 pub struct Row {
     /// The id of the diagnosis.
     pub diagnosis: String,
-    /// The area under the curve of `100 − score`, for its faults against healthy clips and confounders. A case
+    /// The area under the curve ([`area_under_curve`]) of `100 − score`. The faulty group consists of the cases in
+    /// which the diagnosis must find a fault. The healthy group consists of healthy clips and confounders. A case
     /// without a score does not count.
     pub area: Option<f64>,
-    /// The share of its faults with an alarm.
+    /// The share of its faults with an alarm. Its faults are those that the diagnosis must find.
     pub detected: Share,
     /// The share of its mild faults with an alarm.
     pub mild: Share,
@@ -32,11 +33,13 @@ pub struct Row {
     pub unsure_faulty: Share,
     /// The share of inconclusive results on healthy clips and confounders.
     pub unsure_healthy: Share,
-    /// The share of other faults with an alarm, not counting consequences.
+    /// The share of other faults with an alarm. Other faults are those that the diagnosis must not find. An alarm
+    /// that is a consequence of another finding does not count.
     pub others: Share,
     /// The number of runs that failed.
     pub failed: usize,
-    /// The highest score of a fault and the lowest score of a healthy clip or confounder: the gap around 50.
+    /// The highest score of a fault, and the lowest score of a healthy clip or confounder. They should be below and
+    /// above the threshold of 50.
     pub gap: (Option<f64>, Option<f64>),
     /// The kinds of other faults with an alarm, the most frequent first.
     pub cross: Vec<(String, Share)>,

@@ -254,7 +254,8 @@ impl Piece<'_> {
         let size = self.size(recipe);
         let rate = self.rate(recipe);
         let per_second = ffmpeg::rate_of(&rate).context("no frame rate")?;
-        // If nothing moves, an earlier check shows the same scene, with other noise.
+        // An earlier check shows other objects and other light. If nothing moves, it shows the same frames, and only
+        // the noise differs.
         let is_other = recipe.take.is_some() && !recipe.is_motionless();
         let stretch = if is_other { Stretch::EndBackwards } else { Stretch::Beginning };
         let mut decoder = Decoder::open(&self.origin.file, size, &rate, order.seconds, stretch)?;
@@ -268,7 +269,7 @@ impl Piece<'_> {
             effects.splice(0..0, below);
         }
         if ffmpeg::is_still(&self.origin.file) {
-            // The camera's sensor would make different noise in each frame.
+            // A still picture would repeat its noise in each frame, but a camera's noise differs from frame to frame.
             effects.insert(0, Step::of(Noise(STILL_NOISE)).effect(Random::new(random.next())));
         }
         let mut encoder = None;

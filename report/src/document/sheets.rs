@@ -68,7 +68,8 @@ fn heads(sets: &[InSet<Figures>], first: &[&str], language: Language) -> Vec<Str
     first.iter().map(|&word| word.to_owned()).chain(sets).collect()
 }
 
-/// Formats a share with its interval, the worst camera, and the share at the worst tenth of the cameras.
+/// Formats the share over all cameras with its interval, the share of the worst camera, and the share that a tenth
+/// of the cameras does not reach ([`Spread::tenth`]).
 #[must_use]
 pub fn spread(spread: &Spread, less_is_better: bool, language: Language) -> String {
     let Some(value) = spread.all.value() else { return "–".to_owned() };

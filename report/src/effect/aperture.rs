@@ -129,7 +129,7 @@ impl Physics for Smeared {
         let (sin, cos) = random.between(0.0, PI).sin_cos();
         drawn(move |frame, _| {
             let half = length * frame.scale() / 2.0;
-            // The path extends 0.6 samples to each side.
+            // The line is 1.2 samples wide: 0.6 samples on each side of the path.
             let way = Aperture::of(half + 1.0, move |x, y| {
                 (x * cos + y * sin).abs() <= half && (y * cos - x * sin).abs() <= 0.6
             });

@@ -24,14 +24,16 @@ pub(crate) enum Balance {
     LiftedRed(f32),
     /// The phase of the colour carrier is wrong by this many degrees, and the colours are too strong.
     Phase(f32),
-    /// An aged sensor or yellowed glass: this share in the middle, more in the corners.
+    /// An aged sensor or yellowed glass. Blue loses the most light, and red the least. The loss of blue is 0.7 times
+    /// this share in the middle, and 1.3 times this share, but at most 0.95, in the corners.
     Yellowed(f32),
     /// One coloured lamp lights everything: only a small share of the objects' own colour remains.
     Lamp([f32; 3]),
 }
 
-/// Returns the gains of red and blue that make a lamp of this temperature white. The approximation holds between
-/// 2,500 and 12,000 kelvins: along the line of black bodies both gains follow a power of the temperature.
+/// Returns the gains of red, green and blue that make a lamp of this temperature white. Green is unchanged. The gains
+/// of red and blue are powers of the temperature. Between 2,500 and 12,000 kelvins, these powers approximate the light
+/// of black bodies.
 fn gains(kelvin: f32) -> [f32; 3] {
     let away = kelvin / 5500.0;
     [away.powf(0.75), 1.0, away.powf(-1.05)]
@@ -47,7 +49,7 @@ impl Physics for Balance {
                 let difference = |value: u8| 1.5 * (f32::from(value) - f32::from(GREY));
                 let turned = |x: usize, y: usize, own: f32, other: f32, swap: bool| {
                     let (cb, cr) = (before.0.at(x as i64, y as i64), before.1.at(x as i64, y as i64));
-                    // A misread colour burst also adds a constant.
+                    // The colour burst gives the phase of the colour carrier. A misread burst also adds a constant.
                     let (cb, cr) = (difference(cb) + 9.0, difference(cr) - 6.0);
                     let (this, that) = if swap { (cr, cb) } else { (cb, cr) };
                     sample(f32::from(GREY) + own * this + other * that)

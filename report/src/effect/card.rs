@@ -175,7 +175,7 @@ fn crossed(frame: &mut Frame) {
     });
 }
 
-/// Blurs along rows, adds dots that crawl between colours, and noise.
+/// Blurs the picture along rows. Then adds dots that crawl along the borders between colours, and noise.
 fn cable(frame: &mut Frame, index: usize, grain: &mut Grain) {
     let reach = 2.0 * frame.scale();
     let before = frame.luma.clone();

@@ -190,8 +190,8 @@ impl Place {
         Self { share, width, height, out, angle }
     }
 
-    /// Makes a mask that is 1 where `value` is highest. The mask covers the object's share of the picture. `value`
-    /// must grow towards the side that the object comes from.
+    /// Makes a mask that covers the object's share of the picture. The mask is 1 at the places with the highest
+    /// `value`, and 0 at all other places. `value` must grow towards the side that the object comes from.
     fn highest(&self, value: impl Fn(f32, f32) -> f32) -> Field {
         let (w, h) = (self.width as f32, self.height as f32);
         let raw = Field::of(self.width, self.height, |x, y| value(x / w - 0.5, y / h - 0.5));
@@ -327,7 +327,7 @@ fn look_of(material: Material, width: usize, height: usize, scale: f32, random: 
     look
 }
 
-/// Lines of marks on brown card, and a large sign.
+/// Returns the light of printed card at a place: brown card with lines of marks and a large sign.
 fn printed(x: f32, y: f32, seed: u64, light: f32) -> Light {
     let card = times([0.5, 0.36, 0.22], light);
     let (line, column) = ((y / 16.0).floor(), (x / 7.0).floor());

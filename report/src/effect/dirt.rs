@@ -51,12 +51,13 @@ impl Lens {
         }
     }
 
-    /// Draws round spots that together cover the share.
+    /// Draws round spots that together cover the share of the picture that the dirt should cover.
     fn spots(&mut self, width: usize, height: usize, count: usize, opacity: f32) -> Field {
         let (w, h) = (width as f32, height as f32);
         let mean = (self.share * w * h / (count as f32 * std::f32::consts::PI)).sqrt();
         let mut spots: Vec<(f32, f32, f32)> = Vec::new();
-        // Overlapping spots would cover less.
+        // Overlapping spots would together cover less than the share, so a spot that overlaps another one is not
+        // drawn.
         for _ in 0..count * 30 {
             let radius = mean * self.random.between(0.7, 1.3);
             let (x, y) = (self.random.between(0.0, w), self.random.between(0.0, h));

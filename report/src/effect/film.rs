@@ -136,7 +136,7 @@ fn lines(width: usize, height: usize, count: f32, half: f32, random: &mut Random
     field.blurred(0.7 * half)
 }
 
-/// Draws soft disks that together cover the share.
+/// Draws soft disks whose areas add up to this share of the picture. The disks may overlap.
 fn disks(width: usize, height: usize, share: f32, radius: f32, random: &mut Random) -> Field {
     let (w, h) = (width as f32, height as f32);
     let mut field = Field::of(width, height, |_, _| 0.0);

@@ -36,7 +36,8 @@ fn distance(y: f32) -> f32 {
     if y <= HORIZON + 0.02 { 40.0 } else { ((1.0 - HORIZON) / (y - HORIZON)).min(40.0) }
 }
 
-/// Visibility is the distance at which 5 % of the contrast remains: e^−3.
+/// The product of the extinction coefficient β and the visibility. The visibility is the distance at which 5 % of
+/// the contrast remains, and e^−3 is 5 %.
 const EXTINCTION: f32 = 3.0;
 
 impl Physics for Fog {

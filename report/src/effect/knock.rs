@@ -6,7 +6,8 @@
 use super::{Effect, Physics, drawn, motion::part, noise_field::smoothly};
 use crate::{frame::Frame, random::Random};
 
-/// The share of the picture that is visible at first.
+/// The visible part: its share of the width and of the height of the clip's picture. The rest is the free border,
+/// over which the visible part moves.
 pub(crate) const SEEN: f32 = 0.7;
 
 /// How the camera's view changes.
@@ -14,9 +15,9 @@ pub(crate) const SEEN: f32 = 0.7;
 pub(crate) enum Knock {
     /// The camera points where it should.
     Straight,
-    /// Pushed aside by this share of the free border, from 0.9 s on for a third of a second.
+    /// Pushed aside by this share of the free border. The push begins at 0.9 s and lasts for a third of a second.
     Pushed(f32),
-    /// Sagging by this share over the whole clip.
+    /// Sagging slowly, from the upper to the lower border: by this share of the whole way in the first 3 s.
     Sagging(f32),
     /// Turned sideways by this many degrees, and down by a third of them, before the clip.
     Turned(f32),

@@ -22,7 +22,8 @@ pub(crate) enum Mast {
     Jelly(f32),
     /// Rotation to and fro about the optical axis, in degrees.
     Rolling(f32),
-    /// Violent shaking, far beyond what a search of a few samples finds, with rotation and smear.
+    /// Violent shaking with rotation and smear. The shifts are far larger than the few samples over which a motion
+    /// search compares frames.
     Violent(f32),
 }
 
@@ -59,12 +60,14 @@ impl Physics for Mast {
     }
 }
 
-/// Steps of the path per second.
+/// The number of poses per second in the path. The path contains all poses of the camera, computed before the first
+/// frame.
 const RATE: f32 = 400.0;
-/// Seconds after which the camera stays still.
+/// The length of the path in seconds. After its end, the camera stays still.
 const LONGEST: f32 = 12.0;
 
-/// Returns the margin that is cut away, because it would show places beyond the border.
+/// Returns the width of the margin that is cut away from the shifted picture. The margin would show places beyond
+/// the border of the clip's picture.
 fn margin(mast: Mast, scale: f32, width: usize) -> usize {
     let reach = match mast {
         Mast::Rolling(degrees) => degrees.to_radians() * width as f32 / 2.0,

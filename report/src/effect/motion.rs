@@ -64,11 +64,11 @@ impl Effect for Shaking {
     }
 }
 
-/// Cuts out a part of the picture. `share` is its share of the picture's width and height; `x` and `y` are its
-/// place relative to the middle (−1 to 1).
+/// Cuts out a part of the picture. `x` and `y` are the place of the part: 0 is the middle, and −1 and 1 are the
+/// borders of the picture.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Crop {
-    /// The share of width and height.
+    /// The width and height of the part, as a share of the picture's width and height.
     pub(crate) share: f32,
     /// The horizontal place.
     pub(crate) x: f32,

@@ -43,7 +43,7 @@ impl Physics for Sensor {
             Sensor::Blotches(sigma) => {
                 let other = NoiseField::new(&mut random, 2);
                 let field = NoiseField::new(&mut random, 2);
-                // Values of this field have a deviation of about 0.2.
+                // The values of a field have a deviation of about 0.2, so the factor 5 below makes it `sigma`.
                 let size = 2.5 * frame.scale().max(1.0);
                 for (plane, field) in [(&mut frame.cb, field), (&mut frame.cr, other)] {
                     plane.map(|x, y, old| {

@@ -40,8 +40,9 @@ impl Physics for Reception {
     }
 }
 
-/// Calls `change` for each luma sample with low-pass noise of deviation 1 along each row. Chroma is multiplied
-/// by `colour` and gets noise too.
+/// Replaces each luma sample by the result of `change`, which gets the sample and a noise value. The noise has a
+/// deviation of 1 and is low-pass: neighbouring samples of a row get similar values. The chroma's distance from grey
+/// is multiplied by `colour`, and chroma gets noise too.
 fn along_rows(frame: &mut Frame, random: &mut Random, change: impl Fn(f32, f32) -> f32, colour: f32) {
     let keep = (-1.0 / (1.2 * frame.scale()).max(0.4)).exp();
     let fresh = (1.0 - keep * keep).sqrt();

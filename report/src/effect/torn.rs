@@ -36,7 +36,7 @@ struct Run {
 /// real damage lasts until the next keyframe.
 #[derive(Debug)]
 pub(crate) struct Torn {
-    /// The share of the macroblocks.
+    /// The share of the macroblocks that are damaged.
     pub(crate) share: f32,
 }
 

@@ -21,9 +21,9 @@ const CLEAR_M: f64 = 10_000.0;
 /// Results for pictures with a measured visibility.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Fog {
-    /// The share of fog that was found.
+    /// The share of captures in fog (visibility below `FOG_M`) in which fog was found.
     pub told: Share,
-    /// The share of clear air that was reported as fog.
+    /// The share of captures in clear air (visibility above `CLEAR_M`) in which fog was found.
     pub clear: Share,
     /// The rank correlation between score and visibility.
     pub correlation: Option<f64>,

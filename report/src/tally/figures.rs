@@ -13,9 +13,9 @@ use crate::{
 /// A family of faults with one name for the operator.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Family {
-    /// The makers of its faults in this set. Without a maker there are no figures.
+    /// The makers of its faults in this set. If there is none, the family has no figures.
     pub makers: BTreeSet<String>,
-    /// The share of faults whose kind was found, by camera.
+    /// The share of its faults whose kind was found (see [`Figures::found`]), by camera.
     pub found: Spread,
 }
 
@@ -28,11 +28,12 @@ pub struct Figures {
     pub families: BTreeMap<String, Family>,
     /// The share of faults whose kind was found, by maker.
     pub makers: BTreeMap<String, Share>,
-    /// The share of all faults whose kind was found.
+    /// The share of all faults whose kind was found: one of the diagnoses that must find the fault, or another name
+    /// of the same fault, raises an alarm.
     pub found: Spread,
     /// The share of healthy captures with an alarm.
     pub healthy: Spread,
-    /// The share of look-alikes with an alarm.
+    /// The share of confounders with an alarm. A confounder looks faulty but is healthy.
     pub confounders: Spread,
     /// Of the faults with an alarm, the share whose root cause is right.
     pub roots: Spread,
@@ -125,8 +126,8 @@ fn figures(manifest: &Manifest, verdicts: &[Verdict]) -> Figures {
 }
 
 /// True if the alarms name the right root cause. Alarms that are consequences do not count. At least one of the
-/// other alarms must name the fault. Each of the other alarms must name the fault or
-/// one of the diagnoses in `may`.
+/// remaining alarms must name the fault. Each of the remaining alarms must name the fault or be an alarm of a
+/// diagnosis in `may`.
 fn is_root_right(case: &Case, alarms: &[&&Verdict]) -> bool {
     let mut roots = alarms.iter().filter(|alarm| !alarm.is_consequence).peekable();
     let names_it = roots.clone().any(|root| is_right(case, &root.diagnosis));

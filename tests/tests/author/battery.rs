@@ -18,7 +18,8 @@ const CROP: &str = "(import \"easysight:diagnosis/video@1.2.0\" \"[method]clip.c
     (func $crop (param i32 i32 i32 i32 i32 i32 i32 i32 i32))) ---";
 const LOAD: &str = "(import \"easysight:diagnosis/baseline@1.2.0\" \"load\" (func $load (param i32))) ---";
 
-/// Makes a body that aborts if the condition holds, and answers honestly otherwise.
+/// Makes the body of a plugin's `diagnose`. The body aborts if the condition holds. Otherwise it answers as
+/// [`HONEST`] does.
 fn breaking_if(condition: &str) -> String {
     format!("(if {condition} (then (unreachable))) {HONEST}")
 }

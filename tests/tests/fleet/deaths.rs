@@ -209,7 +209,7 @@ async fn a_worker_that_is_stopped_hands_back_what_it_cannot_finish() {
     let run_is = master.get(&path).await;
     assert_eq!(run_is["progress"]["queued"], json!(2), "{run_is}");
     assert!(run_is["waits_for"][0].as_str().unwrap().contains("a node that is online"), "{run_is}");
-    // Each job has a single attempt, which was not used up.
+    // Each job has a single attempt. The stopped worker did not use it up, so another worker can run the job.
     let _other = worker(&master, dir.path(), "other", &[]);
     let run_is = master.finished(&run, PATIENCE).await;
     assert_eq!(run_is["progress"]["finished"], json!(2), "{run_is}");

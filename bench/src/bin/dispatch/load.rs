@@ -196,7 +196,8 @@ impl Fleet {
         Ok(times)
     }
 
-    /// Returns the time from the last request of a dying node until another node holds its job.
+    /// Returns the time from the last request of a dying node until another node has reported the result of the
+    /// dying node's job.
     pub(crate) async fn reassignment(&self) -> anyhow::Result<Duration> {
         let mut dying = self.node("dying").await?;
         self.submit("one").await?;

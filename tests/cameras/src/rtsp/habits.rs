@@ -33,7 +33,8 @@ pub enum End {
     Bye,
 }
 
-/// Turns one packet into the packets that arrive in its place.
+/// Turns one packet into the packets that arrive in its place. `number` counts the packets from 1. `held` keeps
+/// its content from one call to the next, so that a function can store a packet there and return it later.
 pub type OnTheWay = fn(number: u64, packet: Vec<u8>, held: &mut Vec<u8>) -> Vec<Vec<u8>>;
 
 /// The deviations of a camera from a plain one.

@@ -88,7 +88,8 @@ impl<'a> Schemas<'a> {
             }
         }
         let more = &schema["additionalProperties"];
-        // Free names have a meaning that no schema describes, so only names from examples are used.
+        // Here the schema allows further properties with names of the client's choice. These names have a meaning
+        // that no schema describes, so only names from examples are used.
         if more.is_object() && schema["propertyNames"]["examples"].is_array() {
             let name = self.valid(&schema["propertyNames"], dice);
             object.insert(name.as_str().unwrap().to_owned(), self.valid(more, dice));
