@@ -24,9 +24,10 @@ const PICTURE: f64 = 0.6;
 const BARS_DOWN: f64 = 0.6;
 /// The share of a column that must have one colour. Lettering may cover the rest.
 const FLAT: f64 = 0.7;
-/// The number of rows that are tried for the comparison with the columns.
+/// The number of rows that are tried. Each column is compared with its own sample in one row; see [`Columns`].
 const HELD_AGAINST: usize = 4;
-/// The number of borders between the bars, from the smallest to the largest.
+/// The number of borders between bars, from the smallest to the largest. With fewer or more borders, the columns are no
+/// bars.
 const BORDERS: std::ops::RangeInclusive<usize> = 3..=16;
 /// The smallest number of levels by which neighbouring bars differ in at least one of the planes.
 const BORDER: u8 = 12;
@@ -131,15 +132,16 @@ fn picture_until(clip: &dyn Clip, looks: &[u32], level: u32) -> Result<Option<f6
     Ok(None)
 }
 
-/// The columns of a plane: the value of each column, and whether most of the column has this value.
+/// The columns of a plane: the sample of each column in one row, and whether most of the column has nearly the same
+/// value.
 struct Columns {
     middle: Vec<u8>,
     flat: Vec<bool>,
 }
 
 impl Columns {
-    /// Compares the columns with one row. Lettering may cover a row, so a few rows are tried. The row with which the
-    /// largest number of columns agrees is used.
+    /// Compares each column with its own sample in one row. Lettering may cover this row, so a few rows are tried. The
+    /// row with which the largest number of columns agrees is used.
     fn of(samples: &[u8], width: usize) -> Self {
         let rows = samples.len().checked_div(width).unwrap_or_default();
         let down = ((rows as f64) * BARS_DOWN) as usize;

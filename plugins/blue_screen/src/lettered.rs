@@ -15,7 +15,7 @@ const STRONG: u8 = 32;
 /// The largest distance of Cb or Cr from the letters' colour at which a sample counts as a part of a letter.
 /// Subsampling and coding smear the letters' colour.
 const NEAR: u8 = 20;
-/// The side of the bins in which the letters' colour is found.
+/// The side of a bin, in levels of Cb and of Cr. The letters' colour is the middle of the fullest bin.
 const BIN: usize = 8;
 /// The smallest difference in mean brightness between the letters and the rest of the picture. The measured difference
 /// is 154 on a notice, and at most 62 in lit streets whose strong colours have a similar number of edges.

@@ -1,7 +1,7 @@
-//! Test cards of any layout: areas of several strong colours, each exactly flat. A card is drawn from a palette, so
-//! many tiles have exactly one chroma and one luma each, and the colours are at the corners of the colour space. A
-//! camera's picture has gradients and sensor noise, and hardly ever shows four strong colours at once. Flags and signs
-//! have flat colours too, but they are small. One picture is enough.
+//! Test cards of any layout: areas of several strong colours, each exactly flat. The picture is divided into tiles
+//! ([`TILE`]). A card is drawn from a palette, so many of its tiles have exactly one chroma and one luma each, and the
+//! colours are at the corners of the colour space. A camera's picture has gradients and sensor noise, and hardly ever
+//! shows four strong colours at once. Flags and signs have flat colours too, but they are small. One picture is enough.
 
 use easysight_sdk::{Clip, Failure, PlaneKind};
 
@@ -13,7 +13,7 @@ const TILE: usize = 4;
 const FLAT: u8 = 4;
 /// The smallest distance of Cb or Cr from 128 at which a colour is strong.
 const STRONG: u8 = 48;
-/// The side of the bins that separate colours.
+/// The side of a bin, in levels of Cb and of Cr. Colours in one bin, or in neighbouring bins, count as one colour.
 const BIN: usize = 32;
 /// A colour counts if at least this share of the tiles has it.
 const LEAST_SHARE: f64 = 0.01;

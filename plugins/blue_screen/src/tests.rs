@@ -133,7 +133,8 @@ fn a_notice_in_large_letters_over_an_old_picture_is_found_in_one_still() {
 fn a_test_card_of_another_layout_is_found_by_its_colours() {
     const FIELDS: [[u8; 3]; 6] =
         [[200, 20, 140], [170, 160, 20], [110, 60, 60], [80, 90, 235], [90, 210, 220], [128, 128, 128]];
-    // A chequer of fields, every second one grey, with a circle in the middle.
+    // Fields of five strong colours and grey, in rows that are shifted by one field each, with a black circle in the
+    // middle.
     let card = clip(|x, y, _| {
         let (dx, dy) = (x.abs_diff(160), y.abs_diff(90));
         let circle = dx * dx + dy * dy < 1_600;

@@ -21,13 +21,14 @@ use serde::Deserialize;
 use light::{Layout, Light};
 use usual::{Said, Usual};
 
-/// A picture is dim if four fifths of its parts are darker than this luma, in grey levels. If more parts are lighter,
-/// the picture shows enough, regardless of its earlier brightness.
+/// A picture is dim if four fifths of its parts ([`light::PARTS`]) are darker than this luma, in grey levels. If more
+/// parts are lighter, the picture shows enough, and is not too dark even if it was much lighter before.
 const DIM: f64 = 100.0;
 /// The smallest median, in grey levels, of a pale picture. Automatic exposure aims at mid-grey, which is far from this
 /// value.
 const PALE: f64 = 200.0;
-/// The share of clipped pixels above which more light than usual has destroyed detail.
+/// If more than this share of the pixels is clipped at white, detail is lost. Only then can more light than usual be a
+/// fault; see [`Config::most_exposure`].
 const CLIPPED: f64 = 0.12;
 
 /// Thresholds, in grey levels of full range (black 0, white 255).
@@ -35,8 +36,8 @@ const CLIPPED: f64 = 0.12;
 #[serde(default, deny_unknown_fields)]
 #[schemars(crate = "easysight_sdk::schemars")]
 pub struct Config {
-    /// The picture is too dark if 95 % of it is darker than this value. In 516 looks of healthy cameras of development
-    /// and validation, by day and at night, the lowest value is 111; drawn nights have 90.
+    /// The picture is too dark if 95 % of it is darker than this value. The lowest such value in 516 clips of healthy
+    /// cameras (for development and validation), by day and at night, is 111. Artificial pictures of nights have 90.
     #[schemars(range(min = 0.0, max = 255.0), extend("unit" = "grey level"))]
     pub dark_p95: f64,
     /// The picture is too bright if more than this share of it is clipped (above 250).
@@ -47,10 +48,11 @@ pub struct Config {
     /// less) and an overexposed white road (0.41).
     #[schemars(range(min = 0.0, max = 1.0), extend("unit" = "share"))]
     pub bright_ground_share: f64,
-    /// A dim picture is too dark if its light is less than this share of the least light in earlier clips with the
-    /// same layout of light. Closing the iris by one stop halves the light. After a camera's response (a power of
-    /// about 0.45), this share is 0.73. The default corresponds to two stops. In 414 clips of healthy cameras in
-    /// real light, the lowest share was 0.66.
+    /// A dim picture (four fifths of its parts are darker than 100) is too dark if its luma is less than this share of
+    /// the luma of the darkest earlier clip with the same layout of bright and dark parts. Closing the iris by one stop
+    /// halves the light on the sensor. The response of a camera is a power of about 0.45, so one stop leaves 0.73 of
+    /// the luma. The default corresponds to two stops. In 414 clips of healthy cameras in real light, the lowest share
+    /// was 0.66.
     #[schemars(range(min = 0.0, max = 1.0), extend("unit" = "share"))]
     pub least_exposure: f64,
     /// If more than 12 % of the picture is clipped, its light may be at most this multiple of the most light in earlier

@@ -92,7 +92,7 @@ fn a_washed_out_scene_is_found() {
 
 #[test]
 fn a_pale_picture_is_found_and_haze_and_snow_are_not() {
-    // A curve that is too flat: nothing is clipped, nothing is dark.
+    // The response curve of the camera is too flat: nothing is clipped, nothing is dark.
     let finding = diagnose(&scene(165, 248));
     assert_ne!(finding.status, Status::Normal);
     assert_eq!((finding.decision.metric.as_str(), finding.decision.threshold), ("luma_p5", 125.0));

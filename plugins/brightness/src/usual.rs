@@ -79,9 +79,10 @@ impl Usual {
         ends.count() >= ENDED
     }
 
-    /// Compares the present light with earlier clips of the same layout. Returns the ratio to the darkest of these
-    /// clips if there is less light than in all of them, and the ratio to the brightest if there is more light than in
-    /// all of them. Otherwise, or if there are too few such clips, returns 1.
+    /// Compares the present light with earlier clips of the same layout. If there is less light than in all of these
+    /// clips, returns the ratio of the present light to the light of the darkest clip. If there is more light than in
+    /// all of them, returns the ratio to the light of the brightest clip. Otherwise, or if there are too few such
+    /// clips, returns 1.
     pub(crate) fn exposure(&self, layout: &Layout) -> f64 {
         let ratios: Vec<f64> = self.looks.iter().filter_map(|look| ratio(&look.layout, layout)).collect();
         if ratios.len() < KNOWN_AFTER {

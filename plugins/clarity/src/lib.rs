@@ -1,11 +1,12 @@
 //! Unsharp pictures: the diagnoses `clarity` and `focus_blur`, which measure the steepness of the picture's edges.
 //!
 //! The two diagnoses use the same measurement: the radius of the Gaussian blur that would make a step as soft as the
-//! picture's edges. The inverse of the error function converts the steepest rise within a small window, divided by
-//! the window's range, to this radius (see [`radius`]). `clarity` judges the picture as a whole: it raises an alarm
-//! if half of the picture is too soft, whether the lens, compression or smear is the reason. `focus_blur` raises an
-//! alarm if even the sharpest quarter is soft, which only the optics can cause. A background out of focus behind a
-//! sharp person, or a dirty part of the lens, does not raise this alarm.
+//! picture's edges. In each window of 12 × 12 samples, the steepest rise between two samples that are two apart is
+//! divided by the window's range (the brightest sample minus the darkest). The inverse of the error function converts
+//! this ratio to the radius (see [`radius`]). `clarity` judges the picture as a whole: it raises an alarm if half of
+//! the picture is too soft, whether the lens, compression or smear is the reason. `focus_blur` raises an alarm if even
+//! the sharpest quarter is soft, which only the optics can cause. A background out of focus behind a sharp person, or a
+//! dirty part of the lens, does not raise this alarm.
 //!
 //! Fog, motion and noise do not count as blur: fog reduces the contrast of edges and leaves them steep, motion spreads
 //! edges in one direction only, and noise makes edges steeper. A slight blur is within the variation between cameras,
@@ -41,22 +42,23 @@ const ERROR: f64 = 1.75;
 #[serde(default, deny_unknown_fields)]
 #[schemars(crate = "easysight_sdk::schemars")]
 pub struct Config {
-    /// For `clarity`: the largest blur radius allowed in half of the picture. If the sharpest quarter is sharp,
-    /// part of the picture may be softer. Of a thousand clips of healthy cameras, including clips in fog, two
-    /// exceed 0.97.
+    /// For `clarity`: at least half of the picture must have a blur radius of at most this value. If the sharpest
+    /// quarter is much sharper than the rest, the measured radius is first reduced by up to 0.65. Of a thousand clips
+    /// of healthy cameras, including clips in fog, two exceed 0.97.
     #[schemars(range(min = 0.4, max = 6.0), extend("unit" = "px"))]
     pub most_typical_radius: f64,
     /// For `focus_blur`: the largest blur radius allowed in the sharpest quarter of the picture. Of a thousand
     /// clips of healthy cameras, two exceed 0.88.
     #[schemars(range(min = 0.4, max = 6.0), extend("unit" = "px"))]
     pub most_sharpest_radius: f64,
-    /// For `clarity` and `focus_blur`: the largest radius of added blur that is allowed in three quarters of the
-    /// picture's parts, compared with what is usual for this camera or with the beginning of the clip. Rain, night
-    /// and traffic add 0.15 in one clip of two hundred.
+    /// For `clarity` and `focus_blur`: the picture is unsharp if blur of more than this radius was added in at least
+    /// three quarters of its parts. Each part is compared with its usual radius for this camera, or with the beginning
+    /// of the clip. Rain, night and traffic add 0.15 in one clip of two hundred.
     #[schemars(range(min = 0.2, max = 6.0), extend("unit" = "px"))]
     pub most_added_radius: f64,
-    /// For `clarity`: the largest radius of added blur that is allowed in one half of the picture (left, right,
-    /// upper or lower). Rain, night and traffic add 0.43 in one clip of two hundred.
+    /// For `clarity`: the same limit for one half of the picture (left, right, upper or lower). It is exceeded if blur
+    /// of more than this radius was added in at least three quarters of the parts of this half. Rain, night and traffic
+    /// add 0.43 in one clip of two hundred.
     #[schemars(range(min = 0.2, max = 6.0), extend("unit" = "px"))]
     pub most_added_in_half: f64,
     /// The lowest contrast of an edge. Edges with less contrast are ignored.
@@ -107,8 +109,9 @@ impl Plugin for Clarity {
                 ),
             )
             .over_time(1, 1_000, 2_000)
-            // Defocus spreads each edge, which causes less detail, less contrast, and known edges that are not
-            // found again. If the clock is unreadable too, the blur arose after the clock was drawn.
+            // Defocus spreads each edge, which causes less detail, less contrast, and known edges that are not found
+            // again. The lens cannot blur the clock, which is drawn over its picture. If the clock is unreadable too,
+            // the picture was blurred after the clock was drawn.
             .explains("focus_blur", &["scene_change", "lens_dirty", "contrast", "clarity", "clock"])
     }
 

@@ -7,8 +7,8 @@ use easysight_sdk::{
 
 use crate::radius::radius_of_slope;
 
-/// The smallest width of the measured level, and the width to which radii refer if the picture is wider. An
-/// upscaled substream is soft at its own size and sharp at this size.
+/// The smallest level that is at least this wide is measured. Radii are converted to pixels of a picture this wide,
+/// unless the picture is narrower. An upscaled substream is soft in its own pixels, and sharp in these larger pixels.
 const WIDTH: u32 = 640;
 /// The number of frames that are measured.
 const FRAMES: u32 = 3;
@@ -17,20 +17,23 @@ const FRAMES: u32 = 3;
 const COLUMNS: usize = 8;
 /// The number of rows of tiles.
 const ROWS: usize = 6;
-/// The number of windows that a tile must have in each frame, on average, to be counted.
+/// The number of windows that a tile must have in each frame, on average, to be counted. There is one window for every
+/// 4 × 4 samples, but only windows with enough contrast are used (see [`edge_windows`]).
 const LEAST_WINDOWS: u32 = 10;
 /// The smallest number of tiles that must be counted. A few lamps in the dark are not a scene.
 const LEAST_TILES: usize = 5;
 /// The smallest number of tiles that must be counted in a half of the picture.
 const LEAST_TILES_OF_HALF: usize = 10;
-/// The limit, in grey levels of full range, above which a window is clipped at white or contains drawn lettering.
-/// Such windows are ignored: clipping cuts the soft ends off an edge, and lettering is drawn after the lens.
+/// If the brightest sample of a window is above this limit, in grey levels of full range, the window is clipped at
+/// white or contains drawn lettering. Such windows are ignored: clipping cuts the soft ends off an edge, and lettering
+/// is drawn after the lens.
 const CLIPPED: u8 = 240;
-/// The number of slope classes, in hundredths of the window's range.
+/// The number of slope classes. The slope of a window is its steepest rise divided by its range. A class is one
+/// hundredth wide.
 const SLOPES: usize = 128;
 
-/// The sharpest quarter counts as much sharper if the middle tile is softer by more than this factor. See
-/// [`Sharpness::unclear`].
+/// The sharpest quarter counts as much sharper if the radius of the middle tile ([`Sharpness::typical`]) is more than
+/// this many times the radius of that quarter ([`Sharpness::sharpest`]). See [`Sharpness::unclear`].
 const MUCH_SHARPER: f64 = 1.15;
 /// The largest amount, in pixels, by which the middle tile's radius is reduced if the sharpest quarter is much
 /// sharper.
@@ -51,9 +54,10 @@ struct Gathered {
 /// picture [`WIDTH`] wide.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Sharpness {
-    /// The radius of the middle tile, in the sharper direction.
+    /// The radius of the middle tile: half of the tiles are sharper, half are softer. It is computed from the edges
+    /// that mainly change across, and again from those that mainly change down. The smaller radius counts.
     pub(crate) typical: f64,
-    /// The radius that three quarters of the tiles exceed, in the sharper direction.
+    /// The radius that three quarters of the tiles exceed, in the sharper one of the same two directions.
     pub(crate) sharpest: f64,
     /// The number of tiles with enough edges.
     pub(crate) tiles: usize,
@@ -103,13 +107,14 @@ pub(crate) fn measure(clip: &dyn Clip, least_contrast: f64) -> Result<Sharpness,
     Ok(sharpness)
 }
 
-/// The radii of the added blur, which three quarters of the tiles reach or exceed. Blurs add up by their squares.
+/// The blur that was added. Blurs add up by their squares, so the added radius of a tile is √(now² − before²). Each
+/// value is the added radius that three quarters of the tiles reach or exceed.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(crate) struct Added {
     /// The radius over the whole picture.
     pub(crate) whole: f64,
-    /// The radius over the half (left, right, upper or lower) with the most added blur, which a tilted sensor or
-    /// lens causes.
+    /// The radius over the half (left, right, upper or lower) with the most added blur. A tilted sensor or lens blurs
+    /// only one half.
     pub(crate) half: f64,
 }
 

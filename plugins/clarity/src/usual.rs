@@ -1,10 +1,10 @@
 //! How sharp the camera's picture usually is.
 //!
-//! A slight blur is within the variation between cameras: some cameras are soft by nature, like others that are
-//! out of focus. So the memory stores, for each part of the picture, by day and by night, the largest radius of the
-//! clips without added blur. The added blur follows from the squares of the radii, because blurs add up by their
-//! squares. A lens that loses its focus softens all parts, including the sharpest; traffic, rain and noise reduction
-//! soften only some.
+//! A slight blur is within the variation between cameras: a camera that is soft by nature may be as soft as another
+//! camera that is out of focus. So the memory stores, for each part of the picture, by day and by night, the largest
+//! radius of the clips without added blur. Blurs add up by their squares, so the square of the added radius is the
+//! square of the present radius minus the square of the remembered one. A lens that loses its focus softens all parts,
+//! including the sharpest; traffic, rain and noise reduction soften only some.
 
 use easysight_sdk::baseline::{References, Remembered};
 use serde::{Deserialize, Serialize};

@@ -35,7 +35,8 @@ const MOST_LOOKS: usize = 24;
 const WIDTH: u32 = 640;
 /// The share of the height, at the top and at the bottom, in which clocks are searched for.
 const STRIP: f32 = 0.2;
-/// The lettering is gone if less than this share of the known number of stroke sides is visible.
+/// The lettering is gone if less than this share of the known number of stroke sides is visible. Stroke sides are the
+/// edges of the strokes of letters and digits; see [`STROKE`].
 const GONE: f32 = 0.3;
 /// A missing clock is reported only if the grey levels of the picture span at least this range.
 const LEAST_SPREAD: u8 = 40;
@@ -67,7 +68,7 @@ pub struct Config {
     /// The time without a change after which a clock counts as stopped.
     #[schemars(range(min = 1.2, max = 2.8), extend("unit" = "s"))]
     pub still_s: f64,
-    /// A clock counts as stopped if at least this share of the strokes at its place stays the same.
+    /// A clock counts as stopped if at least this share of the edges of its lettering stays the same.
     #[schemars(range(min = 0.6, max = 1.0), extend("unit" = "share"))]
     pub least_still_share: f64,
     /// The place of the clock, as a box tightly around the clock. With this setting, the clock is judged at the first
@@ -103,9 +104,9 @@ pub(crate) struct Seen {
     pub(crate) verdict: Verdict,
     /// The place, as shares of the picture: left, top, width, height.
     pub(crate) region: [f32; 4],
-    /// The share of the strokes that stay the same.
+    /// The share of the stroke sides that stay the same in all frames.
     pub(crate) still_share: f64,
-    /// The number of stroke sides, as a share of the known number.
+    /// The number of visible stroke sides, divided by the number that was there when the clock ran.
     pub(crate) writing_share: f64,
     pub(crate) covered_s: f64,
 }
@@ -212,8 +213,8 @@ fn look_at(view: &View<'_>, region: [f32; 4], known: Option<f32>, config: &Confi
     let whole = Place { left: 0, top: 0, width: area.width as usize, height: area.height as usize };
     let strokes = strip.strokes(whole, STROKE);
     let density = strokes.shown / (area.width * area.height) as f32;
-    // If the place comes from the settings, the number of strokes is unknown. The smallest number that a digit has is
-    // then used.
+    // If the place comes from the settings, the number of stroke sides is unknown. The smallest number that a digit has
+    // is then used.
     let writing = density / known.unwrap_or(running::LEAST_STROKES).max(1e-6);
     let verdict = if writing < GONE {
         let faint = strip.strokes(whole, FAINT_STROKE).shown / (area.width * area.height) as f32;

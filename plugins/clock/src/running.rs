@@ -9,8 +9,8 @@ use crate::{
 const MOST_TILES: usize = 6;
 /// A place is a digit only if at least this share of its samples is stroke sides.
 pub(crate) const LEAST_STROKES: f32 = 0.05;
-/// The smallest ratio of the unchanging stroke sides beside the last digit to the stroke sides of the digit. The
-/// lettering beside the digit contains at least the hours and minutes.
+/// The smallest number of unchanging stroke sides beside the last digit, divided by the number of stroke sides of the
+/// digit itself (stroke sides: see [`STROKE`]). The lettering beside the digit contains at least the hours and minutes.
 const LEAST_BESIDE: f32 = 1.5;
 /// The distance to either side in which lettering is searched for, in widths of the digit.
 const BESIDE: usize = 8;
@@ -33,7 +33,7 @@ pub(crate) fn find(strip: &Strip, rhythm: &Rhythm) -> Vec<Place> {
         }
     }
     // Several pieces of one digit count once. They are pieces of one digit if they are in the same line. The piece with
-    // the largest number of strokes is used.
+    // the largest number of stroke sides is used.
     found.sort_by(|(a, _), (b, _)| b.total_cmp(a));
     let mut digits: Vec<Place> = Vec::new();
     for (_, place) in found {

@@ -7,9 +7,11 @@ pub(crate) const TILE: usize = 8;
 /// A sample shows something else if it changes by more than this number of grey levels. Coding and noise change it by
 /// less.
 const CHANGED: u8 = 40;
-/// A tile changes if at least this number of its samples changes. A digit changes more samples, sparkle changes fewer.
+/// A tile changes if at least this number of its samples changes. A digit changes more samples, and single bright
+/// specks change fewer.
 const LEAST_CHANGED: u8 = 4;
-/// Two samples that are two apart are the side of a stroke if they differ by at least this number of grey levels.
+/// Two samples of a row, two apart, are a stroke side (an edge of a stroke of a letter or digit) if they differ by at
+/// least this number of grey levels.
 pub(crate) const STROKE: i16 = 60;
 /// The same difference for dimmed lettering.
 pub(crate) const FAINT_STROKE: i16 = 25;
@@ -86,7 +88,8 @@ impl Strip {
         changes
     }
 
-    /// Counts the stroke sides of at least this height within a place.
+    /// Counts the stroke sides within a place. `height` is the smallest difference of a stroke side in grey levels, for
+    /// example [`STROKE`].
     pub(crate) fn strokes(&self, place: Place, height: i16) -> Strokes {
         let mut shown = 0_usize;
         let mut lasting: Option<Vec<i8>> = None;

@@ -1,12 +1,14 @@
 //! The rhythm of a clock: changes once a second, and not in between.
 
-/// The step in which phases of the seconds are tried.
+/// The step in which phases are tried. A phase is the time from the first frame to the first tick.
 const PHASE_US: u64 = 25_000;
 /// The largest error of a frame's timestamp.
 const JITTER_US: u64 = 30_000;
 const SECOND_US: u64 = 1_000_000;
 
-/// The frames between which the seconds change, for each possible phase.
+/// The ticks of a clock for each possible phase. A tick is stored as a mask, with one bit for each pair of consecutive
+/// frames. The bits of the pairs between which the seconds may change are set. Because timestamps are inexact, a tick
+/// may have several bits.
 #[derive(Debug)]
 pub(crate) struct Rhythm {
     phases: Vec<Vec<u32>>,

@@ -22,25 +22,30 @@ const PEAK_BINS: usize = 3;
 /// The spread below which a colour is even. Grass, earth and bricks vary more. Grey objects under a tint may vary
 /// less.
 const EVEN: f64 = 4.0;
-/// The factor by which the threshold rises for an even colour, because the light of lamps is even too.
+/// The threshold for a warm and even colour is this multiple of [`Config::cast`]. It is lower than for other warm
+/// colours, because surfaces that are warm by nature vary more (see [`EVEN`]). It is higher than [`Config::cast`],
+/// because the light of lamps is even too.
 const UNSURE: f64 = 1.5;
 /// The factor by which the threshold rises for the hues of the sky, because a blue sky is more saturated than
 /// anything else that fills a picture.
 const SKY: f64 = 2.0;
-/// The smallest share of the tint in the lightest pixels if a lens or a gain colours the light. Such a tint is
-/// strongest in the lightest parts, whereas under a blue sky clouds, sunlit snow and lamps are white. Measured in
-/// pictures that are blue everywhere: dusk 0.3, snow in the shade 0.73, one stop too much blue 1.0 to 1.6, two stops
-/// 0.5 and more.
+/// A blue picture is judged by the tint of its lightest pixels ([`Chroma::highlights`]), divided by the peak's distance
+/// from grey. If the ratio is at least this value, a lens or a gain colours the light: such a tint is strongest in the
+/// lightest parts. If the ratio is lower, the blue may come from the sky: under a blue sky, clouds, sunlit snow and
+/// lamps are white. The ratio was measured in pictures that are blue everywhere. It is 0.3 at dusk, 0.73 for snow in
+/// the shade, 1.0 to 1.6 with one stop too much blue, and 0.5 and more with two stops.
 const LIGHT_TOO: f64 = 0.9;
-/// The same limit if a channel is clipped, because the lightest pixels then have only half of the tint.
+/// A second, lower limit of the ratio of [`LIGHT_TOO`]. If a channel is clipped, the lightest pixels have only half of
+/// the tint. Between the two limits, the threshold is [`Config::natural_cast`].
 const PARTLY: f64 = 0.5;
-/// The factor by which the threshold rises for blue light. Canopies below a sky, and platforms under cold lamps, reach
-/// a factor of 1.4.
+/// If a lens or a gain makes the light blue (see [`LIGHT_TOO`]), the threshold is this multiple of [`Config::cast`].
+/// Healthy pictures of canopies below a sky, and of platforms under cold lamps, reach 1.4 times [`Config::cast`].
 const BLUE: f64 = 1.9;
-/// The largest ratio of the dark part's luma to the brighter part's luma at which the tints of the two parts are
-/// evidence for a tint of the light.
+/// A darker and a brighter part of the picture are compared (see [`Fading`]). Their tints are evidence for a tint of
+/// the light only if the ratio of the darker part's luma to the brighter part's luma is at most this value.
 const DARK: f64 = 0.6;
-/// The dark part must have at least this share of the tint that tinted light would give to a part of its luma.
+/// Tinted light gives a surface a tint in proportion to its luma. If the light is tinted, the darker part has at least
+/// this share of the tint that follows from its luma.
 const ITS_PART: f64 = 0.6;
 /// The share of the lit pixels that count as the lightest.
 const LIGHTEST: f64 = 0.1;
@@ -153,7 +158,8 @@ pub(crate) struct Pixels {
 impl Pixels {
     pub(crate) fn of(clip: &dyn Clip, frame: u32) -> Result<Self, Failure> {
         let info = clip.info();
-        // Chroma has half the size of luma, so luma has the size of this chroma one level up.
+        // Chroma has half the size of luma on the same level. So chroma is read one level finer than luma, where it has
+        // the same size.
         let luma_level = clip.level_within(WIDTH).max(1).min(info.levels.saturating_sub(1));
         let chroma_level = luma_level.saturating_sub(1);
         // The rows where recorders draw coloured captions are ignored, because a tint does not reach captions.
@@ -202,7 +208,7 @@ impl Chroma {
         let (at_cb, at_cr) = densest(&plane);
         let within = |value: i32, at: usize| bin(value).abs_diff(at) <= PEAK_BINS;
         let (mut peak, mut distance) = (Sum::default(), 0.0);
-        // Dark and bright pixels of the whole picture, and of the peak alone.
+        // `dark` sums the dark pixels of the whole picture. `dim` and `bright` sum pixels of the peak alone.
         let (mut dark, mut dim, mut bright) = (Sum::default(), Sum::default(), Sum::default());
         for &(luma, cb, cr) in pixels {
             let value = f64::from(luma);

@@ -37,16 +37,16 @@ pub struct Config {
     /// every part of the picture leans that way. Nothing in nature fills a picture with these hues.
     #[schemars(range(min = 1.0, max = 128.0), extend("unit" = "Cb/Cr"))]
     pub faint_cast: f64,
-    /// If black parts are black, and the most frequent colour has the hue of grass, earth, bricks or warm lamps, the
-    /// picture is tinted only if this colour is at least this far from grey. The distance for the hue of the sky is
-    /// twice as large.
+    /// If the black parts of the picture have no tint, and the most frequent colour has the hue of grass, earth, bricks
+    /// or warm lamps, the picture is tinted only if this colour is at least this far from grey. The distance for the
+    /// hue of the sky is twice as large.
     #[schemars(range(min = 1.0, max = 128.0), extend("unit" = "Cb/Cr"))]
     pub natural_cast: f64,
-    /// There is no tint if at least this share of the lit picture is grey.
+    /// There is no tint if at least this share of the lit picture (neither dark nor clipped) is grey.
     #[schemars(range(min = 0.01, max = 1.0), extend("unit" = "share"))]
     pub grey_share: f64,
-    /// The picture is tinted if the colours of places that were grey before have moved at least this far. The
-    /// distance towards the hues of a low sun and lamps is twice as large.
+    /// The picture is tinted if the colours of places that were grey before have moved at least this far. Towards the
+    /// hues of a low sun and lamps, they must have moved twice as far.
     #[schemars(range(min = 1.0, max = 128.0), extend("unit" = "Cb/Cr"))]
     pub change: f64,
     /// True to remember the usual colours of the camera, and to compare each clip with them.

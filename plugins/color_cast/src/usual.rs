@@ -22,13 +22,14 @@ const MOST_STATES: usize = 8;
 /// The largest distance between the grey places of a view and of a state, in units of Cb and Cr, at which the view
 /// belongs to the state.
 const SAME_STATE: f64 = 2.0;
-/// The smallest share of the grey cells that must have moved in the direction of the median move, and at least half
-/// as far.
+/// A move counts only if at least this share of the grey cells moved in the direction of the median move, and at least
+/// half as far as the median.
 const AGREE: f64 = 0.8;
-/// The number of alarms that must have ended without intervention before alarms of their extent are normal for this
-/// camera.
+/// The number of alarms that must have ended without intervention before alarms that are not stronger are normal for
+/// this camera.
 const ENDED: u8 = 2;
-/// The inverse of the smallest weight that the latest check has in a mean.
+/// The weight of the latest check in a mean is one divided by the number of checks, but at least one divided by this
+/// number.
 const LONGEST: u16 = 8;
 /// The number of steps per grey level, and per unit of Cb and Cr, in which values are stored.
 const PARTS: f64 = 16.0;
@@ -48,13 +49,14 @@ pub(crate) struct View {
     seen: u16,
 }
 
-/// The states of a camera by day and by night, and the extent of past alarms that were no faults.
+/// The states of a camera by day and by night, and the strength of past alarms that were no faults.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Usual {
     states: References<View>,
-    /// The extents, in sixteenths of a unit, of alarms that ended without intervention.
+    /// The distances by which the colours had moved, in sixteenths of a unit, in alarms that ended without
+    /// intervention.
     ended: Vec<u16>,
-    /// The extent of the present alarm; 0 if there is none.
+    /// The distance by which the colours have moved in the present alarm; 0 if there is none.
     alarm: u16,
     /// The severities, in sixteenths of the threshold, of alarms by the picture alone that ended without
     /// intervention.
@@ -68,8 +70,8 @@ impl Remembered for Usual {
 }
 
 impl Usual {
-    /// Returns the distance by which the colours of the grey places have moved from the nearest state of the same
-    /// layout. None if the layout is not known yet, or if hardly any place was grey.
+    /// Returns the distance by which the colours of the grey places have moved from the nearest state of the same view.
+    /// None if the view is not known yet, or if hardly any place was grey.
     pub(crate) fn moved(&self, light: Light, now: &View) -> Option<Move> {
         let alike: Vec<&View> = self.states.of(light).iter().filter(|state| state.is_of(now)).collect();
         if alike.iter().map(|state| state.seen).sum::<u16>() < KNOWN_AFTER {
@@ -79,7 +81,8 @@ impl Usual {
         moves.min_by(|a, b| a.distance().total_cmp(&b.distance()))
     }
 
-    /// Returns a second threshold of a change: the largest extent of the alarms that ended without intervention.
+    /// Returns the distance that a change must exceed to count at all: slightly more than the largest distance in an
+    /// alarm that ended without intervention. It is 0 if there were too few such alarms.
     pub(crate) fn tolerated(&self) -> f64 {
         // One more unit allows for rounding and noise.
         most_ended(&self.ended).map_or(0.0, |most| most + 1.0)
@@ -217,7 +220,8 @@ impl View {
     }
 }
 
-/// Returns the largest extent of the alarms that ended without intervention. None if there were too few.
+/// Returns the largest of the values that are stored for alarms that ended without intervention. None if there were too
+/// few.
 fn most_ended(ended: &[u16]) -> Option<f64> {
     let most = ended.iter().max().filter(|_| ended.len() >= ENDED.into())?;
     Some(f64::from(*most) / PARTS)

@@ -28,17 +28,20 @@ use words::Seen;
 /// If the luma of the far half's brightest tile is below this value, it is night, and there is no light for fog to
 /// scatter.
 const LEAST_AIRLIGHT: f64 = 60.0;
-/// The air is clear if the ratio of deviation to mean, which nine in ten tiles do not exceed, is above this value.
-/// Roofs and trees exceed the value under an overcast sky; near objects in fog do not.
+/// For each tile, the standard deviation of its luma is divided by its mean. The air is clear if the ratio that nine in
+/// ten tiles do not exceed ([`Sight::strong_tile`]) is above this value. Roofs and trees exceed the value under an
+/// overcast sky; near objects in fog do not.
 const CLEAR_TILES: f64 = 0.2;
-/// The far half is sky and not fog if the local contrast of the nearest quarter is above this value.
+/// The far half is sky and not fog if the local contrast of the lowest, nearest quarter ([`Sight::near_detail`]) is
+/// above this value.
 const CLEAR_NEAR: f64 = 0.055;
 /// The largest ratio of the lower half's luma to the upper half's luma in fog. Fog is as bright as the sky, and the
 /// ground is darker. If a road or a wall fills the picture, the lower half is about as bright as the upper half; with
 /// dark cars on the road, the ratio is 0.93. The ratio is 0.8 in dense fog that hides all but the nearest trees.
 const DARKER_BELOW: f64 = 0.87;
-/// If hardly any outline is visible, the picture is a plain surface if the same ratio is above this value. The ratio
-/// of a wall is below 1, because walls are lit from above.
+/// If hardly any outline is visible, and the ratio of the lower half's luma to the upper half's luma is above this
+/// value, the picture may be a plain surface, and its lack of contrast is not judged. The ratio of a wall is below 1,
+/// because walls are lit from above.
 const PLAIN: f64 = 0.8;
 /// A road has no veil over it if the Michelson contrast of its white paint is above this value.
 const PAINT: f64 = 0.35;
@@ -59,17 +62,18 @@ pub struct Config {
     /// picture contains black.
     #[schemars(range(min = 0.0, max = 1.0), extend("unit" = "share"))]
     pub least_contrast: f64,
-    /// The smallest contrast, (bright − dark) / (bright + dark), within the tiles of a healthy picture. Nine in ten
-    /// tiles do not exceed the measured contrast. A picture is washed out if this contrast is lower and the picture's
-    /// darkest tiles are brighter than `most_floor`.
+    /// The smallest contrast, (bright − dark) / (bright + dark), within the tiles of a healthy picture. The contrast
+    /// that nine in ten tiles do not exceed is compared with this value. A picture is washed out if the contrast is
+    /// lower and the picture's darkest tiles are brighter than `most_floor`.
     #[schemars(range(min = 0.0, max = 1.0), extend("unit" = "share"))]
     pub least_tile_contrast: f64,
     /// The picture contains black if the luma of its darkest tiles, as a share of the luma of its brightest tiles, is
     /// at most this value.
     #[schemars(range(min = 0.0, max = 0.99), extend("unit" = "share"))]
     pub most_floor: f64,
-    /// The smallest rise over two pixels that the strongest hundredth of a picture's outlines reaches. A picture below
-    /// this value may be a plain surface, and its contrast can then not be judged.
+    /// The differences of luma between pixels of a row that are two apart are measured. If the difference that only one
+    /// in a hundred exceeds is below this value, the picture may be a plain surface, and its contrast can then not be
+    /// judged.
     #[schemars(range(min = 0.0, max = 255.0), extend("unit" = "grey level"))]
     pub least_outline: f64,
     /// The picture is washed out if at least this much stray light was added to the camera's usual picture. The light

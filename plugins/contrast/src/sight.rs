@@ -71,7 +71,7 @@ pub(crate) struct Sight {
     /// The distance from `low` to the luma that a twentieth of the picture is above.
     pub(crate) span: f64,
     pub(crate) mean: f64,
-    /// The strongest hundredth of the rises over two pixels.
+    /// The rise of luma over two pixels that 99 in 100 rises do not exceed.
     pub(crate) outline: f64,
     /// The mean luma of the lower half, divided by the mean luma of the upper half.
     pub(crate) lower_share: f64,
@@ -142,7 +142,7 @@ impl Sight {
 struct Picture {
     width: usize,
     luma: Vec<u8>,
-    /// The distance of the smallest of red, green and blue below the luma, for each 2 × 2 pixels.
+    /// The luma minus the smallest of red, green and blue, for each 2 × 2 pixels.
     colour: Vec<u8>,
 }
 
@@ -364,7 +364,7 @@ fn view(tiles: &[Vec<Tile>]) -> [u8; VIEW.0 * VIEW.1] {
     sums.map(|(sum, count)| (sum / f64::from(count.max(1))) as u8)
 }
 
-/// Returns the distance of the smallest of red, green and blue below the luma (ITU-R BT.601, full range).
+/// Returns the luma minus the smallest of red, green and blue (ITU-R BT.601, full range); at least 0.
 fn below_luma(cb: u8, cr: u8) -> u8 {
     let (cb, cr) = (i16::from(cb) - 128, i16::from(cr) - 128);
     let least = (180 * cr).min(-44 * cb - 91 * cr).min(227 * cb);

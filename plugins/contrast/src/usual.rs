@@ -4,8 +4,8 @@
 //! two comparisons.
 //!
 //! The first comparison finds a veil, which turns light I into t·I + a (Koschmieder). The present picture is compared
-//! with the earlier clips in similar light: the ratio of the spans gives t, and the dark parts give a. If only the
-//! light decreases, t decreases and a is 0.
+//! with the earlier clips in similar light: the ratio of the present span (the distance between the bright and the dark
+//! parts) to the earlier one gives t, and the dark parts give a. If only the light decreases, t decreases and a is 0.
 //!
 //! The second comparison finds views that are narrow by nature. Such a view has equally little contrast in every clip,
 //! in any light, whereas fog comes, thickens and lifts. So if the contrast varies little while the light changes, only
@@ -45,11 +45,12 @@ const NATURE_AFTER: usize = 8;
 /// The light has changed if the ratio of the brightest clip's mean luma to the darkest clip's mean luma is at least
 /// this value. The brightest tenth and the darkest tenth of the clips are ignored.
 const CHANGED_LIGHT: f64 = 1.3;
-/// A view may be narrow by nature if the ratio of its largest margin to its smallest margin, over eight in ten clips,
-/// is at most this value. The margin varies by more if there is fog on a single morning, because contrast falls
-/// exponentially with the density of fog.
+/// A view may be narrow by nature if its margin (see [`Margins`]) is nearly the same in all clips: the largest margin
+/// divided by the smallest is at most this value. The highest and the lowest tenth of the clips are ignored. Fog
+/// changes the margin by more, even within a single morning, because contrast falls exponentially with the density of
+/// fog.
 const STEADY: f64 = 1.2;
-/// The same ratio if the light never changes, as indoors. The memory must then be full.
+/// The same limit if the light never changes, as indoors. The memory must then be full.
 const STEADY_FOR_LONG: f64 = 1.3;
 /// A view that is narrow by nature has a veil over it if its margin is below this share of its smallest usual margin.
 const WORSE: f64 = 0.8;
@@ -146,7 +147,7 @@ impl Usual {
         })
     }
 
-    /// True if the far parts are much fainter than in most earlier clips of the same view in similar light.
+    /// True if the far parts have much less contrast than in most earlier clips of the same view in similar light.
     pub(crate) fn has_fog(&self, sight: &Sight) -> bool {
         let now = sight.transmission();
         let foggy = |look: &&Look| {
@@ -179,7 +180,7 @@ impl Usual {
         } else {
             return now;
         };
-        // A view far from the threshold needs no allowance.
+        // A view whose margin is usually well above the threshold needs no allowance.
         if most > steady * least || WORSE * least >= 1.0 {
             now
         } else {

@@ -35,9 +35,10 @@ pub struct Config {
     /// of blocks of one picture, is at least this value.
     #[schemars(range(min = 0.001, max = 100.0), extend("unit" = "share"))]
     pub concealed_share: f64,
-    /// The clip is damaged if at least this share of the borders between macroblocks is torn in the worst frame. The
-    /// share on a displaced grid is subtracted first. Borders that are torn in all examined frames count only if the
-    /// decoder reported errors.
+    /// The clip is damaged if at least this share of the borders between macroblocks is torn in the worst frame. A
+    /// border is torn if the step of luma across it is much larger than the steps beside it. The share on a displaced
+    /// grid is subtracted first, because edges of the scene lie on any grid. Borders that are torn in all examined
+    /// frames count only if the decoder reported errors.
     #[schemars(range(min = 0.001, max = 1.0), extend("unit" = "share"))]
     pub torn_share: f64,
     /// The clip is damaged if the share of torn borders in the worst frame exceeds twice the share in the cleanest

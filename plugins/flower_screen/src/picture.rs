@@ -26,7 +26,8 @@ const BLOCK_LEVEL: u32 = 4;
 const CHANGE: u8 = 16;
 /// If more than this share of the picture changes at a keyframe, the cause is a cut, or a turn of the camera.
 const CUT: f64 = 0.6;
-/// The share that a keyframe repairs is reduced by this many times the share that moving objects uncover.
+/// The share that a keyframe repairs is reduced by this many times the share that moving objects restore, because they
+/// uncover background that the first frame showed.
 const USUAL: f64 = 1.5;
 
 /// The measurements of a clip. Each share is a share of the picture, or of its borders between macroblocks.
@@ -134,7 +135,7 @@ impl Colours {
         let cr = clip.plane(frame, PlaneKind::Cr, finer)?;
         let samples = luma.len().min(cb.len()).max(1) as f64;
         // In each colour that a camera can send, chroma values that are both below 95 mean that green exceeds 115 and
-        // luma exceeds 70. An area that was never written contains only zeros.
+        // luma exceeds 70. An area that was never written contains only zeros: low chroma values, but hardly any luma.
         let dark = match clip.info().range {
             SampleRange::Limited => 60,
             SampleRange::Full => 50,

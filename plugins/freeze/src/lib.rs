@@ -1,10 +1,11 @@
 //! Finds a frozen picture: time goes on, but the picture does not change.
 //!
-//! A sensor produces noise. Even if an encoder removes most of the noise, a tile occasionally changes to content that
-//! it has not shown before. If a picture is frozen, the encoder receives the same picture repeatedly. After a keyframe,
-//! it refines the picture for a moment, and its B-frames alternate between a few renderings; after that, no tile shows
-//! new content. Therefore the plugin measures the share of tiles with new content. It counts only frames for which the
-//! encoder has settled, and ignores the strip where a recorder's clock may run.
+//! A sensor produces noise. Even if an encoder removes most of the noise, a tile (16 × 16 pixels) occasionally changes
+//! to content that it has not shown before. If a picture is frozen, the encoder receives the same picture repeatedly.
+//! After a keyframe, it refines the picture for a moment, and its B-frames alternate between a few renderings. After
+//! that the encoder has settled: no tile shows new content. Therefore the plugin measures the share of tiles with new
+//! content. It counts only frames for which the encoder has settled, and ignores the strip where a recorder's clock may
+//! run.
 //!
 //! Three cases need other measurements. First, an encoder with too few bits refines a static picture for seconds: the
 //! changes become smaller and are never undone, whereas half of the changes caused by noise are undone. Second,
@@ -59,9 +60,10 @@ const STANDING: f64 = 0.01;
 /// keyframe encodes the noise anew, so that most tiles show new content. Frozen pictures reach at most 0.02. Live
 /// pictures reach 0.27 and more.
 const AFRESH: f64 = 0.15;
-/// The smallest number of keyframes preceded by new content in a live picture. In a static picture, fewer may be
-/// preceded by new content by coincidence. In clips with three keyframes from a coarse MPEG-4 encoder, new content
-/// precedes all three if the picture is live without movement, and none if the picture is frozen.
+/// If new content appears just before at least this number of keyframes ([`Seen::restless`]), the comparison of the
+/// keyframes does not call the picture frozen. In a static picture, new content may appear before fewer keyframes, by
+/// coincidence. In clips with three keyframes from a coarse MPEG-4 encoder, new content precedes all three if the
+/// picture is live without movement, and none if the picture is frozen.
 const RESTLESS: usize = 2;
 /// The score of a picture that cannot be judged yet: slightly above 50, the score at the threshold, because no alarm is
 /// raised.

@@ -20,7 +20,8 @@ pub(crate) struct Change {
     /// The share of the textured tiles that showed new content at the earlier frame. None if the earlier frame is a
     /// keyframe or the first frame.
     pub(crate) before: Option<f64>,
-    /// True if one of the tiles with new content is redrawn, as a clock's digits are.
+    /// True if one of the tiles with new content is redrawn, as a clock's digits are: it changes by far more than noise
+    /// causes (see [`Grid::redrawn`](crate::watch::Grid::redrawn)).
     pub(crate) redrawn: bool,
 }
 

@@ -22,10 +22,11 @@ const LEAST_GRAIN: f32 = 0.25;
 /// ratio was measured on stills of five development cameras with four H.264 settings. It was 12 and more, except for
 /// one camera at a constant rate, with ratios of 2 and 8.
 const GONE: f32 = 8.0;
-/// The smallest ratios, in a flat, a middle and a rich tile, of the finest detail to the finest detail of the earlier
-/// picture with the most similar brightness. They were chosen on validation cameras, where no healthy picture and no
-/// look-alike reached all three. Frozen pictures of development cameras have ratios of 0.79 to 3.9, 0.93 to 1.4 and
-/// 0.96 to 1.04.
+/// The finest detail ([`Noise::fineness`]) is divided by that of the earlier picture with the most similar brightness,
+/// in a flat, a middle and a rich tile. The noise counts as standing still only if the three ratios are at least these
+/// values. If one of them is smaller, noise may have disappeared from the picture. The values were chosen on validation
+/// cameras, where no healthy picture reached all three, not even pictures that resemble frozen ones. Frozen pictures of
+/// development cameras have ratios of 0.79 to 3.9, 0.93 to 1.4 and 0.96 to 1.04.
 const LEAST_FINE: [f32; 3] = [0.9, 0.95, 0.95];
 /// The largest difference in brightness between a picture and the earlier picture with the most similar brightness, in
 /// grey levels. If the difference is larger, the two pictures are not compared.

@@ -80,8 +80,8 @@ pub(crate) struct Seen {
     /// The new content in the last `window_s` seconds (see [`watch`]).
     pub(crate) lately: Lately,
     /// The number of keyframes whose previous compared frame shows new content. The previous frame does not count if it
-    /// is the first frame after another keyframe. In a static picture, the encoder has settled by the later frames. The
-    /// end of the clip counts as a keyframe.
+    /// is the first frame after another keyframe, because the encoder still refines the picture then. By later frames,
+    /// the encoder of a static picture has settled. The end of the clip counts as a keyframe.
     pub(crate) restless: usize,
 }
 
@@ -439,7 +439,8 @@ impl Grid {
 
     /// Returns the mean square of the finest detail in a flat, a middle and a rich tile: the lower quartile, the median
     /// and the upper quartile over the textured tiles. The finest detail is the difference between the two diagonals of
-    /// four neighbouring samples. Edges of the scene cancel in this difference unless they are oblique.
+    /// four neighbouring samples: the sum of one diagonal minus the sum of the other. Edges of the scene cancel in this
+    /// difference unless they are oblique.
     fn fineness(&self, look: &Look) -> [f32; 3] {
         let (columns, width) = (self.columns.max(1), self.width as usize);
         let energy_of = |tile: usize| -> i32 {
@@ -460,8 +461,11 @@ impl Grid {
         })
     }
 
-    /// Returns the mean square of the change per textured pixel, and the share of the change that is undone by the last
-    /// frame before the next keyframe.
+    /// Returns the mean square of the change per textured pixel, and the share of the change that is undone later. Only
+    /// the comparisons in `quiet` and the marked `tiles` are measured. Let a and b be the samples of the two compared
+    /// frames, and c those of the last frame before the next keyframe or the end of the clip. The share is the sum of
+    /// (b − a) · (b − c), divided by the sum of (b − a)²: 1 if every change is reversed, and 0 if every change stays.
+    /// Comparisons that no such frame follows are left out of the share.
     fn reversion(&self, looks: &[Look], quiet: &[usize], tiles: Vec<bool>) -> (f64, f64) {
         let (mut changed, mut undone, mut lasting) = (0.0, 0.0, 0.0);
         let width = self.width as usize;
