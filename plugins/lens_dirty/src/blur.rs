@@ -8,19 +8,21 @@ use crate::{
     rim::Rim,
 };
 
-/// The smallest range of grey levels of a window with an edge.
+/// The smallest range of grey levels (the brightest minus the darkest) of a window with an edge. A window has 12 × 12
+/// pixels of the fine picture (see [`edge_windows`]).
 const EDGE: u8 = 20;
 /// An edge is crisp if its steepest rise over two pixels is at least this share of the window's range.
 const CRISP: f32 = 0.5;
 /// The smallest range of grey levels of a blurred window.
 const BLURRED: u8 = 30;
-/// A window is blurred if its steepest rise over two pixels is at most this share of its range. The rise of an even
-/// slope is a fifth of the range.
+/// A window is blurred if its steepest rise over two pixels is at most this share of its range. If the light changes
+/// evenly from one side of the window to the other, the rise is a fifth of the range.
 const SOFT: f32 = 0.24;
 /// The brightness above which a pixel belongs to a lamp. The slopes around it are the lamp's glow.
 const LAMP: u8 = 220;
 
-/// The number of soft objects that a scene can contain itself: shadows, or objects that are too near.
+/// The number of soft objects that a scene can contain itself: shadows, or objects that are too near. This number of
+/// the largest blurred regions is not counted in full (see [`Blur::of`]).
 const FEW: usize = 2;
 
 /// The sharpness of a picture, and its blurred parts.
@@ -61,7 +63,8 @@ impl Blur {
                 *lit |= window.brightest > LAMP;
             }
         });
-        // There may be several edges behind one drop.
+        // One drop may blur several edges, in cells that do not touch. The cells beside a blurred cell are therefore
+        // added before the cells are joined to regions.
         let is_soft = |at: usize| windows.get(at).is_some_and(|&count| count > 0);
         let near = |at: usize| beside(at, picture.columns, windows.len()).into_iter().flatten().any(is_soft);
         let soft: Vec<bool> = (0..windows.len()).map(|at| is_soft(at) || near(at)).collect();
@@ -69,8 +72,8 @@ impl Blur {
         regions.retain(|region| !region.iter().any(|&at| lit.get(at) == Some(&true)));
         let size = |region: &Vec<usize>| region.iter().filter_map(|&at| windows.get(at)).sum::<usize>();
         let mut sizes: Vec<usize> = regions.iter().map(size).collect();
-        // A scene can contain a few soft objects itself, so the largest regions count for no more than the
-        // next one.
+        // A scene can contain a few soft objects itself. So each of the [`FEW`] largest regions counts only as much as
+        // the region that follows them in size.
         sizes.sort_unstable_by(|a, b| b.cmp(a));
         let most = sizes.get(FEW).copied().unwrap_or(0);
         let counted = sizes.iter().map(|&size| size.min(most)).sum();

@@ -1,16 +1,18 @@
 //! Small round discs: dust on the window. Dust is so near that each grain appears as a disc with the size of the lens
 //! opening. A disc weakens the light by the same share everywhere, and its outline is round. Discs of dust lie all over
 //! the picture, both on the sky and on the road (R. Willson and others 2005). A scene has small round dark spots too,
-//! but leaves, windows and cars occur in groups. So the mean number in the middle half of the picture's parts, ordered
-//! by their numbers, counts instead of the sum.
+//! but leaves, windows and cars occur in groups. So the discs are counted in each of 24 parts of the picture, and the
+//! parts are ordered by their counts. The measure is the mean count of the middle half, 12 parts. The 6 parts with the
+//! most discs are left out, and the 6 with the fewest.
 
 use crate::picture::Plane;
 
 /// The distances from the middle, as shares of the picture's width, at which a disc has ended.
 const REACHES: [f32; 2] = [0.0125, 0.02];
-/// The smallest depth of a disc: in grey levels, and as a share of its surroundings.
+/// The smallest depth of a disc: in grey levels, and as a share of the grey level of its middle. The larger amount
+/// counts.
 const DEPTH: (f32, f32) = (6.0, 0.08);
-/// The largest difference of the depth between directions, as a share of the smallest depth.
+/// The largest difference of a disc's depth between directions, as a share of its smallest depth.
 const EVEN: f32 = 0.75;
 /// The number of parts across and down.
 const PARTS: (usize, usize) = (6, 4);
@@ -31,7 +33,7 @@ pub(crate) struct Disc {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Discs {
     pub(crate) places: Vec<Disc>,
-    /// The mean number in the middle half of the parts, ordered by their numbers.
+    /// The mean count of the middle half of the parts (see the top of this file).
     pub(crate) usual: f32,
 }
 

@@ -10,7 +10,7 @@ use easysight_sdk::{Clip, Failure, network::Evidence};
 
 /// The network of `lens_dirty` and `occlusion`.
 const WEIGHTS: &[u8] = include_bytes!("../../../training/glass.bin");
-/// The channel for dirt.
+/// The number of the network's output (channel) for dirt.
 const DIRT: usize = 0;
 /// The number of parts that decide, of the 960 parts of a picture: those with the strongest evidence for dirt.
 const DECIDING: usize = 40;

@@ -48,14 +48,15 @@ const INTERVAL_MS: u32 = 800;
 const DARK: f32 = 36.0;
 /// The share of the picture near crisp edges below which the whole picture is unsharp.
 const LEAST_CRISP: f32 = 0.02;
-/// The largest share of a change across an outline that may happen within two pixels. The first value is for the fine
-/// picture. The second value is for the difference to a clean picture, which has half the resolution and no edges of
-/// the scene.
+/// The largest share of the change across the outline of a soft spot that may happen within two pixels. With a larger
+/// share the outline is crisp and belongs to the scene. The first value is for the fine picture. The second value is
+/// for the difference between the picture and a clean picture. This difference has half the resolution, and contains no
+/// edges of the scene.
 const STEEPEST: (f32, f32) = (0.42, 0.6);
 /// The smallest share of the picture that must be unchanged. If less is unchanged, the camera shows another view.
 const LEAST_ALIKE: f32 = 0.2;
-/// The share of a known view's contrast that the picture of another view must have to be stored as clean. With
-/// less contrast, the picture may be the known view behind dirt.
+/// A picture that shows none of the known views is stored as a clean picture only if it has at least this share of the
+/// contrast of each of them. With less contrast, the picture may be a known view behind dirt.
 const LEAST_LEFT: f32 = 0.7;
 /// The smallest share of the picture whose light, corrected for exposure, must be unchanged. If less is unchanged,
 /// other lamps are on.
@@ -65,27 +66,31 @@ const LEAST_STEADY: f32 = 0.4;
 const LEAST_LOOKS: u32 = 3;
 /// A clip adds nothing new to the memory if at least this share of it is unchanged.
 const SAME: f32 = 0.85;
-/// The weight of the cells that lost contrast. Fog, rain and traffic are uneven, so they remove the contrast of
-/// some cells: one in twelve of the cells with contrast.
+/// The weight of the share of cells that lost contrast. Fog, rain and traffic also remove the contrast of some cells,
+/// up to one in twelve of the cells with contrast. With this weight, one in twelve counts as 0.033, which is below the
+/// default of [`Config::max_dirty_share`].
 const VEIL_COUNTS: f64 = 0.4;
-/// The share of cells with the same light that a clean clip must have to be used for finding spots and threads.
-/// Lamps that went on, and wet roads, make bright spots and lines of their own.
+/// The smallest share of the cells whose light must be the same in a clean clip as in the picture. If the share is
+/// smaller, spots and threads are not searched for by comparison with this clip, because lamps that went on, and wet
+/// roads, cause bright spots and lines of their own.
 const SAME_LIGHT: f32 = 0.7;
 /// The largest share of a spot in which something may move. Dirt is static.
 const MOST_MOVED: f32 = 0.2;
 /// The amounts by which the number of rings, the number of discs and the mist of the border must exceed the largest
-/// values of the camera's clean clips. Over days, nights and presets of healthy cameras, these values rose by at most
-/// 1, 0.75 and 0.02.
+/// values of the camera's clean clips for an alarm. Over days, nights and presets of healthy cameras, these values rose
+/// by at most 1, 0.75 and 0.02.
 const MORE_MARKS: [f64; 3] = [2.5, 1.1, 0.08];
-/// The rings, the discs and the mist of the border that scenes of healthy cameras reach. They lower no score.
+/// The number of rings, the number of discs and the mist of the border that scenes of healthy cameras reach. Up to
+/// these values the marks score 100, as long as no clean clips of the camera are known.
 const IN_SCENES: [f64; 3] = [4.0, 3.2, 0.05];
-/// The contrast that passes far away, as a share of the contrast that passes nearby, below which there is fog.
+/// The smallest ratio, behind a film, of the remaining contrast of far objects to the remaining contrast of near
+/// objects (see [`reference::Passing`]). Below this ratio there is fog, which hides far objects most.
 const FOGGY: f32 = 0.6;
 /// The share of the contrast between large parts that remains behind a film. With less remaining contrast, the picture
 /// is washed out. With more, the lens is out of focus.
 const SPREADING: std::ops::Range<f32> = 0.55..0.88;
 /// The largest ratio, behind a film, of the remaining contrast of edges to the remaining contrast between large parts.
-/// Glare and smoke reduce the contrast of edges and of large parts equally.
+/// Glare and smoke reduce the contrast of edges and of large parts equally, so their ratio is near 1.
 const SCATTERED: f32 = 0.7;
 /// The multiple of the threshold that scores 0.
 const WORST: f64 = 8.0;

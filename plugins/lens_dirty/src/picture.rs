@@ -5,9 +5,9 @@ use easysight_sdk::{
     image::{Moments, tile_moments},
 };
 
-/// The largest width of the picture that is measured, in pixels; a picture of half this size is used where that is
-/// enough. The widths of cameras are halved until they fit, so the width is 240 to 480, and 320 or more for the
-/// usual sizes.
+/// The largest width of the measured (fine) picture, in pixels. The camera's picture is halved until it fits. The fine
+/// picture is therefore 240 to 480 pixels wide, and at least 320 for the usual sizes. Where half of this width is
+/// enough, the coarse picture is used.
 const WIDTH: u32 = 480;
 /// The number of frames that are measured. Their mean shows static content; the rest is averaged away.
 const FRAMES: u32 = 4;
@@ -17,8 +17,8 @@ pub(crate) const CELL: usize = 4;
 pub(crate) const FINE_CELL: usize = 2 * CELL;
 /// The grey levels by which the mean of a cell may vary while nothing moves in it.
 const STILL: f32 = 8.0;
-/// The share of the cell's deviation by which the mean may vary in addition, because leaves sway and few poles
-/// stand quite still.
+/// The share of the standard deviation within a cell by which the cell's mean may vary in addition, because leaves sway
+/// and few poles stand quite still.
 const SWAY: f32 = 0.25;
 
 /// The range in which the mean of a cell varies.
@@ -26,8 +26,9 @@ const SWAY: f32 = 0.25;
 struct Span {
     low: f32,
     high: f32,
+    /// The highest mean minus the lowest.
     wander: f32,
-    /// The largest deviation in a frame.
+    /// The largest standard deviation within the cell in a frame.
     deviation: f32,
 }
 
@@ -163,7 +164,8 @@ impl Picture {
         })
     }
 
-    /// Returns the share of the cells in a circle, in coarse pixels, in which something moved.
+    /// Returns, for the cells in a circle, the share of those in which something moved. The middle and the radius of
+    /// the circle are in coarse pixels.
     pub(crate) fn moved_share(&self, x: f32, y: f32, radius: f32) -> f32 {
         let side = CELL as f32;
         let (mut all, mut moved) = (0_u32, 0_u32);

@@ -1,8 +1,8 @@
 //! The camera's pictures with a clean lens, and how the present picture differs from them.
 //!
-//! Dirt transmits less contrast than light. The transmission is the remaining contrast relative to the remaining
-//! light. A shadow, or a change of exposure, reduces both equally, so it does not change the transmission. A new
-//! object in the scene has contrast of its own.
+//! Dirt transmits a smaller share of the contrast than of the light. The transmission is the remaining contrast
+//! relative to the remaining light. A shadow, or a change of exposure, reduces both equally, so it does not change the
+//! transmission. A new object in the scene has contrast of its own.
 
 use easysight_sdk::{
     baseline::Remembered,
@@ -20,10 +20,12 @@ use crate::{
 /// The smallest difference of neighbouring pixels (root mean square, in grey levels) in a cell with enough
 /// contrast.
 const CONTRAST: f32 = 3.0;
-/// The share of the contrast, relative to the light, below which a cell may be behind dirt.
+/// A cell may be behind dirt if its transmission is below this share of the usual transmission of the rows around it
+/// (see [`usual_by_row`]). Only contrast that was there before counts.
 const TRANSMITTED: f32 = 0.55;
-/// The whole present contrast of a cell behind dirt, relative to the light, is below this share of the earlier
-/// contrast. Otherwise another object is there.
+/// A cell may be behind dirt only if its whole present contrast, old and new, is small too. Its ratio to the earlier
+/// contrast, divided by the ratio of the light, must be below this share of the usual transmission of the rows around
+/// it. Otherwise another object is there.
 const REPLACED: f32 = 0.66;
 /// The grey level below which the light is not compared.
 const BLACK: f32 = 4.0;
@@ -32,15 +34,17 @@ const BLACK: f32 = 4.0;
 const THROUGH: f32 = 0.5;
 /// The largest difference, in grey levels, at which the light of a cell agrees with the reference.
 const STEADY: f32 = 6.0;
-/// If fewer cells than this share of all cells have contrast, this share is used as their number.
+/// The number of veiled cells is divided by the number of cells with contrast, but at least by this share of all cells.
+/// So a few veiled cells are no large share of a picture with little contrast.
 const LEAST_TELLING: f32 = 0.1;
 /// The number of rows of cells, above and below a row, that are at about the same distance from the camera.
 const ROWS_AROUND: usize = 2;
-/// The smallest number of cells with contrast from which a usual value is computed.
+/// The smallest number of cells with contrast from which a usual transmission is computed.
 const LEAST_AROUND: usize = 8;
 /// The smallest number of cells of a veiled region.
 const LEAST_CELLS: usize = 3;
-/// The smallest correlation of the present edges of a veiled region with its earlier edges.
+/// The smallest correlation of the present edges of a veiled region with its earlier edges. With a smaller correlation,
+/// an object left or came.
 const LEFT_OVER: f32 = 0.25;
 /// The correlation of two cells above which they have the same content.
 const ALIKE: f32 = 0.7;
@@ -65,7 +69,7 @@ const THOUSAND: f64 = 1e3;
 pub(crate) struct Reference {
     width: u16,
     pixels: Vec<u8>,
-    /// The cells in which something moved. Their content is there by chance.
+    /// True for each cell in which something moved. Its pixels say nothing about the scene.
     moved: Vec<bool>,
     /// The blurred share of the picture, in millionths.
     blurred: u32,
@@ -143,7 +147,7 @@ pub(crate) struct Passing {
     pub(crate) near: f32,
     /// The share in the highest third.
     pub(crate) far: f32,
-    /// The share of the contrast between large parts of the picture.
+    /// The share for the contrast between large parts of the picture.
     pub(crate) coarse: f32,
 }
 
@@ -304,8 +308,9 @@ impl Reference {
 }
 
 /// Returns the regions of cells that lost contrast, and the share of these cells in all cells with contrast. If few
-/// cells have contrast, each cell has less weight. A cell counts as lost if it lost contrast compared with every clip
-/// in which it had contrast, and if these are at least half of the clips; otherwise its contrast came from the light.
+/// cells have contrast, each cell has less weight. A cell counts as lost under two conditions: it lost contrast
+/// compared with every clip in which it had contrast, and it had contrast in at least half of the clips. Otherwise its
+/// contrast came from the light.
 pub(crate) fn veiled(changes: &[Change], columns: usize) -> (Vec<Vec<usize>>, f32) {
     let Some(first) = changes.first() else { return (Vec::new(), 0.0) };
     let told = |at: usize| changes.iter().filter(|change| change.tells.get(at) == Some(&true)).count();
@@ -323,8 +328,9 @@ pub(crate) fn veiled(changes: &[Change], columns: usize) -> (Vec<Vec<usize>>, f3
     (regions, count / known)
 }
 
-/// Returns the usual remaining contrast of each row of cells and the few rows above and below it: the value that
-/// seven tenths of their cells do not exceed, but at most the value of the whole picture.
+/// Returns the usual transmission for each row of cells. It is the transmission that seven tenths of the cells do not
+/// exceed, of the row itself and of [`ROWS_AROUND`] rows above and below it. Cells without contrast are left out. The
+/// result is at most `whole`, the usual transmission of the whole picture.
 fn usual_by_row(
     cells: &[Sums],
     columns: usize,
@@ -351,7 +357,7 @@ fn usual_by_row(
         .collect()
 }
 
-/// True if the light of a cell and its neighbours still varies as before. Behind dirt the scene is dimmer or
+/// True if the light still varies from a cell to its neighbours as it did before. Behind dirt the scene is dimmer or
 /// blurred, but present; if an object came or left, the light differs.
 fn shines_through(cells: &[Sums], at: usize, columns: usize) -> bool {
     let around = [0, 1, 2].into_iter().flat_map(|row| [0, 1, 2].map(|column| row * columns + column));

@@ -9,15 +9,18 @@ use easysight_sdk::image::EdgeWindow;
 const ALONG: usize = 4;
 /// The number of sectors along all four sides.
 const SECTORS: usize = 4 * ALONG;
-/// The distance from the centre, as a share of half of the picture, from which a window belongs to the border.
+/// A window belongs to the border if its distance from the centre, across or down, is at least this share of half of
+/// the width or of the height.
 const BORDER: f32 = 0.76;
-/// The distance from the centre, as a share of half of the picture, up to which a window belongs to the middle.
+/// A window belongs to the middle if its distances from the centre, across and down, are at most this share of half of
+/// the width and of the height.
 const MIDDLE: f32 = 0.5;
-/// The number of steepness classes.
+/// The number of classes by which edges are counted. The steepness of an edge is its steepest rise over two pixels, as
+/// a share of its range of grey levels.
 const CLASSES: usize = 64;
 /// The number of windows that a sector must have to be counted.
 const LEAST_WINDOWS: u32 = 6;
-/// The smallest number of sectors that must be counted.
+/// The smallest number of sectors that must be counted. With fewer sectors the border is not judged.
 const LEAST_SECTORS: usize = 8;
 
 /// The numbers of edges by their steepness, for the middle and for each sector of the border.
@@ -60,10 +63,10 @@ impl Rim {
     }
 
     /// Returns the steepness of the border divided by the steepness of the middle. The ratio is about 1 if the border
-    /// is as sharp as the middle, and near 0.3 behind mist. The ratio is 1 if there are too few edges.
-    /// The steepness of the middle, and of a sector, is the value that three quarters of its edges do not exceed. The
-    /// steepness of the border is the value that four fifths of its sectors do not exceed, because a clock may be drawn
-    /// over mist.
+    /// is as sharp as the middle, and near 0.3 behind mist. The ratio is 1 if there are too few edges. The steepness of
+    /// the middle, and of a sector, is the value that three quarters of its edges do not exceed. The steepness of the
+    /// border is the value that four fifths of its sectors do not exceed. The other sectors are left out because a
+    /// clock, which has sharp edges, may be drawn over mist.
     pub(crate) fn sharpness(&self) -> f32 {
         let mut border: Vec<f32> = self.sectors.iter().filter_map(steepest_quarter).collect();
         if border.len() < LEAST_SECTORS {

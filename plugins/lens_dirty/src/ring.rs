@@ -4,8 +4,10 @@
 //! 2005; M. Roser and A. Geiger 2009). The outline is round and closed, regardless of the scene behind it. A scene
 //! contains a few dark closed rings itself, such as wheels and lids, but not many.
 //!
-//! A slope votes for the middle of the drop to which it might belong: the light increases from the dark outline
-//! towards the middle. Around the middles with the most votes, the darkest place of each ray is searched for.
+//! A slope votes for the middle of the drop to which it might belong: the light increases from the dark outline towards
+//! the middle. From each of the middles with the most votes, rays are followed outwards in 24 directions, and the
+//! darkest place of each ray is searched for. These places are an outline if they are darker than both sides and close
+//! to each other from ray to ray.
 
 use std::f32::consts::TAU;
 

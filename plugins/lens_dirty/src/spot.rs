@@ -139,8 +139,9 @@ impl Outlines<'_> {
     }
 }
 
-/// Returns at most `most` places, those with the most votes first. Each slope votes for the place at this distance in
-/// the direction in which the light decreases, or increases if the distance is negative.
+/// Returns at most `most` places, those with the most votes first. Each slope votes for one place, which is `distance`
+/// pixels away in the direction in which the light decreases. If `distance` is negative, the place is in the direction
+/// in which the light increases.
 pub(crate) fn middles(plane: &Plane, slopes: &Slopes, distance: f32, most: usize) -> Vec<(f32, f32)> {
     // Votes are counted in boxes that grow with the radius, because outlines are not exactly round.
     let radius = distance.abs();
@@ -227,8 +228,8 @@ impl Slopes {
         found
     }
 
-    /// Returns for each slope the index of the box at this distance. The boxes are `side` pixels wide. The index of a
-    /// place outside the picture is beyond the last box.
+    /// Returns for each slope the index of the box with the place for which the slope votes (see [`middles`]). The
+    /// boxes are `side` pixels wide. The index of a place outside the picture is beyond the last box.
     fn boxes(&self, distance: f32, side: f32, [columns, rows]: [usize; 2]) -> Vec<i32> {
         let inverse = 1.0 / side;
         let (columns, outside) = (columns as i32, (columns * rows) as i32);

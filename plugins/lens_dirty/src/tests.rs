@@ -255,8 +255,8 @@ fn darkened(scene: impl Fn(u32, u32) -> u8, share: impl Fn(f64, f64) -> f64) -> 
     clip(move |x, y| (f64::from(scene(x, y)) * (1.0 - share(f64::from(x), f64::from(y)))) as u8)
 }
 
-/// Returns the distance from the marked place of a grid cell. The cells are `apart` pixels wide, and the marked places
-/// have uneven offsets.
+/// Returns the distance of a pixel from the marked place of its grid cell. The cells are `apart` pixels wide, and the
+/// marked places have uneven offsets.
 fn from_grid(x: f64, y: f64, apart: f64) -> f64 {
     let (column, row) = ((x / apart).floor(), (y / apart).floor());
     let offset = |seed: u32| f64::from(scatter(column as u32 + seed, row as u32)) / 255.0 * 0.3 * apart;
@@ -308,8 +308,9 @@ fn dust_all_over_the_picture_is_suspected_and_dark_leaves_in_a_corner_are_not() 
     assert_eq!(judge(&leaves).status, Status::Normal);
 }
 
-/// A scene seen through glass that scatters light: by `reach` pixels, and the share `everywhere` over the whole
-/// picture. `share` returns the share of the light that is scattered at a place.
+/// A scene seen through glass that scatters light. `share` returns the share of the light that is scattered at a place.
+/// Of the scattered light, the share `everywhere` goes over the whole picture, and the rest goes up to `reach` pixels
+/// far.
 fn scattered(
     scene: impl Fn(u32, u32) -> u8,
     reach: i64,

@@ -1,4 +1,5 @@
-//! Bright threads of a web, in the part of the picture that a clean picture does not explain.
+//! Bright threads of a web. They are searched for in the difference between the picture and a clean picture (the
+//! reference).
 
 use crate::picture::{CELL, Plane};
 
@@ -24,8 +25,9 @@ pub(crate) struct Threads {
 }
 
 impl Threads {
-    /// Finds the threads in the part that a clean picture does not explain. Places at which the clean picture
-    /// had a line are skipped, because another exposure leaves a part of that line.
+    /// Finds the threads in the difference between the picture and a clean picture, whose pixels are `clean`. Places at
+    /// which the clean picture had a line are skipped, because at another exposure a part of that line remains in the
+    /// difference.
     pub(crate) fn of(difference: &Plane, clean: &[u8], columns: usize, count: usize) -> Self {
         let width = difference.width;
         let rows: Vec<&[f32]> = difference.rows().collect();

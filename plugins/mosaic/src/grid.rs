@@ -20,7 +20,8 @@ use crate::{
 const FRAMES: u32 = 3;
 /// The number of parts of the picture in each direction.
 pub(crate) const PARTS: u32 = 3;
-/// The number of rows, or columns, of a band.
+/// The number of rows of a horizontal band, and of columns of a vertical band. A profile is the average over a few
+/// bands.
 pub(crate) const BAND: u32 = 24;
 /// The largest number of levels of the pyramid that are measured.
 const LEVELS: u32 = 3;
@@ -30,8 +31,8 @@ const LEAST_SIZE: u32 = 96;
 /// that a whole number of blocks fits into the picture.
 const SQUARE: f64 = 0.08;
 /// The smallest number of standard deviations by which a grid over the whole picture must exceed chance in both
-/// directions. Hundreds of combs are tried. The best comb of a scene without blocks reaches 4 in one direction, but
-/// only 3 if the other direction must have blocks of the same side.
+/// directions. Hundreds of combs (sets of equally spaced places, see [`Comb`]) are tried. The best comb of a scene
+/// without blocks reaches 4 in one direction, but only 3 if the other direction must have blocks of the same side.
 const SURE: f32 = 4.0;
 /// The same limit for a grid in a part of the picture. Another part must confirm this grid.
 const SURE_IN_PARTS: f32 = 3.3;
@@ -163,7 +164,8 @@ impl Pair {
     fn grid(&self, across: &[f32], down: &[f32], scale: f64) -> Grid {
         let step = |lines: &Lines| {
             let typical = (lines.on + ROUNDING) / (lines.off + ROUNDING);
-            // In a soft scene, most places have no step, whether they are on the lines or between the lines.
+            // Means are compared, not medians: in a soft scene, most places have no step, whether they are on the lines
+            // or between the lines.
             if typical >= BESIDE_TEXTURE { lines.on - lines.off } else { 0.0 }
         };
         let step = step(&self.across.lines(across)).min(step(&self.down.lines(down)));

@@ -74,8 +74,9 @@ impl Comb {
     }
 }
 
-/// Returns the combs that stand out of a profile. The profile is a part of a longer profile: it begins at the place
-/// `offset` of the longer profile, which has `whole` places.
+/// Returns the combs that stand out of a profile. The profile may be that of a part of the picture. `whole` is the
+/// number of places in the profile of the whole picture, and `offset` is the first of these places that lies in the
+/// part. Both are needed because blocks start in the corner of the whole picture.
 pub(crate) fn combs(profile: &[f32], offset: usize, whole: usize) -> Vec<Comb> {
     let ranks = Ranks::of(profile);
     let mut found = Vec::new();

@@ -4,8 +4,9 @@
 //! turns the steps between macroblocks into ramps, so no lone steps remain. The filter reaches three samples into each
 //! block (List and others, "Adaptive Deblocking Filter", 2003). The sign that remains is neighbouring macroblocks that
 //! are flat inside and differ from each other. Sky and roads are flat, too, but hardly differ from macroblock to
-//! macroblock. Where the grey level of a scene changes, the scene has texture or an edge. As a control, plateaus are
-//! also counted on a grid that is displaced by half a macroblock: drawn areas and bars are flat on any grid.
+//! macroblock. Where the grey level of a scene changes more, the scene has texture or an edge, and is not flat. As a
+//! control, plateaus are also counted on a grid that is displaced by half a macroblock: drawn areas and bars are flat
+//! on any grid.
 
 use easysight_sdk::image::TILE;
 
@@ -20,8 +21,9 @@ const DIFFERENT: u8 = 4;
 /// If more than this share of the macroblocks are flat, the picture is drawn: a test card or bars.
 const DRAWN: f64 = 0.9;
 
-/// Returns the share of macroblocks that are flat and differ from their flat neighbours. The share on a displaced grid
-/// is subtracted. The result is twice the share of the weaker direction, because bars differ in one direction only.
+/// Returns the share of macroblocks that are flat and differ from their flat neighbours. The share is measured twice,
+/// once with the neighbours to the right and once with those below. From each of the two, the share on a displaced grid
+/// is subtracted. The result is twice the smaller of the two, because bars differ in one direction only.
 pub(crate) fn plateaus(samples: &[u8], width: usize) -> f64 {
     let on = Flats::of(samples, width, 0).steps();
     let beside = Flats::of(samples, width, TILE / 2).steps();

@@ -12,7 +12,7 @@ const BANDS: u32 = 12;
 /// The shortest interval between the frames of a pair. At shorter intervals a recorder may have sent the same
 /// picture twice.
 const LEAST_APART_US: u64 = 60_000;
-/// One in this many tiles belongs to the flattest tiles.
+/// One in this many tiles is used: the flattest tiles, which have the smallest slopes.
 const FLATTEST: usize = 5;
 /// Tiles with a mean below this grey level of full range are clipped and hide their noise.
 const DARKEST: f64 = 8.0;
@@ -85,8 +85,8 @@ pub(crate) fn measure(clip: &dyn Clip) -> Result<Noise, Failure> {
     })
 }
 
-/// Pairs each start with another frame that is at least [`LEAST_APART_US`] away. This is the first such frame after the
-/// start, or, if there is none, the last one before it.
+/// Pairs each of the frames `starts` with another frame that is at least [`LEAST_APART_US`] away. The other frame is
+/// the first such frame after the start, or, if there is none, the last such frame before the start.
 pub(crate) fn pairs(frames: &[FrameInfo], starts: &[u32]) -> Vec<(u32, u32)> {
     let far = |a: u64, b: u64| a.abs_diff(b) >= LEAST_APART_US;
     let pair = |start: u32| {

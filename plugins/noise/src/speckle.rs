@@ -39,7 +39,7 @@ const LEAST_TILES: usize = 20;
 const MASK_TO_DEVIATION: f64 = 0.208_885_688;
 /// The number of samples in a tile.
 const SAMPLES: f64 = 256.0;
-/// One in this many tiles belongs to the flattest tiles.
+/// Lone samples are counted in one in this many tiles: the flattest tiles, which have the smallest slopes.
 const FLATTEST: usize = 5;
 /// A lone sample differs from all its neighbours by more than this number of grey levels. The limit is more than three
 /// times the allowed grain.
@@ -59,7 +59,8 @@ const WHITE: Range = Range { none: 0.45, all: 0.6 };
 /// The same ratio for the difference between two frames at half the size. Smeared noise has a smaller ratio there.
 /// Drops of rain have a small ratio too, because they are larger than noise.
 const WHITE_CHANGE: Range = Range { none: 0.3, all: 0.4 };
-/// The ratio of the quartiles of grain. From `all` upwards, the picture shows only noise, white or not.
+/// The same ratio as [`EVEN`], for a picture of pure noise. From `all` upwards, the picture shows only noise, and its
+/// grain counts in full, white or not.
 const ALL_NOISE: Range = Range { none: 0.72, all: 0.76 };
 /// The picture counts as pure noise only if its grain is at least this number of grey levels.
 const ALL_NOISE_LEAST: f64 = 18.0;
@@ -177,7 +178,10 @@ struct Tile {
     grain: f64,
     spread: f64,
     slope: u32,
+    /// True if a sample differs from all its neighbours by more than the limit.
     lone: bool,
+    /// True if a sample differs from its upper and lower neighbours by more than the limit. Streaks along rows also
+    /// count.
     upright: bool,
 }
 
@@ -195,7 +199,8 @@ fn at_level<'a>(
     tiles(clip, PlaneKind::Luma, level, height, read).map(Cow::Owned)
 }
 
-/// Measures the tiles in bands that are spread over the height of the plane.
+/// Measures the tiles in bands that are spread over the height of the plane. `height` is the limit for lone samples,
+/// such as [`LONE`].
 fn tiles(
     clip: &dyn Clip,
     plane: PlaneKind,

@@ -33,7 +33,8 @@ pub(crate) struct Grid {
     pub(crate) mean: Map<f32>,
     /// The standard deviation of the static content of the tile, with the noise subtracted.
     pub(crate) detail: Map<f32>,
-    /// The standard deviation with the noise. This value is exact in a part that was drawn into the picture.
+    /// The standard deviation including the noise. In an even part that was drawn into the picture it is about 0,
+    /// because such a part has no noise.
     pub(crate) raw: Map<f32>,
     /// True if something moved through the tile.
     pub(crate) moved: Map<bool>,
@@ -151,7 +152,7 @@ impl Grid {
         (at < means.len()).then(|| *means.select_nth_unstable_by(at, f32::total_cmp).1)
     }
 
-    /// Returns the share of the tiles outside a map that have detail.
+    /// Returns, for the tiles that are not set in a map, the share of those that have detail.
     pub(crate) fn detailed_beyond(&self, tiles: &[bool]) -> f32 {
         let beyond = || self.detail.iter().zip(tiles).filter(|&(_, &inside)| !inside);
         let detailed = beyond().filter(|&(&detail, _)| detail >= EMPTY).count();

@@ -1,9 +1,9 @@
 //! The views that the camera usually shows, and the parts of the picture where nothing of them is found.
 //!
-//! Several views are kept: by day, at night, and of each preset. For each cell of each view, the memory counts
-//! the clips in which its edges were found. The edges of a road with traffic are found now and then, the edges of a
-//! kerb always. A cell is dependable if its edges are nearly always found. The picture is covered if no dependable cell
-//! is found within a region that has a simple outline and reaches the border, while the view is still found
+//! Several views are kept: by day, at night, and of each preset. For each cell of each view, the memory counts the
+//! clips in which the edges of the cell were found. The edges of a road with traffic are found now and then, the edges
+//! of a kerb always. A cell is dependable if its edges are nearly always found. The picture is covered if no dependable
+//! cell is found within a region that has a simple outline and reaches the border, while the view is still found
 //! elsewhere. A region that one of the views explains is not covered.
 
 use easysight_sdk::{baseline::Remembered, image::connected};
@@ -24,11 +24,12 @@ const SAME_VIEW: f32 = 0.3;
 const NOTHING_NEW: f32 = 0.85;
 /// The smallest number of clips after which a cell may be dependable. In a single clip, noise has edges too.
 const LEAST_LOOKS: u8 = 2;
-/// The share of the clips in which the edges of a cell must have been found.
+/// The share of the clips in which the edges of a cell must have been found for the cell to be dependable.
 const DEPENDABLE: f32 = 0.8;
 /// The largest size of a camera's views, in bytes. The host allows 256 KiB.
 const MOST_BYTES: usize = 220 * 1024;
-/// The number of clips from which old counts are halved, so that new content becomes usual.
+/// The number of clips of a view at which its counts are halved. Later clips then have more weight, so that new content
+/// becomes usual.
 const MANY: u8 = 40;
 /// The factor by which log odds are stored as integers.
 const THOUSAND: f64 = 1e3;
@@ -40,7 +41,7 @@ pub(crate) struct Known {
     pixels: Vec<u8>,
     /// The number of clips of this view.
     pub(crate) looks: u8,
-    /// The number of these clips in which the cell's edges were found.
+    /// For each cell, the number of these clips in which its edges were found.
     found: Vec<u8>,
     /// The network's largest result for one of these clips, in thousandths of log odds.
     odds: i32,
@@ -199,13 +200,16 @@ impl Seen {
     }
 }
 
-/// Returns the largest correlation of the edges of a cell with those of a view. None if no view has edges there.
+/// Returns the largest correlation of the present edges of a cell with its edges in any of the views. None if no view
+/// has edges there.
 pub(crate) fn best(matches: &[&Match], at: usize) -> Option<f32> {
     let sums = matches.iter().filter_map(|seen| seen.sums.get(at)).filter(|sums| sums.tells());
     sums.map(Sums::correlation).reduce(f32::max)
 }
 
-/// Returns the largest region in which no dependable cell of the views is found.
+/// Returns the largest region in which hardly any dependable cell of the views is found. Every cell gets votes from the
+/// lost cells around it, and votes from the found ones (see [`votes`]). It belongs to the region if the lost cells have
+/// more than twice as many votes.
 pub(crate) fn lost(view: &View, matches: &[&Match]) -> Lost {
     let (columns, rows) = view.cells();
     let count = columns * rows;

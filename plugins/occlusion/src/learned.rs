@@ -10,7 +10,7 @@ use easysight_sdk::{Clip, Failure, network::Evidence};
 
 /// The network of `lens_dirty` and `occlusion`.
 const WEIGHTS: &[u8] = include_bytes!("../../../training/glass.bin");
-/// The channel for covers.
+/// The number of the network's output (channel) for covers.
 const COVER: usize = 1;
 /// The number of parts that decide, of the 960 parts of a picture: those with the strongest evidence for a cover.
 const DECIDING: usize = 40;

@@ -49,9 +49,11 @@ const USUAL_LOOKS: u32 = 20;
 /// If a part is covered, at least this share of the rest of the picture must have detail. In dense fog, a third
 /// has detail.
 const LEAST_DETAILED: f32 = 0.4;
-/// The smallest share of the picture that must have changed for a new cover.
+/// The smallest share of the picture that must have changed from the clip's beginning to its end for a cover that
+/// appeared within the clip.
 const LEAST_CHANGED: f32 = 0.06;
-/// The smallest share of a part's cells that must have had edges for the memory to have content there.
+/// The memory decides whether a part of the picture is covered only if at least this share of the part's cells has
+/// edges in the known views.
 const KNOWN_BEFORE: f32 = 0.2;
 /// The share of the known edges of a part that must be lost for the memory to confirm that the part is covered.
 const LOST_WITHIN: f32 = 0.8;
@@ -314,7 +316,7 @@ fn known_looks(matches: &[Match]) -> u32 {
     matches.iter().filter(|seen| seen.is_same_view()).map(|seen| u32::from(seen.looks)).sum()
 }
 
-/// Returns the lost part of the matching views. None if that part is not covered.
+/// Returns the part of the picture in which the matching views are lost. None if no cover hides them there.
 fn lost_beside(view: &View, matches: &[Match]) -> Option<Lost> {
     let same: Vec<&Match> = matches.iter().filter(|seen| seen.is_same_view()).collect();
     let lost = lost(view, &same);

@@ -15,9 +15,9 @@ const STEP: f32 = 0.75;
 const TONE: f32 = 1.5;
 /// The share of the picture below which patches are ignored.
 const LEAST_SHARE: f32 = 0.04;
-/// The largest distance outwards, in tiles, at which the scene begins: the width of an outline out of focus.
+/// The largest distance from a patch, in tiles, at which the scene must begin: the width of an outline out of focus.
 const REACH: isize = 6;
-/// The difference in grey levels above which the scene begins.
+/// The scene begins where the grey level differs by more than this from the rim of the patch.
 const JUMP: f32 = 8.0;
 /// The deviation, in grey levels, below which a tile is exact, that is, drawn into the picture. A picture from a
 /// sensor has noise, except where it is black.
@@ -115,15 +115,16 @@ pub(crate) fn map_of(grid: &Grid, tiles: &[usize]) -> Map<bool> {
 /// The four neighbours of a tile.
 const SIDES: [(isize, isize); 4] = [(1, 0), (-1, 0), (0, 1), (0, -1)];
 
-/// The limits of shape. Below the first value the outline belongs to the scene, above the second value to an object
-/// in front of the lens. In seventy healthy scenes, walls, roads and skies of more than a seventh of the picture reach
-/// 0.38. In fifty covered scenes, nineteen of twenty covers exceed 0.54.
+/// The limits of shape. The shape is the closed share of a patch's outline times the square of its solidity (see
+/// [`Patch`]). Below the first value the outline belongs to the scene, above the second value to an object in front of
+/// the lens. In seventy healthy scenes, walls, roads and skies of more than a seventh of the picture reach 0.38. In
+/// fifty covered scenes, nineteen of twenty covers exceed 0.54.
 const SHAPE: (f32, f32) = (0.3, 0.55);
 /// The smallest share of the upper border, and the smallest grey level, of a patch that looks like the sky. The patch
 /// must also be brighter than its surroundings. Its likeness is then multiplied by 0.3.
 const SKY: (f32, f32) = (0.5, 120.0);
-/// The smallest share of the upper border, and the smallest grey level, of a patch that looks like fog in front of
-/// the far end of the scene.
+/// The smallest share of the upper border, and the smallest grey level, of a patch that looks like fog in front of the
+/// far end of the scene. Its likeness is then 0.
 const FOG: (f32, f32) = (0.6, 80.0);
 
 impl Patch {

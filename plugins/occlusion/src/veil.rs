@@ -16,15 +16,16 @@ use crate::{
 const LEAST_BEYOND: f32 = 0.82;
 /// The grey level below which a part may be night.
 const DARK: f32 = 40.0;
-/// The ratio of the present to the earlier light of the rest of the picture below which a dark part is night, not a
-/// cover.
+/// A dark part is night, not a cover, if the rest of the picture has become darker too: if its present light is below
+/// this share of its earlier light.
 const LIT: f32 = 0.7;
 /// The grey level above which a part is glare.
 const WHITE: f32 = 246.0;
 /// The smallest share of the upper border that fog hides.
 const ACROSS: f32 = 0.4;
-/// The ratio of the remaining edge strength beside the hidden part to the remaining edge strength farther away below
-/// which there is fog. Fog weakens the edges beside the hidden part most.
+/// The ratio below which the hidden part is fog. The share of the edge strength that remains is measured twice: beside
+/// the hidden part, and farther away. The first share divided by the second is the ratio. Fog weakens the edges beside
+/// the hidden part most.
 const CLEAR: f32 = 0.88;
 /// A hidden part is not fog if at least this share of it has edges.
 const LIVELY: f32 = 0.3;

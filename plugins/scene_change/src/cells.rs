@@ -6,10 +6,10 @@ use crate::field::{Area, Field, PAD};
 /// This share of the height is ignored at the top, and the same share at the bottom. Clocks and names are written
 /// there, and they do not move with the camera.
 const STRIP: f32 = 0.12;
-/// A cell has enough edges if the mean square of its arrows is at least this value. The largest possible mean square
-/// is 49.
+/// A cell has enough edges if the mean square of its arrows is at least this value. The arrows represent the edges (see
+/// [`crate::field`]). The largest possible mean square is 49.
 const LEAST_ENERGY: f32 = 4.0;
-/// A cell counts as empty if it has less than this share of its former energy.
+/// A cell counts as empty if it has less than this share of its former energy, the sum of the squares of its arrows.
 const EMPTY: f32 = 0.3;
 
 /// The factor by which another place must be better, in the number of cells that are found or in the agreement of these
@@ -56,7 +56,8 @@ pub(crate) struct Place {
 impl Cells {
     /// Divides a fine field into cells of about 20 × 18 samples.
     pub(crate) fn fine(field: &Field) -> Self {
-        // Two unrelated cells of 360 samples agree by about 0.1 by chance.
+        // Two unrelated cells of 360 samples agree by about 0.1 by chance, so a cell with an agreement of 0.3 or more
+        // is held.
         Self::of(field, 8, 18.0, 0.3)
     }
 
@@ -212,7 +213,8 @@ impl Place {
 
 impl Place {
     /// True if the view is found clearly better at the other place `there`. If the view is turned a little, the other
-    /// place has more cells. If long lines look similar from place to place, its cells agree better.
+    /// place has more cells. If long lines look similar at both places, as many cells may be found here, but those at
+    /// the other place agree better.
     pub(crate) fn is_worse_than(&self, there: &Self) -> bool {
         let count = |place: &Self| place.count(Fate::Held) as f32;
         count(there) >= CLEARLY * count(self)

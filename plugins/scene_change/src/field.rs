@@ -53,7 +53,8 @@ impl Field {
         let columns = width.div_ceil(side);
         let mut field = Self::empty(width, height);
         let rows = changes.across.chunks_exact(width.max(1)).zip(changes.down.chunks_exact(width.max(1)));
-        // The changes are widened in a separate pass. Otherwise the compiler converts the changes one by one.
+        // The changes are widened to 32 bits in a separate pass. Otherwise the compiler converts the changes one by
+        // one.
         let mut wide = [vec![0_i32; width], vec![0_i32; width]];
         let mut around = vec![0.0; width];
         for (y, (across, down)) in rows.enumerate() {
@@ -159,7 +160,8 @@ impl Field {
     }
 
     /// Returns the agreement of two whole fields of the same size over the part in which they overlap, and the share of
-    /// this part. The agreement is defined as in [`Field::agreement`]. The shift may be of any size.
+    /// a field that this part covers. The agreement is defined as in [`Field::agreement`]. The shift may be of any
+    /// size.
     pub(crate) fn overlap(&self, other: &Self, (dx, dy): (isize, isize)) -> (f32, f32) {
         let span = |length: usize, by: isize| {
             let begin = (-by).max(0) as usize;

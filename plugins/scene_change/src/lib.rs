@@ -44,7 +44,8 @@ const LEAST_VISIBLE: f32 = 0.3;
 /// picture. If a view is turned a little, its middle is still in place.
 const DOUBTFUL: f32 = 0.65;
 /// If the mean agreement of the cells in place is below this value, the plugin also searches for the view elsewhere in
-/// the picture. The cells of a view that did not move have an agreement of at least 0.8.
+/// the picture. The agreement is 1 if the edges of a cell are as before, and about 0 by chance (see
+/// [`field::Field::agreement`]). The cells of a view that did not move have an agreement of at least 0.8.
 const DOUBTFUL_AGREEMENT: f32 = 0.75;
 /// A view is called gone only if at least this number of cells is visible. If fewer cells are visible, it may be chance
 /// that none of them is in place.
@@ -282,7 +283,8 @@ fn hold_against(
     let better = found
         .as_ref()
         .is_some_and(|(motion, there)| is_far(motion, edges, config) && place.is_worse_than(there));
-    // A view that is nearly its own mirror image has many cells in place.
+    // A view that is nearly its own mirror image has many cells in place even when it is turned over. So a doubtful
+    // view is tested too, not only one that is not held.
     let over = (doubtful || !is_held).then(|| turned_over(&view.edges(), edges, &place)).flatten();
     let over = over.filter(|(_, over)| found.as_ref().is_none_or(|(_, there)| there.is_worse_than(over)));
     if let Some((flip, over)) = over {

@@ -3,7 +3,7 @@
 //! A view that is in place is never learnt anew as a whole. Otherwise a mount that gives way a little each day would
 //! never be found. So the cells that are found again remain unchanged. Only cells that have shown something else for
 //! many checks (snow, leaves, a parked car that left) are renewed. Each renewed cell stores how far the view had moved
-//! by the renewal.
+//! when the cell was renewed.
 //!
 //! Another view that is seen instead of the known view is remembered in addition. It replaces the known view after it
 //! has been seen as often as the known view; forty times are always enough. If so many checks contradict an alarm,

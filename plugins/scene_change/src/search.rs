@@ -90,8 +90,8 @@ fn is_found(place: &Place) -> bool {
         && place.agreement >= LEAST_FOUND_AGREEMENT
 }
 
-/// Returns the rating of the best shift of a rotated or zoomed view in the coarse picture, and the motion with this
-/// shift.
+/// Returns the rating (see [`rate`]) of the best shift of a rotated or zoomed view in the coarse picture, and the
+/// motion with this shift.
 fn coarsely(known: &Edges, now: &Edges, motion: Motion) -> Option<(f32, Motion)> {
     let (rate, (dx, dy)) = best_shift(&known.coarse.moved(&motion), &now.coarse)?;
     let width = known.coarse.width as f32;

@@ -18,8 +18,8 @@ const REACH: usize = 3;
 const LEAST_HELD: f32 = 0.4;
 /// If at least this share of the visible cells has shifted, passing objects are not the cause.
 const MOST_PASSING: f32 = 0.5;
-/// Another place in the coarse picture is clearly better if the ratio of the rating in place to the rating there is
-/// below this value.
+/// Another place in the coarse picture is clearly better if its rating, as [`agree_better`] computes it, is so large
+/// that the rating without a shift is below this share of it.
 const NEARLY_BEST: f32 = 0.9;
 
 /// The state of the camera in a frame.

@@ -24,7 +24,8 @@ const FINER: [f32; 3] = [0.75, 0.4, 0.2];
 const REACH: f32 = 0.35;
 /// The largest absolute gradient, in grey levels over two samples. Steeper gradients are clipped to this limit.
 const STEEPEST: i16 = 24;
-/// The smallest agreement of two frames of one scene. Frames of different scenes hardly reach 0.3.
+/// The smallest agreement of two frames of one scene. The agreement is the normalised correlation of their gradients.
+/// Frames of different scenes hardly reach 0.3.
 const LEAST_AGREEMENT: f32 = 0.5;
 /// The largest agreement that a shift away from the best shift may have, as a share of the best agreement.
 const SECOND: f32 = 0.85;
@@ -47,7 +48,7 @@ struct Picture {
     samples: Vec<u8>,
 }
 
-/// The gradients of a picture; 0 outside the known area.
+/// The gradients of a picture. They are 0 at the rim, and where a turned picture has no samples.
 struct Gradients {
     width: i32,
     height: i32,
@@ -65,7 +66,7 @@ impl Small {
         Self { coarse: fine.halved(), fine }
     }
 
-    /// Returns the move from this frame to `after`. The result is None if no move fits well, and clearly better than
+    /// Returns the move from this frame to `after`. The result is None unless a move fits well, and clearly better than
     /// the others.
     pub(crate) fn moved(&self, after: &Self) -> Option<Moved> {
         let coarse = after.coarse.gradients();

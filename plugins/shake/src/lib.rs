@@ -32,7 +32,8 @@ const LEAST_WIDTH: u32 = 240;
 const TOLD_WIDTH: f64 = 640.0;
 /// The largest width of the small picture in which large moves are searched for.
 const SMALL_WIDTH: u32 = 100;
-/// The largest error of a place that was found in the small picture, in samples of the small picture.
+/// The largest error of a place that was found in the small picture, in samples of the small picture. A swing smaller
+/// than this counts as 0.
 const GRAIN: f64 = 0.75;
 /// The search in the small picture is skipped once the failed searches outnumber the successful searches by this
 /// number.
@@ -211,8 +212,9 @@ impl<'a> Frames<'a> {
         Ok(Small::of(self.clip.luma(frame, self.small_level)?, self.small_width as usize))
     }
 
-    /// Finds the position of the frame `after` relative to the frame `before`, whose position `stand` is known. If
-    /// `shift` is given, only the rotation and small corrections of the shift are searched for.
+    /// Finds the position of the frame `after` by comparing it with the frame `before`, whose position is `stand`. If
+    /// the shift between the two frames is given, only the rotation and small corrections of this shift are searched
+    /// for.
     fn far(
         &self,
         (before, stand): (u32, Stand),

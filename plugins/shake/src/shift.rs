@@ -12,8 +12,9 @@ const NEARBY: usize = 2;
 const PARTS: usize = 4;
 /// The largest standard error of a part's shift, in samples. A part with a larger error is ignored.
 const CERTAIN: f64 = 0.1;
-/// The slopes of a part are subtracted from the slopes at the best place in the other frame. If the energy of the
-/// differences exceeds this share of the part's slope energy, the part shows other content than before.
+/// The slopes of a part are subtracted from the slopes at the best place in the other frame, which is known to a
+/// fraction of a sample. If the sum of the squares of the differences exceeds this share of the sum of the squares of
+/// the part's slopes, the part shows other content than before.
 const UNLIKE: f64 = 0.4;
 /// The smallest number of parts with enough structure in one direction. With fewer parts, the shift in this direction
 /// is not determined.
@@ -101,8 +102,9 @@ fn direction(before: &[Vec<i16>], after: &[Vec<i16>], expected: f64) -> Option<A
     Some(Agreed::On(agreed, spread))
 }
 
-/// Returns the shift that three quarters of the parts reach or exceed. If a quarter of the parts stand still, the
-/// camera stands still. Also returns the largest difference between the shifts of the middle half of the parts.
+/// Returns the shift that three quarters of the parts reach or exceed, in the same direction. The shift is 0 if a
+/// quarter of the parts stand still or move in the other direction: then the camera stands still. Also returns the
+/// largest difference between the shifts of the middle half of the parts.
 fn agreed(shifts: &mut [f64]) -> (f64, f64) {
     shifts.sort_by(f64::total_cmp);
     let at = |share: f64| {

@@ -21,11 +21,13 @@ const SPAN_MS: u32 = 2_000;
 /// The interval between frames.
 const INTERVAL_MS: u32 = 200;
 
-/// The smallest right speed of the camera's clock, as a multiple of real time. The host reports a slower clock.
+/// The slowest speed at which the camera's clock counts as right, as a multiple of real time. The host reports a clock
+/// that is slower.
 const SLOWEST_CLOCK: f64 = 0.8;
-/// The largest right speed of the camera's clock, as a multiple of real time. The host reports a faster clock.
+/// The fastest speed at which the camera's clock counts as right, as a multiple of real time. The host reports a clock
+/// that is faster.
 const FASTEST_CLOCK: f64 = 1.2;
-/// The severity of a wrong clock: always a warning.
+/// The severity of a wrong clock (see [`Sign::severity`]). It makes the finding a warning, however wrong the clock is.
 const WRONG_CLOCK: f64 = 1.5;
 
 /// The requirements on the stream. For frame rate, width, height and keyframe interval, 0 means that any value is

@@ -34,9 +34,9 @@ const WIDTH: u32 = 480;
 const UPRIGHT_WAVES: usize = 8;
 /// The number of pairs of frames in which a rolling bar may be missing because it returned to the same place.
 const MAY_MISS: usize = 1;
-/// The smallest ratio of the deviation of a wave to the deviation of the whole change along the wave's axis. A rolling
-/// bar causes a change that is almost only a wave. If hours pass between two frames, the scene changes too, along both
-/// axes, and a wave is only a small part of that change.
+/// A wave counts as a rolling bar if its standard deviation is at least this share of the standard deviation of the
+/// whole change along the wave's axis. A rolling bar causes a change that is almost only a wave. If hours pass between
+/// two frames, the scene changes too, along both axes, and a wave is only a small part of that change.
 const MOST_OF_CHANGE: f64 = 0.8;
 /// A wave below [`MOST_OF_CHANGE`] counts only if the deviation of the change along the other axis is at most this
 /// share of the wave's deviation.

@@ -2,11 +2,12 @@
 //!
 //! The picture, and the change since another frame, are divided into patches over their whole area. Each patch is
 //! transformed with Hann's window. The spectrum of a scene falls off smoothly and differs from patch to patch;
-//! interference adds the same narrow peak to all of them, whether they show road or sky. So each frequency is
-//! rated by its smallest amplitude in all patches, except for the few patches where it is weakest. A peak
-//! must be many times as high as the median of the ring of frequencies around it. Fences, bricks and façades follow
-//! perspective, so their frequency differs from patch to patch. One transform is enough for the picture and the
-//! change: the picture is the real part of its input, and the change is the imaginary part.
+//! interference adds the same narrow peak to all of them, whether they show road or sky. So each frequency is rated by
+//! the amplitude that it has in nearly all patches: at most two patches, in which it is weakest, are left out, and its
+//! smallest amplitude in the others counts. A peak must be many times as high as the median of the ring of frequencies
+//! around it. Fences, bricks and façades follow perspective, so their frequency differs from patch to patch. One
+//! transform is enough for the picture and the change: the picture is the real part of its input, and the change is the
+//! imaginary part.
 
 use easysight_sdk::{Clip, Failure, PlaneKind, Rect};
 
@@ -22,7 +23,8 @@ const DOWN: u32 = 3;
 /// One patch in this number may be without the wave: at most two of [`ACROSS`] × [`DOWN`] patches. White sky, for
 /// example, clips the wave.
 const MAY_LACK: usize = 6;
-/// The number of lowest powers that are stored for each frequency.
+/// The number of lowest powers that are stored for each frequency: those of the patches that may be left out, and the
+/// next one, which counts.
 const LOWEST: usize = (ACROSS * DOWN) as usize / MAY_LACK + 1;
 /// The smallest number of waves over a patch, for the change. Hann's window spreads every frequency over two more on
 /// each side, and the light and shade of a scene have low frequencies.
@@ -49,7 +51,7 @@ const OVER_EDGES: f32 = 4.0;
 const BEFORE_AND_BEHIND: std::ops::RangeInclusive<i32> = 4..=8;
 /// The number of frequencies on either side of the axes that count as vertical or horizontal.
 const ON_AXIS: i32 = 1;
-/// The share of the required factor above which a peak starts to count.
+/// The share of the required factor above which a peak starts to count. From the whole factor on, it counts in full.
 const BEGINS: f32 = 0.75;
 
 /// A wave over the whole picture.

@@ -5,15 +5,16 @@ const ALONG: usize = 3;
 /// The number of parts into which the picture is divided across the wave. Few objects of a scene extend over all of
 /// these parts.
 const ACROSS: usize = 5;
-/// The number of fields in which the wave may be missing. A white wall clips the wave.
+/// The number of fields in which the wave may be missing. A field is one of the [`ALONG`] × [`ACROSS`] parts of the
+/// picture. A white wall clips the wave.
 const MAY_LACK: usize = 2;
-/// The ratio of the amplitude in the weak fields to the median amplitude up to which the wave is a coincidence of
-/// the scene.
+/// The largest evenness of a wave that is a coincidence of the scene and does not count. The evenness is the amplitude
+/// in the weakest field that may not be missing, divided by the median amplitude of all fields.
 const CHANCE: f64 = 0.15;
-/// The smallest value of the same ratio at which the wave is fully interference, which adds the same to every field.
+/// The smallest evenness of a wave that counts in full. Interference adds the same wave to every field.
 const EVEN: f64 = 0.5;
-/// The number of waves in a frame that are examined closely. One is not enough, because the light and shade of the
-/// scene have crests too.
+/// The number of waves in a frame that are examined closely: those that are highest in the mean of all fields (the
+/// crests). One is not enough, because the light and shade of the scene also contain high waves.
 const CRESTS: usize = 24;
 /// The smallest number of samples in a wave.
 const SHORTEST: usize = 3;
@@ -170,8 +171,8 @@ pub(crate) fn lasting<const N: usize>(axis: Axis, asked: [Asked<'_>; N]) -> [Wav
         {
             let is_crest = |look: &Vec<bool>| look.get(count).copied().unwrap_or(false);
             let lacking = asked.lacking.min(looks.len().saturating_sub(1));
-            // In a frame where the wave is no crest, its amplitude counts as 0. If there are too many such frames,
-            // the wave is skipped.
+            // In a frame where the wave is no crest (see [`CRESTS`]), its amplitude counts as 0. If there are too many
+            // such frames, the wave is skipped.
             let missing = crests.iter().filter(|look| !is_crest(look)).count();
             if count < asked.least || missing > lacking {
                 continue;
@@ -250,12 +251,14 @@ impl Look {
         }
     }
 
-    /// Returns the smallest amplitude of the fields, in phase with their sum, after the few weakest fields are left
-    /// out. The amplitude is reduced if the fields are uneven. The drawn wave must have `count` periods over the
-    /// length.
+    /// Returns the amplitude that the drawn wave has in nearly all fields. In each field, only the part of the wave
+    /// counts that is in phase with the sum of all fields. The [`MAY_LACK`] fields in which this part is smallest are
+    /// left out, and the smallest of the others is returned. It is reduced if the fields are uneven (see [`CHANCE`]).
+    /// The drawn wave must have `count` periods over the length.
     fn common_amplitude(&self, waves: &Waves, count: usize) -> f64 {
         let mut fields = [(0.0_f64, 0.0_f64); ALONG * ACROSS];
-        // Waves with too few periods in a field are measured over the whole length.
+        // Waves with too few periods in a field are measured over the whole length: in [`ACROSS`] fields, of which none
+        // is left out.
         let (parts, profiles) = if count >= 2 * ALONG { (ALONG, &self.parts) } else { (1, &self.entire) };
         let mut at = fields.iter_mut();
         for profile in profiles {
