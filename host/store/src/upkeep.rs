@@ -366,8 +366,7 @@ impl Store {
         let floor = self.known.upkeep.lock().leases;
         let of = "state = 'running' AND leased_until < $1 AND leased_until >= $3";
         let dialect = self.dialect;
-        let gone: Vec<(RunId, bool, ReadyJob)> = self
-            .writer
+        self.writer
             .run(move |connection| {
                 Box::pin(async move {
                     let sql = format!(
@@ -380,12 +379,7 @@ impl Store {
                     rows.iter().map(read).collect()
                 })
             })
-            .await?;
-        if (gone.len() as i64) < REAP_STEP {
-            let mut floors = self.known.upkeep.lock();
-            floors.leases = floors.leases.max(now - LOOK_BACK_MS);
-        }
-        Ok(gone)
+            .await
     }
 
     /// Gives up overdue jobs, and cancels overdue runs that still wait. Returns the runs of the jobs that it gave up.
@@ -396,8 +390,7 @@ impl Store {
         let states = if heard { "state IN ('queued', 'running')" } else { "state = 'queued'" };
         let of = format!("deadline_at IS NOT NULL AND deadline_at < $1 AND deadline_at >= $3 AND {states}");
         let dialect = self.dialect;
-        let overdue: Vec<RunId> = self
-            .writer
+        self.writer
             .run(move |connection| {
                 Box::pin(async move {
                     let sql = "UPDATE runs SET state = 'cancelled', finished_at = $1 \
@@ -412,12 +405,7 @@ impl Store {
                     rows.iter().map(|row| parsed(row, "run_id")).collect()
                 })
             })
-            .await?;
-        if heard && (overdue.len() as i64) < REAP_STEP {
-            let mut floors = self.known.upkeep.lock();
-            floors.deadlines = floors.deadlines.max(now - LOOK_BACK_MS);
-        }
-        Ok(overdue)
+            .await
     }
 }
 

@@ -76,6 +76,12 @@ impl Fresh {
         Store::open(&format!("{}/{name}", server.url)).await.unwrap().0
     }
 
+    /// Connects to the database without a store.
+    pub(crate) async fn connection(&self) -> PgConnection {
+        let (server, name) = self.server.as_ref().expect("only a server can be shared");
+        PgConnection::connect(&format!("{}/{name}", server.url)).await.unwrap()
+    }
+
     /// Returns the number of deadlocks that the database has broken.
     pub(crate) async fn deadlocks(&self) -> i64 {
         let (server, name) = self.server.as_ref().expect("only a server counts deadlocks");

@@ -256,3 +256,20 @@ async fn jobs_that_another_master_gave_away_do_not_keep_a_node_from_those_that_a
     assert_eq!(b.lease(&two, 9, 1_001).await.jobs.len(), 9);
     fresh.close().await;
 }
+
+#[tokio::test]
+async fn leases_that_another_master_was_taking_back_when_it_died_expire_later() {
+    let Some(fresh) = open(Dialect::Postgres).await else { return };
+    let store = &fresh.store;
+    run_of(store, task(), 2, 1_000).await;
+    let mut node = Node::new("n");
+    node.register(store, 1_000).await;
+    assert_eq!(node.lease(store, 2, 1_000).await.jobs.len(), 2);
+    let mut other = fresh.connection().await;
+    sqlx::raw_sql("BEGIN; SELECT id FROM jobs FOR NO KEY UPDATE").execute(&mut other).await.unwrap();
+    let late = 1_000 + LEASE_MS + 100_000;
+    assert_eq!(store.reap(true, late).await.unwrap().expired, 0);
+    sqlx::raw_sql("ROLLBACK").execute(&mut other).await.unwrap();
+    assert_eq!(store.reap(true, late + 1_000).await.unwrap().expired, 2);
+    fresh.close().await;
+}
