@@ -43,6 +43,21 @@ impl Graph<'_> {
         (Reverse(everything), Reverse(finding.status), score, finding.diagnosis.as_str())
     }
 
+    /// Returns for each of the findings whether it is reached from the one at `from` through explanations.
+    fn reached(&self, findings: &[(usize, &Finding)], from: usize) -> Vec<bool> {
+        let mut reached = vec![false; findings.len()];
+        let mut causes = vec![from];
+        while let Some(cause) = causes.pop().and_then(|at| findings.get(at)) {
+            for (at, ((_, finding), reached)) in findings.iter().zip(&mut reached).enumerate() {
+                if !*reached && self.explains(cause.1, finding) {
+                    *reached = true;
+                    causes.push(at);
+                }
+            }
+        }
+        reached
+    }
+
     /// Returns the index of the root for each finding that follows from another finding.
     fn roots(&self) -> Vec<Option<usize>> {
         let mut roots = vec![None; self.findings.len()];
@@ -50,11 +65,13 @@ impl Graph<'_> {
             self.findings.iter().enumerate().filter(|(_, finding)| finding.is_abnormal()).collect();
         pending.sort_by(|(_, a), (_, b)| self.weight(a).cmp(&self.weight(b)));
         while !pending.is_empty() {
-            let stands_alone =
-                |(_, finding): &(usize, &Finding)| pending.iter().all(|(_, by)| !self.explains(by, finding));
-            // If each remaining finding is explained by another one, there is a circle. The first one, which has the
-            // highest weight, is then the root.
-            let root = pending.remove(pending.iter().position(stands_alone).unwrap_or(0));
+            let reached: Vec<Vec<bool>> =
+                (0..pending.len()).map(|from| self.reached(&pending, from)).collect();
+            let leads = |from: usize, to: usize| reached.get(from).and_then(|row| row.get(to)) == Some(&true);
+            // A finding may be a root if whatever leads to it is also reached from it, as in a circle. The first such
+            // finding has the highest weight.
+            let is_root = |at: &usize| (0..pending.len()).all(|by| !leads(by, *at) || leads(*at, by));
+            let root = pending.remove((0..pending.len()).find(is_root).unwrap_or(0));
             let mut causes = vec![root.1];
             while let Some(cause) = causes.pop() {
                 let (follow, rest): (Vec<_>, Vec<_>) =
@@ -171,6 +188,14 @@ mod tests {
             finding("c", Status::Warning),
         ];
         assert_eq!(roots(findings, &declared), [Some("b".into()), None, Some("b".into())]);
+        // A finding that the circle explains is not a root, however bad it is.
+        let beside = [explains("a", &["b"]), explains("b", &["a", "c"])];
+        let findings = vec![
+            finding("a", Status::Warning),
+            finding("b", Status::Warning),
+            finding("c", Status::Critical),
+        ];
+        assert_eq!(roots(findings, &beside), [None, Some("a".into()), Some("a".into())]);
         // Two findings explain everything. Neither may disappear behind the other.
         let both = [explains("black", &["*"]), explains("card", &["*"])];
         let findings = vec![finding("card", Status::Error), finding("black", Status::Critical)];
