@@ -3,14 +3,14 @@
 
 use std::collections::BTreeSet;
 
-use easysight_protocol::{JobPlan, Origin, RunChange, RunId, TaskRequest, Trigger};
+use easysight_protocol::{JobPlan, Origin, Run, RunChange, RunId, TaskRequest, Trigger};
 use easysight_store::{FanOut, NewRun, Start, StoreError, StoredRun};
 
 use crate::master::Master;
 
 /// Creates a run, with its jobs if nothing is missing. The second value is false if an equivalent run exists
 /// already.
-pub(crate) async fn begin(master: &Master, new: NewRun) -> Result<(RunId, bool), StoreError> {
+pub(crate) async fn begin(master: &Master, new: NewRun) -> Result<(Run, bool), StoreError> {
     let start = start_of(master, new.trigger, new.task_id.as_deref(), &new.definition, &new.origin).await?;
     let jobs = match &start {
         Start::Now(jobs) => Some(jobs.cameras.len()),
@@ -18,9 +18,9 @@ pub(crate) async fn begin(master: &Master, new: NewRun) -> Result<(RunId, bool),
     };
     let (run, made) = master.store.create_run(new, start, master.now_ms()).await?;
     if made {
-        master.tell_run(run, RunChange::Created);
+        master.tell_run(run.id, RunChange::Created);
         if let Some(jobs) = jobs {
-            announce(master, run, jobs);
+            announce(master, run.id, jobs);
         }
     }
     Ok((run, made))

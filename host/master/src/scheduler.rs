@@ -197,7 +197,7 @@ async fn fire(master: &Master, task: Task) -> Result<(), StoreError> {
         };
         let (run, made) = runs::begin(master, new).await?;
         if made {
-            tracing::info!(%request, %run, "the run of a due task was created");
+            tracing::info!(%request, run = %run.id, "the run of a due task was created");
         }
     }
     // The task is advanced last. If the master dies before this statement, the task is due again. The fire time then

@@ -1,16 +1,20 @@
 //! The lane that creates runs. Runs that are submitted at the same moment are written together.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
 
-use easysight_protocol::{Ids, RunId, RunState};
+use easysight_protocol::{JobPlan, Origin, Progress, Run, RunId, RunState, TaskRequest, Trigger};
 use futures::future::BoxFuture;
 
 use crate::{
     Dialect, FanOut, Known, NewRun, Start, StoreError,
-    db::{Connection, query},
-    jobs::JobsOf,
+    db::{Connection, Row, Rows, query},
+    jobs::{CHUNK, JobsOf, NewJob},
     lanes::Kind,
-    query::parsed,
+    query::{parsed, time},
     ready::ReadyJob,
     runs::{FAN_OUT, word_of},
 };
@@ -21,98 +25,143 @@ pub(crate) struct Begins {
     known: Arc<Known>,
 }
 
+/// The outcome of a request for a run.
+pub(crate) enum Begun {
+    /// The run was created. These are its jobs.
+    New(Vec<ReadyJob>),
+    /// This run with the same fire time or idempotency key exists already.
+    Existing(RunId),
+}
+
+/// The condition of jobs whose runs the same statement creates.
+const OF_MADE: &str = "run_id IN (SELECT id FROM made)";
+
 /// A new run, ready to be written.
 pub(crate) struct Begin {
-    jobs: JobsOf,
+    id: RunId,
+    task_id: Option<String>,
+    definition: TaskRequest,
     fire_time: Option<i64>,
     idempotency_key: Option<String>,
-    trigger: String,
-    definition: String,
-    state: String,
-    plan: Option<String>,
-    waits_for: String,
-    origin: String,
-    cameras: Option<Vec<(Option<String>, String)>>,
+    trigger: Trigger,
+    state: RunState,
+    plan: Option<JobPlan>,
+    waits_for: Vec<String>,
+    origin: Origin,
+    /// The cameras of the run's jobs. A run that waits has no jobs yet.
+    cameras: Vec<(Option<String>, String)>,
     now: i64,
+    finished_at: Option<i64>,
+    deadline_at: Option<i64>,
 }
 
 impl Begin {
-    pub(crate) fn new(new: NewRun, start: Start, now: i64) -> Result<Self, StoreError> {
+    pub(crate) fn new(new: NewRun, start: Start, now: i64) -> Self {
         let (state, plan, waits_for, cameras) = match start {
             Start::Now(FanOut { plan, cameras, missing }) => {
-                (RunState::Running, Some(serde_json::to_string(&plan)?), missing, Some(cameras))
+                let state = if cameras.is_empty() { RunState::Finished } else { RunState::Running };
+                (state, Some(plan), missing, cameras)
             }
-            Start::Waits(reasons) => (RunState::Waiting, None, reasons, None),
+            Start::Waits(reasons) => (RunState::Waiting, None, reasons, Vec::new()),
         };
         let deadline_ms = new.definition.deadline_ms.and_then(|ms| i64::try_from(ms).ok());
-        Ok(Self {
+        Self {
+            id: new.id,
+            task_id: new.task_id,
             fire_time: new.fire_time,
             idempotency_key: new.idempotency_key,
-            trigger: word_of(&new.trigger)?,
-            definition: serde_json::to_string(&new.definition)?,
-            state: word_of(&state)?,
+            trigger: new.trigger,
+            finished_at: (state == RunState::Finished).then_some(now),
+            state,
             plan,
-            waits_for: serde_json::to_string(&waits_for)?,
-            origin: serde_json::to_string(&new.origin)?,
+            waits_for,
+            origin: new.origin,
             cameras,
             now,
-            jobs: JobsOf {
-                run_id: new.id,
-                deadline_at: deadline_ms.map(|ms| now + ms),
-                task_id: new.task_id,
-                definition: new.definition,
-            },
+            deadline_at: deadline_ms.map(|ms| now + ms),
+            definition: new.definition,
+        }
+    }
+
+    /// Returns the run as it is once it is created.
+    pub(crate) fn run(&self) -> Result<Run, StoreError> {
+        let jobs = self.cameras.len() as u64;
+        Ok(Run {
+            id: self.id,
+            task_id: self.task_id.clone(),
+            trigger: self.trigger,
+            fire_time: self.fire_time.map(time).transpose()?,
+            request_id: self.origin.request_id.clone(),
+            state: self.state,
+            priority: self.definition.priority,
+            created_at: time(self.now)?,
+            finished_at: self.finished_at.map(time).transpose()?,
+            deadline_at: self.deadline_at.map(time).transpose()?,
+            progress: Progress { total: jobs, queued: jobs, ..Progress::default() },
+            waits_for: self.waits_for.clone(),
         })
+    }
+
+    fn jobs(&self) -> JobsOf<'_> {
+        JobsOf {
+            run_id: self.id,
+            task_id: self.task_id.as_deref(),
+            definition: &self.definition,
+            deadline_at: self.deadline_at,
+            cameras: &self.cameras,
+        }
     }
 
     /// Returns the key by which runs are sorted before they are written. All masters use the same order, because
     /// another master may write the same runs at this moment.
     fn order(&self) -> (&Option<String>, Option<i64>, &Option<String>) {
-        (&self.jobs.task_id, self.fire_time, &self.idempotency_key)
+        (&self.task_id, self.fire_time, &self.idempotency_key)
     }
 
-    async fn write(
-        &self,
-        connection: &mut Connection,
-        dialect: Dialect,
-        ids: &Ids,
-    ) -> Result<(RunId, bool, Vec<ReadyJob>), StoreError> {
-        let id = self.jobs.run_id;
-        let made = query(
-            "INSERT INTO runs (id, task_id, started_by, fire_time, idempotency_key, state, priority, \
-             definition, plan, waits_for, created_at, deadline_at, origin) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT DO NOTHING",
-        )
-        .bind(id.to_string())
-        .bind(&self.jobs.task_id)
-        .bind(&self.trigger)
-        .bind(self.fire_time)
-        .bind(&self.idempotency_key)
-        .bind(&self.state)
-        .bind(i64::from(self.jobs.definition.priority))
-        .bind(&self.definition)
-        .bind(&self.plan)
-        .bind(&self.waits_for)
-        .bind(self.now)
-        .bind(self.jobs.deadline_at)
-        .bind(&self.origin)
-        .execute(&mut *connection)
-        .await?;
-        if made.rows_affected() > 0 {
-            let ready = match &self.cameras {
-                Some(cameras) => self.jobs.insert(connection, dialect, ids, cameras, self.now).await?,
-                None => Vec::new(),
-            };
-            return Ok((id, true, ready));
-        }
+    /// Returns a statement that creates runs in this order and returns their ids, with its batch of rows. Runs that
+    /// already exist are left out.
+    fn statement(dialect: Dialect, begins: &[&Self]) -> Result<(String, Rows), StoreError> {
+        let each = |value: fn(&Self) -> Result<String, StoreError>| -> Result<Vec<String>, StoreError> {
+            begins.iter().map(|begin| value(begin)).collect()
+        };
+        let plans = begins.iter().map(|begin| begin.plan.as_ref().map(serde_json::to_string).transpose());
+        let rows = Rows::new()
+            .integers("place", (0..).take(begins.len()))
+            .texts("id", begins.iter().map(|begin| begin.id.to_string()))
+            .maybe_texts("task_id", begins.iter().map(|begin| begin.task_id.as_deref()))
+            .texts("started_by", each(|begin| word_of(&begin.trigger))?)
+            .maybe_integers("fire_time", begins.iter().map(|begin| begin.fire_time))
+            .maybe_texts("idempotency_key", begins.iter().map(|begin| begin.idempotency_key.as_deref()))
+            .texts("state", each(|begin| word_of(&begin.state))?)
+            .integers("priority", begins.iter().map(|begin| i64::from(begin.definition.priority)))
+            .texts("definition", each(|begin| Ok(serde_json::to_string(&begin.definition)?))?)
+            .maybe_texts("plan", plans.collect::<Result<Vec<_>, _>>()?)
+            .texts("waits_for", each(|begin| Ok(serde_json::to_string(&begin.waits_for)?))?)
+            .integers("created_at", begins.iter().map(|begin| begin.now))
+            .maybe_integers("finished_at", begins.iter().map(|begin| begin.finished_at))
+            .maybe_integers("deadline_at", begins.iter().map(|begin| begin.deadline_at))
+            .texts("origin", each(|begin| Ok(serde_json::to_string(&begin.origin)?))?);
+        let columns = "id, task_id, started_by, fire_time, idempotency_key, state, priority, definition, plan, \
+                       waits_for, created_at, finished_at, deadline_at, origin";
+        // Without a `WHERE`, SQLite would read `ON CONFLICT` as the condition of a join.
+        let sql = format!(
+            "INSERT INTO runs ({columns}) SELECT {columns} FROM {} WHERE TRUE ORDER BY place \
+             ON CONFLICT DO NOTHING RETURNING id",
+            rows.table(dialect, 1, "x")
+        );
+        Ok((sql, rows))
+    }
+
+    /// Returns the id of the run that exists in place of this one.
+    async fn existing(&self, connection: &mut Connection) -> Result<RunId, StoreError> {
         let sql = "SELECT id FROM runs WHERE task_id = $1 AND (fire_time = $2 OR idempotency_key = $3)";
         let row = query(sql)
-            .bind(&self.jobs.task_id)
+            .bind(&self.task_id)
             .bind(self.fire_time)
             .bind(&self.idempotency_key)
             .fetch_one(connection)
             .await?;
-        Ok((parsed(&row, "id")?, false, Vec::new()))
+        parsed(&row, "id")
     }
 }
 
@@ -124,19 +173,21 @@ impl Begins {
 
 impl Kind for Begins {
     type Ask = Begin;
-    /// The id of the run, true if the run was created now, and the jobs of the run.
-    type Answer = (RunId, bool, Vec<ReadyJob>);
+    type Answer = Begun;
     const MAY_BE_LOST: bool = false;
 
     fn weight(begin: &Begin) -> usize {
-        1 + begin.cameras.as_ref().map_or(0, Vec::len)
+        1 + begin.cameras.len()
     }
 
     fn extra(begin: &Begin) -> Duration {
-        begin
-            .cameras
-            .as_ref()
-            .map_or(Duration::ZERO, |cameras| FAN_OUT * u32::try_from(cameras.len()).unwrap_or(u32::MAX))
+        FAN_OUT * u32::try_from(begin.cameras.len()).unwrap_or(u32::MAX)
+    }
+
+    /// Runs and their jobs are one statement in PostgreSQL, unless one of the runs has very many jobs.
+    fn is_one_statement(&self, begins: &[Begin]) -> bool {
+        self.dialect == Dialect::Postgres
+            && begins.iter().map(|begin| begin.cameras.len()).sum::<usize>() <= CHUNK
     }
 
     fn carry_out<'c>(
@@ -145,14 +196,42 @@ impl Kind for Begins {
         asks: &'c [Begin],
     ) -> BoxFuture<'c, Result<Vec<Self::Answer>, StoreError>> {
         Box::pin(async move {
-            let mut order: Vec<(usize, &Begin)> = asks.iter().enumerate().collect();
-            order.sort_by(|(_, a), (_, b)| a.order().cmp(&b.order()));
-            let mut answers = Vec::with_capacity(asks.len());
-            for (at, begin) in order {
-                answers.push((at, begin.write(connection, self.dialect, &self.known.ids).await?));
+            let mut order: Vec<&Begin> = asks.iter().collect();
+            order.sort_by(|a, b| a.order().cmp(&b.order()));
+            let mut jobs: Vec<NewJob<'_>> = order
+                .iter()
+                .flat_map(|begin| NewJob::all(&begin.jobs(), &self.known.ids, begin.now))
+                .collect();
+            let (runs, rows) = Begin::statement(self.dialect, &order)?;
+            let made = if self.is_one_statement(asks) {
+                let (insert, of_jobs) =
+                    NewJob::statement(self.dialect, &jobs, OF_MADE, 1 + rows.parameters(self.dialect));
+                let sql = format!("WITH made AS ({runs}), added AS ({insert}) SELECT id FROM made");
+                let both = query(sql).bind_rows(rows, self.dialect)?.bind_rows(of_jobs, self.dialect)?;
+                ids(&both.fetch_all(&mut *connection).await?)?
+            } else {
+                let made =
+                    ids(&query(runs).bind_rows(rows, self.dialect)?.fetch_all(&mut *connection).await?)?;
+                jobs.retain(|job| made.contains(&job.run_id));
+                NewJob::insert(connection, self.dialect, &jobs).await?;
+                made
+            };
+            let mut ready: HashMap<RunId, Vec<ReadyJob>> = HashMap::new();
+            for job in jobs {
+                ready.entry(job.run_id).or_default().push(job.ready);
             }
-            answers.sort_by_key(|(at, _)| *at);
-            Ok(answers.into_iter().map(|(_, answer)| answer).collect())
+            let mut answers = Vec::with_capacity(asks.len());
+            for begin in asks {
+                answers.push(match made.contains(&begin.id) {
+                    true => Begun::New(ready.remove(&begin.id).unwrap_or_default()),
+                    false => Begun::Existing(begin.existing(connection).await?),
+                });
+            }
+            Ok(answers)
         })
     }
+}
+
+fn ids(rows: &[Row]) -> Result<HashSet<RunId>, StoreError> {
+    rows.iter().map(|row| parsed(row, "id")).collect()
 }

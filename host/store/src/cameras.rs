@@ -244,12 +244,21 @@ impl Store {
                 format!("id = ANY(ARRAY(SELECT unnest(CAST($1 AS text[])) UNION {in_groups}))")
             }
         };
-        let sql = format!("SELECT id, source, enabled FROM cameras WHERE {meant} ORDER BY id");
-        let cameras = query(sql).bind(ids).bind(groups).fetch_all(&self.readers);
-        let (rows, filled) = tokio::try_join!(cameras, self.filled(groups))?;
+        // The groups that have a camera are rows of the same result, because each statement costs time before the run
+        // begins.
+        let sql = format!(
+            "SELECT id, source, enabled, CAST(NULL AS TEXT) AS filled FROM cameras WHERE {meant} \
+             UNION ALL SELECT '', '', 0, name FROM camera_groups WHERE {groups_are} GROUP BY name ORDER BY id"
+        );
+        let rows = query(sql).bind(ids).bind(groups).fetch_all(&self.readers).await?;
         let mut unknown: BTreeSet<&str> = ids.iter().map(String::as_str).collect();
+        let mut filled = HashSet::new();
         let mut cameras = Vec::with_capacity(rows.len());
         for row in &rows {
+            if let Some(group) = maybe_text(row, "filled")? {
+                filled.insert(group);
+                continue;
+            }
             let id = text(row, "id")?;
             unknown.remove(id.as_str());
             if row.try_get::<i64>("enabled")? != 0 {
@@ -260,17 +269,6 @@ impl Store {
         let unknown = unknown.into_iter().map(|id| format!("camera `{id}`"));
         let missing = unknown.chain(empty.map(|group| format!("a camera in the group `{group}`"))).collect();
         Ok((cameras, missing))
-    }
-
-    /// Returns the groups among `groups` that have a camera.
-    async fn filled(&self, groups: &[String]) -> Result<HashSet<String>, StoreError> {
-        if groups.is_empty() {
-            return Ok(HashSet::new());
-        }
-        let sql =
-            format!("SELECT DISTINCT name FROM camera_groups WHERE {}", self.dialect.among("name", "$1"));
-        let rows = query(sql).bind(groups).fetch_all(&self.readers).await?;
-        rows.iter().map(|row| text(row, "name")).collect()
     }
 }
 

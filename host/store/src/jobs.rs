@@ -15,75 +15,98 @@ const COLUMNS: &str = "SELECT id, run_id, camera_id, source, state, attempt, fai
                            not_before, created_at, started_at, finished_at, decode_ms, failure FROM jobs";
 
 /// The maximum number of jobs that one statement creates.
-const CHUNK: usize = 2_000;
+pub(crate) const CHUNK: usize = 2_000;
 
 /// Returns labels as one string: sorted `key=value` lines.
 pub(crate) fn label_set(labels: &easysight_protocol::Labels) -> String {
     labels.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join("\n")
 }
 
-/// The data that all jobs of one run have in common.
-pub(crate) struct JobsOf {
+/// The jobs of one run that are to be created: one for each camera, given as `(camera id, source)`.
+#[derive(Clone, Copy)]
+pub(crate) struct JobsOf<'a> {
     pub(crate) run_id: RunId,
-    pub(crate) task_id: Option<String>,
-    pub(crate) definition: TaskRequest,
+    pub(crate) task_id: Option<&'a str>,
+    pub(crate) definition: &'a TaskRequest,
     pub(crate) deadline_at: Option<i64>,
+    pub(crate) cameras: &'a [(Option<String>, String)],
 }
 
-impl JobsOf {
-    /// Creates one job for each camera, given as `(camera id, source)`. Returns the jobs; they are ready once the
-    /// transaction is committed.
+/// A job that is to be created.
+pub(crate) struct NewJob<'a> {
+    pub(crate) run_id: RunId,
+    task_id: Option<&'a str>,
+    camera: Option<&'a str>,
+    source: &'a str,
+    max_attempts: u32,
+    deadline_at: Option<i64>,
+    /// The job as it is known once it is created.
+    pub(crate) ready: ReadyJob,
+}
+
+impl<'a> NewJob<'a> {
+    /// Makes the jobs of a run.
+    pub(crate) fn all(of: &JobsOf<'a>, ids: &Ids, now: i64) -> Vec<Self> {
+        let JobsOf { run_id, task_id, definition, deadline_at, cameras } = *of;
+        let required = label_set(&definition.required_labels);
+        let job = |(camera, source): &'a (Option<String>, String)| Self {
+            run_id,
+            task_id,
+            camera: camera.as_deref(),
+            source,
+            max_attempts: definition.max_attempts,
+            deadline_at,
+            ready: ReadyJob {
+                required: required.clone(),
+                priority: i64::from(definition.priority),
+                // The id contains the time that the caller passed, not the time of the machine's clock. Even if the
+                // machine's clock is ahead for a moment, the job does not sort behind all others.
+                id: JobId(ids.next(now)),
+                not_before: now,
+            },
+        };
+        cameras.iter().map(job).collect()
+    }
+
+    /// Returns a statement that creates jobs, with its batch of rows. The statement leaves out jobs that do not meet
+    /// `condition`. `first` is the number of its first parameter.
+    pub(crate) fn statement(
+        dialect: Dialect,
+        jobs: &[Self],
+        condition: &str,
+        first: usize,
+    ) -> (String, Rows) {
+        let rows = Rows::new()
+            .texts("id", jobs.iter().map(|job| job.ready.id.to_string()))
+            .texts("run_id", jobs.iter().map(|job| job.run_id.to_string()))
+            .maybe_texts("task_id", jobs.iter().map(|job| job.task_id))
+            .maybe_texts("camera_id", jobs.iter().map(|job| job.camera))
+            .texts("source", jobs.iter().map(|job| job.source))
+            .integers("priority", jobs.iter().map(|job| job.ready.priority))
+            .texts("required", jobs.iter().map(|job| job.ready.required.as_str()))
+            .integers("max_attempts", jobs.iter().map(|job| i64::from(job.max_attempts)))
+            .integers("not_before", jobs.iter().map(|job| job.ready.not_before))
+            .maybe_integers("deadline_at", jobs.iter().map(|job| job.deadline_at));
+        let columns = rows.names("");
+        let sql = format!(
+            "INSERT INTO jobs ({columns}, state, attempt, failures, created_at) \
+             SELECT {columns}, 'queued', 0, 0, not_before FROM {} WHERE {condition}",
+            rows.table(dialect, first, "y")
+        );
+        (sql, rows)
+    }
+
+    /// Creates jobs. The jobs are ready once the transaction is committed.
     pub(crate) async fn insert(
-        &self,
         connection: &mut Connection,
         dialect: Dialect,
-        ids: &Ids,
-        cameras: &[(Option<String>, String)],
-        now: i64,
-    ) -> Result<Vec<ReadyJob>, StoreError> {
-        let required = label_set(&self.definition.required_labels);
-        let priority = i64::from(self.definition.priority);
-        let mut ready = Vec::with_capacity(cameras.len());
-        for chunk in cameras.chunks(CHUNK) {
-            // The ids contain the time that the caller passed, not the time of the machine's clock. Even if the
-            // machine's clock is ahead for a moment, the jobs do not sort behind all others.
-            let ids: Vec<JobId> = chunk.iter().map(|_| JobId(ids.next(now))).collect();
-            let rows = Rows::new()
-                .texts("id", ids.iter().map(JobId::to_string))
-                .maybe_texts("camera_id", chunk.iter().map(|(camera, _)| camera.as_deref()))
-                .texts("source", chunk.iter().map(|(_, source)| source.as_str()));
-            let sql = format!(
-                "INSERT INTO jobs (id, run_id, task_id, camera_id, source, state, priority, required, attempt, failures, \
-                 max_attempts, not_before, deadline_at, created_at) \
-                 SELECT x.id, $1, $2, x.camera_id, x.source, 'queued', $3, $4, 0, 0, $5, $6, $7, $6 FROM {}",
-                rows.table(dialect, 8, "x")
-            );
-            query(sql)
-                .bind(self.run_id.to_string())
-                .bind(&self.task_id)
-                .bind(priority)
-                .bind(&required)
-                .bind(i64::from(self.definition.max_attempts))
-                .bind(now)
-                .bind(self.deadline_at)
-                .bind_rows(rows, dialect)?
-                .execute(&mut *connection)
-                .await?;
-            ready.extend(ids.into_iter().map(|id| ReadyJob {
-                required: required.clone(),
-                priority,
-                id,
-                not_before: now,
-            }));
+        jobs: &[Self],
+    ) -> Result<(), StoreError> {
+        for chunk in jobs.chunks(CHUNK) {
+            let (sql, rows) = Self::statement(dialect, chunk, "TRUE", 1);
+            query(sql).bind_rows(rows, dialect)?.execute(&mut *connection).await?;
         }
-        if cameras.is_empty() {
-            query("UPDATE runs SET state = 'finished', finished_at = $2 WHERE id = $1")
-                .bind(self.run_id.to_string())
-                .bind(now)
-                .execute(connection)
-                .await?;
-        }
-        Ok(ready)
+        Ok(())
     }
 }
 

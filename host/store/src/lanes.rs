@@ -54,6 +54,12 @@ pub(crate) trait Kind: Send + Sync + 'static {
         Duration::ZERO
     }
 
+    /// Returns true if one statement makes all changes of these commands. Such a statement is a transaction by itself
+    /// and saves the two statements around it.
+    fn is_one_statement(&self, _asks: &[Self::Ask]) -> bool {
+        false
+    }
+
     /// Executes commands. Returns one answer for each command, in the order of the commands. An error undoes all
     /// commands.
     fn carry_out<'c>(
@@ -66,6 +72,15 @@ pub(crate) trait Kind: Send + Sync + 'static {
 /// The work of one transaction.
 trait Work<T> {
     fn run(self, connection: &mut Connection) -> impl Future<Output = Result<T, StoreError>> + Send;
+}
+
+/// The statements around the work of a transaction.
+#[derive(Clone, Copy)]
+enum Frame {
+    /// The work changes data by one statement only, which is a transaction by itself.
+    None,
+    /// The transaction is begun and committed explicitly; see [`Kind::MAY_BE_LOST`].
+    Explicit { may_be_lost: bool },
 }
 
 /// A single command.
@@ -163,10 +178,10 @@ impl Seat {
         self.connection.lock().await.is_none()
     }
 
-    /// Executes `work` in one transaction. An error undoes the whole transaction.
+    /// Executes `work` in one transaction, in the given frame. An error undoes the whole transaction.
     async fn transaction<T: Send>(
         &self,
-        may_be_lost: bool,
+        frame: Frame,
         extra: Duration,
         work: impl Work<T> + Send,
     ) -> Result<T, StoreError> {
@@ -179,10 +194,16 @@ impl Seat {
         };
         let dialect = connection.dialect();
         let trying = async {
-            connection.raw(dialect.begin(may_be_lost)).await?;
+            if let Frame::Explicit { may_be_lost } = frame {
+                connection.raw(dialect.begin(may_be_lost)).await?;
+            }
             let outcome = work.run(&mut connection).await;
-            let ending = if outcome.is_ok() { "COMMIT" } else { "ROLLBACK" };
-            let ended = connection.raw(ending).await;
+            let ended = match (&outcome, frame) {
+                (Ok(_), Frame::None) => Ok(()),
+                (Ok(_), Frame::Explicit { .. }) => connection.raw("COMMIT").await,
+                // Without a transaction, this only shows whether the connection can still be used.
+                (Err(_), _) => connection.raw("ROLLBACK").await,
+            };
             match (outcome, ended) {
                 (outcome, Ok(())) => Ok((outcome, true)),
                 (Ok(_), Err(error)) => Err(StoreError::from(error)),
@@ -293,7 +314,11 @@ async fn together<K: Kind>(
 
 async fn attempt<K: Kind>(kind: &K, seat: &Seat, asks: &[K::Ask]) -> Result<Vec<K::Answer>, StoreError> {
     let extra = asks.iter().map(K::extra).sum();
-    let try_it = || seat.transaction(K::MAY_BE_LOST, extra, Together { kind, asks });
+    let frame = match kind.is_one_statement(asks) {
+        true => Frame::None,
+        false => Frame::Explicit { may_be_lost: K::MAY_BE_LOST },
+    };
+    let try_it = || seat.transaction(frame, extra, Together { kind, asks });
     match try_it().await {
         Err(StoreError::Contended(reason)) => {
             tracing::warn!(%reason, "a transaction conflicted with another one; retrying");
@@ -362,7 +387,8 @@ impl Commands {
         let refused = Arc::clone(&answer);
         let work: Command = Box::new(move |seat| {
             Box::pin(async move {
-                let outcome = seat.transaction(may_be_lost, extra, Once(command)).await;
+                let frame = Frame::Explicit { may_be_lost };
+                let outcome = seat.transaction(frame, extra, Once(command)).await;
                 let reached = !matches!(outcome, Err(StoreError::Unavailable(_)));
                 if let Some(answer) = answer.lock().take() {
                     // The answer has no receiver if the request was cancelled meanwhile.

@@ -9,10 +9,10 @@ use serde::Serialize;
 
 use crate::{
     Dialect, PageRequest, Store, StoreError,
-    begins::Begin,
+    begins::{Begin, Begun},
     db::{Connection, Row, Rows, Target, query},
     dialect::Update,
-    jobs::{JobsOf, QUEUED_AGAIN, label_set, read_queued},
+    jobs::{JobsOf, NewJob, QUEUED_AGAIN, label_set, read_queued},
     query::{
         Select, count, json as read_json, maybe_json, maybe_text, maybe_time, page_of, parsed, time_of, word,
     },
@@ -107,13 +107,13 @@ pub(crate) fn word_of(value: &impl Serialize) -> Result<String, StoreError> {
 }
 
 impl Store {
-    /// Creates a run, and its jobs if it begins at once. If a run with the same fire time or idempotency key
-    /// already exists, returns that run and false.
+    /// Creates a run, and its jobs if it begins at once. Returns the run and true. If a run with the same fire time or
+    /// idempotency key already exists, returns that run and false.
     ///
     /// # Errors
     ///
     /// Returns an error if the database fails.
-    pub async fn create_run(&self, new: NewRun, start: Start, now: i64) -> Result<(RunId, bool), StoreError> {
+    pub async fn create_run(&self, new: NewRun, start: Start, now: i64) -> Result<(Run, bool), StoreError> {
         if matches!(start, Start::Now(_)) {
             self.note_label_set(&label_set(&new.definition.required_labels), now).await?;
         }
@@ -121,12 +121,23 @@ impl Store {
             Start::Now(jobs) => Some(jobs.plan.clone()),
             Start::Waits(_) => None,
         };
-        let (id, made, ready) = self.begins.send(Begin::new(new, start, now)?).await?;
-        if let Some(plan) = plan.filter(|_| made) {
-            self.known.plans.keep(id, plan);
+        let begin = Begin::new(new, start, now);
+        let run = begin.run()?;
+        match self.begins.send(begin).await? {
+            Begun::New(ready) => {
+                if let Some(plan) = plan {
+                    self.known.plans.keep(run.id, plan);
+                }
+                self.known.ready.add(ready, now);
+                Ok((run, true))
+            }
+            Begun::Existing(id) => {
+                let existing = self.run(id).await?;
+                let existing = existing
+                    .ok_or_else(|| StoreError::unavailable("the existing run was removed at this moment"))?;
+                Ok((existing.run, false))
+            }
         }
-        self.known.ready.add(ready, now);
-        Ok((id, made))
     }
 
     /// Creates the jobs of a waiting run. Returns the number of jobs, or None if the run no longer waits.
@@ -155,13 +166,25 @@ impl Store {
                         .fetch_optional(&mut *connection)
                         .await?;
                     let Some(row) = row else { return Ok(None) };
-                    let jobs = JobsOf {
+                    let definition: TaskRequest = read_json(&row, "definition")?;
+                    let task_id = maybe_text(&row, "task_id")?;
+                    let of = JobsOf {
                         run_id: id,
-                        task_id: maybe_text(&row, "task_id")?,
-                        definition: read_json(&row, "definition")?,
+                        task_id: task_id.as_deref(),
+                        definition: &definition,
                         deadline_at: row.try_get("deadline_at")?,
+                        cameras: &cameras,
                     };
-                    jobs.insert(connection, dialect, &known.ids, &cameras, now).await.map(Some)
+                    let jobs = NewJob::all(&of, &known.ids, now);
+                    NewJob::insert(connection, dialect, &jobs).await?;
+                    if jobs.is_empty() {
+                        query("UPDATE runs SET state = 'finished', finished_at = $2 WHERE id = $1")
+                            .bind(id.to_string())
+                            .bind(now)
+                            .execute(connection)
+                            .await?;
+                    }
+                    Ok(Some(jobs.into_iter().map(|job| job.ready).collect::<Vec<_>>()))
                 })
             })
             .await?;

@@ -218,7 +218,7 @@ async fn masters_behind(kind: Kind) {
     command.args(["--master-url", &format!("{}/easysight/", balancer.url), "--node-name", "behind"]);
     command.args(["--listen", "127.0.0.1:0", "--task-poll-interval", "2", "--data-dir"]);
     command.arg(dir.path().join("w"));
-    let node = Running::start(command);
+    let mut node = Running::start(command);
     two.has_nodes(1).await;
 
     answers_point_below_the_prefix(&balancer.url, &clip).await;
@@ -246,6 +246,7 @@ async fn masters_behind(kind: Kind) {
     assert_eq!(run_is["progress"]["finished"], json!(6));
     assert_eq!(two.findings(&run).await.len(), 12);
     looking.noticed_nothing().await;
+    assert!(node.stop().await.success());
     let log = node.log();
     assert!(!log.contains("registers again") && !log.contains("kept on disk"), "{log}");
 }

@@ -198,11 +198,7 @@ async fn a_database_on_a_full_disk_refuses_and_loses_nothing() {
         assert_eq!(master.get("/api/v1/diagnosis/tasks/t").await["id"], json!("t"));
     }
     // The master refuses the node's results too, and the node keeps them.
-    let until = Instant::now() + PATIENCE;
-    while !node.log().contains("results are kept on disk until the master accepts them") {
-        assert!(Instant::now() < until, "the results do not wait");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    node.says(&["results are kept on disk until the master accepts them"]).await;
     disk.make_room();
     let run_is = master.finished(&run, PATIENCE).await;
     assert_eq!(run_is["progress"]["finished"], json!(3), "{run_is}");
@@ -262,11 +258,7 @@ async fn a_node_whose_disk_is_full_lets_go_of_what_it_can_neither_deliver_nor_ke
     }
     let Master { running, .. } = master;
     running.kill();
-    let until = Instant::now() + PATIENCE;
-    while !node.log().contains("neither delivered nor kept on disk") {
-        assert!(Instant::now() < until, "the results were kept");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    node.says(&["neither delivered nor kept on disk"]).await;
     assert_eq!(names(&disk.seen("w/spool")), [""; 0]);
     // The leases expire, and the same node runs the jobs again although its disk is still full.
     let master = Master::start_in(data, &address, &flags);

@@ -28,6 +28,7 @@ pub(crate) struct Running {
     /// The address on which it listens.
     pub(crate) url: String,
     log: Arc<Mutex<Vec<String>>>,
+    reading: Option<thread::JoinHandle<()>>,
 }
 
 impl Running {
@@ -39,7 +40,7 @@ impl Running {
         let log = Arc::new(Mutex::new(Vec::new()));
         let (say, said) = mpsc::channel();
         let kept = Arc::clone(&log);
-        thread::spawn(move || {
+        let reading = thread::spawn(move || {
             for line in lines.lines().map_while(Result::ok) {
                 eprintln!("{name}: {line}");
                 kept.lock().unwrap().push(line.clone());
@@ -50,11 +51,28 @@ impl Running {
             }
         });
         let url = said.recv_timeout(PATIENCE).expect("the program listens");
-        Self { process, url, log }
+        Self { process, url, log, reading: Some(reading) }
     }
 
+    /// Returns what the program has logged so far.
+    ///
+    /// The log is complete only after [`Self::stop`]. While the program runs, a line that it has just
+    /// written may be missing: [`Self::says`] waits for a line.
     pub(crate) fn log(&self) -> String {
         self.log.lock().unwrap().join("\n")
+    }
+
+    /// Waits until one line of the log contains all of these words, and returns the line.
+    pub(crate) async fn says(&self, words: &[&str]) -> String {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let log = self.log();
+            if let Some(line) = log.lines().find(|line| words.iter().all(|word| line.contains(word))) {
+                return line.to_owned();
+            }
+            assert!(Instant::now() < until, "no line contains {words:?}:\n{log}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     pub(crate) fn signal(&self, name: &str) {
@@ -68,12 +86,15 @@ impl Running {
         self.process.wait().unwrap();
     }
 
-    /// Stops the program, as systemd would.
+    /// Stops the program, as systemd would. After this its log is complete.
     pub(crate) async fn stop(&mut self) -> ExitStatus {
         self.signal("-TERM");
         let until = Instant::now() + PATIENCE;
         loop {
             if let Some(status) = self.process.try_wait().unwrap() {
+                if let Some(reading) = self.reading.take() {
+                    reading.join().unwrap();
+                }
                 return status;
             }
             assert!(Instant::now() < until, "the program still runs");

@@ -13,8 +13,9 @@ use crate::{
 
 const LOG: &str = "(import \"easysight:diagnosis/log@1.2.0\" \"write\" (func $log (param i32 i32 i32))) ---";
 
-/// Parses log lines that a program wrote with `--log-format json`.
-fn lines(running: &Running) -> Vec<Value> {
+/// Stops a program and parses the log lines that it wrote with `--log-format json`.
+async fn lines(running: &mut Running) -> Vec<Value> {
+    assert!(running.stop().await.success());
     running.log().lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
 }
 
@@ -30,7 +31,7 @@ async fn one_id_leads_from_the_client_to_the_plugin_s_log_line() {
         return;
     }
     let json_lines = ["--log-format", "json", "--log-level", "DEBUG"];
-    let master = Master::start_in(Arc::new(tempfile::tempdir().unwrap()), "127.0.0.1:0", &json_lines);
+    let mut master = Master::start_in(Arc::new(tempfile::tempdir().unwrap()), "127.0.0.1:0", &json_lines);
     let dir = tempfile::tempdir().unwrap();
     let clip = make_clip(dir.path(), "clip.mp4", "null");
     let talking = dir.path().join("talking.wasm");
@@ -40,7 +41,7 @@ async fn one_id_leads_from_the_client_to_the_plugin_s_log_line() {
     master.activate(&talking).await;
     master.add_cameras(1, &clip.display().to_string()).await;
     master.add_task(json!({"id": "t", "name": "t", "groups": ["hall"]})).await;
-    let node = worker(&master, dir.path(), "w", &json_lines);
+    let mut node = worker(&master, dir.path(), "w", &json_lines);
     master.has_nodes(1).await;
 
     let submit = master.request(Method::POST, "/api/v1/diagnosis/tasks/t/submit").json(&json!({}));
@@ -52,7 +53,15 @@ async fn one_id_leads_from_the_client_to_the_plugin_s_log_line() {
     master.finished(id, PATIENCE).await;
     let job = master.get(&format!("/api/v1/diagnosis/runs/{id}/jobs")).await["items"][0]["id"].clone();
 
-    let of_node = lines(&node);
+    // A request without a valid id gets a new one.
+    let path = format!("/api/v1/diagnosis/runs/{id}");
+    let (one, two) =
+        (master.request(Method::GET, &path).send().await.unwrap(), master.request(Method::GET, &path));
+    let two = two.header("x-request-id", "two words").send().await.unwrap();
+    let made = |answer: &reqwest::Response| answer.headers()["x-request-id"].to_str().unwrap().to_owned();
+    assert!(made(&one).len() == 36 && made(&two).len() == 36, "{} {}", made(&one), made(&two));
+
+    let of_node = lines(&mut node).await;
     let said =
         of_node.iter().find(|line| line["fields"]["message"] == "talkingl").expect("the plugin's line");
     let around = span(said, "job");
@@ -65,7 +74,7 @@ async fn one_id_leads_from_the_client_to_the_plugin_s_log_line() {
     let judged = of_node.iter().find(|line| line["fields"]["message"] == "judged").expect("the job's line");
     assert_eq!(span(judged, "job")["request"], json!("order-66"));
 
-    let of_master = lines(&master.running);
+    let of_master = lines(&mut master.running).await;
     let asked = of_master.iter().find(|line| span(line, "http")["request"] == "order-66");
     assert_eq!(span(asked.expect("the request's line"), "http")["path"], "/api/v1/diagnosis/tasks/t/submit");
     let leased = of_master.iter().find(|line| line["fields"]["of"] == "order-66").expect("the lease's line");
@@ -79,12 +88,4 @@ async fn one_id_leads_from_the_client_to_the_plugin_s_log_line() {
     let call = &delivered.expect("the delivery's line")["fields"]["call"];
     let noted = of_master.iter().find(|line| line["fields"]["message"] == "results").expect("results' line");
     assert_eq!((&span(noted, "http")["request"], call.is_string()), (call, true));
-
-    // A request without a valid id gets a new one.
-    let path = format!("/api/v1/diagnosis/runs/{id}");
-    let (one, two) =
-        (master.request(Method::GET, &path).send().await.unwrap(), master.request(Method::GET, &path));
-    let two = two.header("x-request-id", "two words").send().await.unwrap();
-    let made = |answer: &reqwest::Response| answer.headers()["x-request-id"].to_str().unwrap().to_owned();
-    assert!(made(&one).len() == 36 && made(&two).len() == 36, "{} {}", made(&one), made(&two));
 }

@@ -100,7 +100,7 @@ async fn a_fleet_that_demands_keys_runs_what_is_vouched_for_and_nothing_else() {
     let Master { running, .. } = master;
     running.kill();
     let master = Master::start_in(data, &address, &keys);
-    assert!(master.running.log().contains("plugin-unsigned"), "{}", master.running.log());
+    master.running.says(&["plugin-unsigned"]).await;
     let bytes = fs::read(dir.join("strange.wasm")).unwrap();
     let request = master.request(Method::POST, "/api/v1/plugins").header("content-type", "application/wasm");
     let (status, problem) = read(request.body(bytes)).await;
@@ -140,7 +140,7 @@ async fn a_standalone_worker_uses_what_is_signed_as_soon_as_it_is() {
         .arg(dir.join("trusted"));
     command.arg("--plugins-dir").arg(dir).arg("--data-dir").arg(dir.join("data"));
     let running = Running::start(command);
-    assert!(running.log().contains("plugin-unsigned"), "{}", running.log());
+    running.says(&["plugin-unsigned"]).await;
     let asked = |client: reqwest::Client| {
         let url = format!("{}/api/v1/diagnosis/submissions?wait_ms=30000", running.url);
         read(client.post(url).json(&json!({"source": clip})))

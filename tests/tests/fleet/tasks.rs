@@ -103,11 +103,7 @@ async fn two_workers_with_one_node_id_are_told_apart() {
     let _first = worker(&master, dir.path(), "first", &["--node-id", "same"]);
     master.has_nodes(1).await;
     let second = worker(&master, dir.path(), "second", &["--node-id", "same"]);
-    let until = std::time::Instant::now() + PATIENCE;
-    while !second.log().contains("another worker on") {
-        assert!(std::time::Instant::now() < until, "{}", second.log());
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    second.says(&["another worker on"]).await;
     let nodes = master.get("/api/v1/diagnosis/workers/distributed").await;
     assert_eq!((nodes.as_array().unwrap().len(), &nodes[0]["name"]), (1, &json!("first")));
     let answer = client().get(format!("{}/readyz", second.url)).send().await.unwrap();

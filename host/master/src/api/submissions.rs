@@ -145,7 +145,7 @@ pub(super) async fn submit(
         definition,
         origin,
     };
-    let (id, _) = runs::begin(&master, new).await.map_err(|error| store_error(&error))?;
+    runs::begin(&master, new).await.map_err(|error| store_error(&error))?;
     let submission = await_end(&master, id, until).await?.ok_or_else(|| missing("submission", id))?;
     let ended = matches!(submission.state, SubmissionState::Finished | SubmissionState::Failed);
     let status = if ended { StatusCode::OK } else { StatusCode::ACCEPTED };

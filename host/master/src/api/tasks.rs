@@ -158,9 +158,8 @@ pub(super) async fn submit(
         definition,
         origin,
     };
-    let (id, _) = runs::begin(&master, new).await.map_err(|error| store_error(&error))?;
-    let run = master.store.run(id).await.map_err(|error| store_error(&error))?;
-    Ok((StatusCode::ACCEPTED, Json(run.ok_or_else(|| missing("run", id))?.run)))
+    let (run, _) = runs::begin(&master, new).await.map_err(|error| store_error(&error))?;
+    Ok((StatusCode::ACCEPTED, Json(run)))
 }
 
 async fn find(master: &Master, id: &str) -> Result<Task, Error> {

@@ -102,6 +102,14 @@ impl Rows {
         }
     }
 
+    /// Returns the number of parameters that [`Self::table`] uses.
+    pub(crate) fn parameters(&self, dialect: Dialect) -> usize {
+        match dialect {
+            Dialect::Sqlite => 1,
+            Dialect::Postgres => self.columns.len(),
+        }
+    }
+
     pub(super) fn values(self, dialect: Dialect) -> Result<Vec<Value>, StoreError> {
         if dialect == Dialect::Postgres {
             return Ok(self.columns.into_iter().map(|(_, cells)| cells).collect());

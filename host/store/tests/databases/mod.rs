@@ -192,9 +192,11 @@ pub(crate) async fn begin(store: &Store, definition: TaskRequest, jobs: FanOut, 
         definition,
         origin: plan().origin,
     };
-    let (id, made) = store.create_run(new, Start::Now(jobs), now).await.unwrap();
+    let (run, made) = store.create_run(new, Start::Now(jobs), now).await.unwrap();
     assert!(made);
-    id
+    let stored = store.run(run.id).await.unwrap().unwrap();
+    assert_eq!(stored.run, run, "the answer is what was stored");
+    run.id
 }
 
 /// A node that registers and leases.
