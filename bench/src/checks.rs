@@ -42,8 +42,8 @@ const CAMERAS: [Camera; 4] = [
     Camera { size: (640, 360), rate: 25.0, kilobits: 768 },
 ];
 
-/// One of this many checks is a full check, which captures everything that the diagnoses request. The others end after
-/// the first second of video if it shows no fault.
+/// The number of checks for each full check, which captures everything that the diagnoses request. The other checks end
+/// after the first second of video if it shows no fault.
 const FULL_EVERY: u32 = 4;
 
 /// Processor time of checks.

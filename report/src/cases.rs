@@ -58,8 +58,8 @@ pub struct Order {
     pub severities: Vec<String>,
     /// The sets whose cases are made. A case whose camera and maker belong to different sets is never made.
     pub sets: Vec<Set>,
-    /// For each recipe except the healthy one, the number of clips that are used from each set. The clips are
-    /// chosen in turn. None means all clips.
+    /// For each recipe except the healthy one, the number of clips of each set to which the recipe is applied. The next
+    /// recipe gets the next clips. None means all clips.
     pub clips_each: Option<usize>,
     /// True if each case gets earlier healthy checks, for plugins with baselines.
     pub past: bool,

@@ -155,7 +155,8 @@ struct Cases {
     /// Open the lock box. Do this only once for each release: frequent use tunes the diagnoses to this set.
     #[arg(long)]
     open_lock_box: bool,
-    /// The number of clips of each set that are used for each fault, chosen in turn. Default: all clips.
+    /// The number of clips of each set to which each fault is applied. The next fault gets the next clips. Default: all
+    /// clips.
     #[arg(long, value_name = "N")]
     clips_each: Option<usize>,
     /// The length of each clip in seconds.

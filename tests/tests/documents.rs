@@ -1,5 +1,5 @@
-//! Checks the documents of this repository: their links lead to existing files, and both languages have the same
-//! links.
+//! Checks the documents of this repository: their links lead to existing files, the documents in `docs` exist in both
+//! languages, and both versions of `docs/architecture.md` name the same files, which exist.
 
 #![cfg(test)]
 
@@ -9,7 +9,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The folders of files that `docs/architecture.md` names. A name without a folder may be in any of them.
+/// The folders of the files that `docs/architecture.md` names. If it names a file without a folder, the file may be in
+/// any of these folders.
 const ROOMS: &[&str] = &[
     "",
     "host/master/src",
@@ -27,10 +28,24 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
-/// Returns all documents, from the root and from the folders that have some.
+/// Returns all documents: the Markdown files of the root and of these folders.
 fn documents() -> Vec<PathBuf> {
-    let folders =
-        ["", "docs", "docs/decisions", "deploy", "sdk", "sdk/c", "sdk/javascript", "sdk/python", "training"];
+    let folders = [
+        "",
+        "docs",
+        "docs/decisions",
+        "deploy",
+        "report/footage",
+        "sdk",
+        "sdk/c",
+        "sdk/c/template",
+        "sdk/javascript",
+        "sdk/javascript/template",
+        "sdk/python",
+        "sdk/python/template",
+        "sdk/rust/template",
+        "training",
+    ];
     let all = folders.iter().flat_map(|folder| fs::read_dir(root().join(folder)).unwrap());
     let documents = all.map(|entry| entry.unwrap().path());
     documents.filter(|path| path.extension().is_some_and(|ending| ending == "md")).collect()
@@ -41,7 +56,7 @@ fn between<'a>(text: &'a str, open: &'a str, close: &'a str) -> impl Iterator<It
     text.split(open).skip(1).filter_map(move |rest| Some(rest.split_once(close)?.0))
 }
 
-/// Returns the text of inline code, outside of code blocks.
+/// Returns the texts between backticks, line by line. The lines that begin or end a code block are left out.
 fn code(document: &str) -> BTreeSet<String> {
     let lines = document.lines().filter(|line| !line.starts_with("```"));
     let spans = lines.flat_map(|line| line.split('`').skip(1).step_by(2));

@@ -77,8 +77,8 @@ pub fn scrubbed(line: &str, address: &str) -> String {
             line = line.replace(&value, MASK);
             continue;
         }
-        // A short value or a user name may also be an ordinary word. Such a value is masked only between the
-        // characters that surround it in an address.
+        // A short value or a user name may also be an ordinary word. Such a value is masked only next to the
+        // characters that border it in an address, such as `:` and `@`.
         for (before, after) in [("", "@"), ("", ":"), ("=", ""), (":", "@"), ("/", "/")] {
             line = line.replace(&format!("{before}{value}{after}"), &format!("{before}{MASK}{after}"));
         }

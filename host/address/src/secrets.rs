@@ -10,8 +10,8 @@ use crate::{
     words::{self, Class},
 };
 
-/// The kind of a secret. An address may be sent back changed, with its secrets masked. The kind then identifies the
-/// stored secret that belongs to a masked one.
+/// The kind of a secret. A client may change a masked address and send it back. The kind then shows which stored secret
+/// each `***` stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Place {
     /// The user and the password before the `@`.
@@ -60,7 +60,7 @@ pub(crate) fn secrets(text: &str) -> Vec<Secret> {
             let end = text.rfind('@');
             (end.map_or(0, |at| at + 1), end.is_some())
         }
-        // An address without a scheme that was masked before.
+        // The address has no scheme, and its user and password are already masked.
         None if text.starts_with("***@") => (crate::MASK.len() + 1, true),
         None if text.starts_with(['/', '.', '~']) => return Vec::new(),
         None => (0, false),
@@ -192,8 +192,9 @@ impl Tail {
         is_open
     }
 
-    /// Returns the positions of the names in a piece. The first name is the text before the first `=`. A later
-    /// name counts only if it is known, since a password may contain an `=`.
+    /// Returns the positions of the names in a piece. The first name ends at the first `=`. It is the shortest known
+    /// name that ends there (`user` in `live_user=`), or the whole text before the `=` if no known name ends there. A
+    /// later name counts only if it is known, since a password may contain an `=`.
     fn names(&self, piece: Range<usize>) -> Vec<Range<usize>> {
         let bytes = self.letters.bytes();
         let mut names: Vec<Range<usize>> = Vec::new();
@@ -207,7 +208,8 @@ impl Tail {
             if names.is_empty() {
                 let whole = from..at;
                 let is_secret = words::class(&self.letters.text(whole.clone())) == Class::Secret;
-                // In `token_type`, the last word is harmless, but the whole name denotes a secret.
+                // If the whole text denotes a secret and the known name at its end does not, the whole text is the
+                // name: `token_type`.
                 let start =
                     known.filter(|start| !is_secret || self.is_secret_name(*start..at)).unwrap_or(from);
                 names.push(start..at);

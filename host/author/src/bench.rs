@@ -1,4 +1,4 @@
-//! `plugin bench`: measures the cost of a run over many runs.
+//! `plugin bench`: runs a plugin many times and measures the cost of each run.
 
 use std::sync::Arc;
 
@@ -31,7 +31,7 @@ impl Spread {
 /// The measured costs of several runs.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Measured {
-    /// Number of runs.
+    /// The number of measured runs.
     pub runs: usize,
     /// The number of frames of the clip.
     pub frames: usize,
@@ -45,12 +45,12 @@ pub struct Measured {
     pub bytes_handed_over: Spread,
     /// The peak of linear memory, in bytes.
     pub memory_bytes: Spread,
-    /// The outcome of the first run: a status for each diagnosis, or the failure.
+    /// The outcome of the run before the measured ones: a status for each diagnosis, or the failure.
     pub outcome: String,
 }
 
-/// Runs a plugin several times on a clip and measures the runs. One earlier run is not measured, because it builds the
-/// pyramid, which the plugins of a job share.
+/// Runs a plugin several times on a clip and measures the runs. One run before these is not measured, because it also
+/// makes the smaller copies of the frames (the pyramid), and the plugins of a job share these copies.
 #[must_use]
 pub fn bench(plugin: &Plugin, clip: &Arc<Clip>, config: &Arc<str>, runs: usize) -> Measured {
     let run = || {

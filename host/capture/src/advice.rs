@@ -30,8 +30,8 @@ impl CaptureError {
                 "请在地址中写上用户名和密码：rtsp://用户名:密码@主机/…。",
             ),
             Kind::ServerError if [": 453", ": 503"].iter().any(|busy| says(busy)) => say(
-                "Close other viewers of the camera, or set fewer or smaller streams: it cannot serve another one.",
-                "请关闭摄像机的其他观看者，或减少码流路数、调低码流：摄像机已无法再提供一路码流。",
+                "The camera cannot serve another viewer: close other viewers, or set fewer or smaller streams.",
+                "摄像机已无法再提供一路码流：请关闭其他观看者，或减少码流路数、调低码流。",
             ),
             Kind::ServerError if [": 461", ": 406"].iter().any(|refusal| says(refusal)) => say(
                 "Leave --rtsp-transport at auto, or allow RTP over TCP in the camera: it refuses the requested transport.",
@@ -164,8 +164,8 @@ impl Quirk {
                 "请把关键帧间隔设为一到两秒：每次检查都要等待关键帧。",
             ),
             Self::PacketsLost => say(
-                "Use --rtsp-transport tcp, lower the bit rate, or fix the network.",
-                "请使用 --rtsp-transport tcp、降低码率或修复网络。",
+                "Lower the bit rate or fix the network; if --rtsp-transport is set to udp, set it to tcp or auto.",
+                "请降低码率或修复网络；若 --rtsp-transport 设为 udp，请改为 tcp 或 auto。",
             ),
             Self::Pauses => say(
                 "Check bandwidth and Wi-Fi, and what else the camera does at that time.",
@@ -176,12 +176,12 @@ impl Quirk {
                 "请核对摄像机中设置的帧率；夜间长曝光也会降低帧率。",
             ),
             Self::ClockJumps | Self::ClockRunsWrong => say(
-                "Nothing to do here, because arrival times count; for recorders, set a time server in the camera and update its firmware.",
-                "此处无需处理，以到达时间为准；若有录像机，请为摄像机配置校时服务器并升级固件。",
+                "EasySight needs no change, because it uses arrival times; if a recorder uses the camera's timestamps, set a time server in the camera and update the camera's firmware.",
+                "EasySight 以到达时间为准，无需处理；若录像机使用摄像机的时间戳，请为摄像机设置校时服务器并升级固件。",
             ),
             Self::ClockStandsStill => say(
-                "Nothing to do here, because arrival times count; for recorders, update the camera's firmware.",
-                "此处无需处理，以到达时间为准；若有录像机，请升级摄像机固件。",
+                "EasySight needs no change, because it uses arrival times; if a recorder uses the camera's timestamps, update the camera's firmware.",
+                "EasySight 以到达时间为准，无需处理；若录像机使用摄像机的时间戳，请升级摄像机固件。",
             ),
             Self::Damaged => say(
                 "Check the network for packet loss first, then the camera's encoder: restart the camera or update its firmware.",

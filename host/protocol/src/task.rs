@@ -108,9 +108,9 @@ pub struct TaskRequest {
     #[serde(default = "three")]
     #[schema(minimum = 1, maximum = 20)]
     pub max_attempts: u32,
-    /// One of this many checks of a healthy camera is a full check, 1 to 100. A full check captures everything that
-    /// the diagnoses need. The other checks capture one second, and continue only if that second differs from the last
-    /// full check.
+    /// The number of checks of a healthy camera for each full check, 1 to 100: with 4, one of four checks is full; with
+    /// 1, every check is full. A full check captures everything that the diagnoses need. The other checks capture one
+    /// second, and continue only if that second differs from the last full check.
     #[serde(default = "one")]
     #[schema(minimum = 1, maximum = 100)]
     pub full_look_every: u32,
@@ -155,7 +155,7 @@ pub struct Task {
     pub waits_for: Vec<String>,
 }
 
-/// The fields that one run of a task overrides. The optional body of `POST …/tasks/{id}/submit`.
+/// The optional body of `POST …/tasks/{id}/submit`. For one run, its fields override the fields of the task.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SubmitRequest {

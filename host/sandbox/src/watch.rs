@@ -1,9 +1,10 @@
-//! Checks during a run whether the run may continue: its deadline, the switch that stops it, and the fuel that it
-//! owes.
+//! Checks during a run whether the run may continue: its deadline, the switch that stops it, and the fuel that it owes
+//! for calls of WASI ([`crate::debt`]).
 //!
 //! After every [`SLICE`] of fuel, the engine interrupts a plugin that computes. Every call to the host interrupts it
-//! too. So the counting of fuel also enforces the time limit, and the plugin's loops need no second check. The slices
-//! do not change how much fuel a run uses or at which amount it ends.
+//! too. Each interruption also checks the time. So the counting of fuel enforces the time limit, and the compiled loops
+//! of the plugin need no check of the time. The slices do not change how much fuel a run uses or at which amount it
+//! ends.
 
 use std::{
     pin::pin,
@@ -49,7 +50,8 @@ fn goes_on(run: &StoreContextMut<'_, Instance>) -> wasmtime::Result<()> {
     if state.stop.is_stopped() {
         return Err(Overrun::Stopped.into());
     }
-    // The owed fuel cannot be paid here, because the plugin's code has its own count of the remaining fuel.
+    // The owed fuel is only compared. It cannot be subtracted here: the plugin's code has its own count of the
+    // remaining fuel, and would overwrite the result.
     if state.debt.owed() > run.get_fuel()? {
         return Err(Overrun::Fuel.into());
     }

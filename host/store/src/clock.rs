@@ -30,8 +30,8 @@ const STATEMENTS: &[(&str, Ahead)] = &[
         Ahead::Past,
     ),
     ("UPDATE jobs SET not_before = $1 WHERE state = 'queued' AND not_before > $2", Ahead::Pause),
-    // Jobs whose lease has expired are included, because the baselines of a late result get `started_at` as their
-    // time.
+    // Queued jobs are included. A job is queued again when its lease expires, and its result may still arrive. The
+    // baselines in this result get `started_at` as their time.
     ("UPDATE jobs SET started_at = $1 WHERE state IN ('queued', 'running') AND started_at > $2", Ahead::Past),
     ("UPDATE jobs SET started_at = $1 WHERE state = 'dead' AND started_at > $2", Ahead::Past),
     (
@@ -104,8 +104,9 @@ impl Store {
                 })
             })
             .await?;
-        // The ids and the floors, from which checks look for expired leases (see `upkeep`), were computed while the
-        // clock was ahead, so they are too late.
+        // The ids and the floors were computed while the clock was ahead, so their times are too late. The floors are
+        // the times from which checks look for expired leases and passed deadlines (see `Floors` in `upkeep`). For the
+        // same reason, the list of ready jobs may be incomplete.
         self.known.ids.restart();
         *self.known.upkeep.lock() = Default::default();
         self.known.ready.doubt();
@@ -189,7 +190,8 @@ impl Store {
             .await
     }
 
-    /// Returns when the last record was written, in milliseconds since 1970, or None if there is no record.
+    /// Returns the latest time among the last heartbeat, the last report and the last run, in milliseconds since 1970.
+    /// None if there are none.
     ///
     /// # Errors
     ///
@@ -203,7 +205,8 @@ impl Store {
     }
 }
 
-/// Sets times in the future in the health of cameras to now, so that new findings count.
+/// Corrects the health of cameras: replaces each time in it that is after `now` by `now`. Otherwise new findings would
+/// not count.
 async fn bring_healths_back(
     connection: &mut Connection,
     dialect: Dialect,

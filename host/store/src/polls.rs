@@ -31,8 +31,8 @@ pub(crate) struct Polls(Mutex<HashMap<Life, i64>>);
 
 impl Polls {
     /// Records that nodes polled. Returns the nodes whose registered incarnation has polled, each with its last poll
-    /// that is over. The rows of these nodes stay locked until the transaction ends, so that no other incarnation
-    /// registers meanwhile, and no heartbeat ends a poll that is being answered.
+    /// that is over (see [`Over`]). The rows of these nodes stay locked until the transaction ends, so that no other
+    /// incarnation registers meanwhile, and no heartbeat ends a poll that is being answered.
     pub(crate) async fn greet(
         &self,
         connection: &mut Connection,

@@ -7,10 +7,10 @@ use easysight_sdk::{
     image::{Histogram, far_apart},
 };
 
-/// The width of the judged picture.
+/// The largest width of the judged picture.
 const WIDTH: u32 = 320;
-/// The largest distance from the most frequent level at which a level counts as the same. Coding changes a solid
-/// colour by up to this distance.
+/// A sample counts as having the most frequent value if it differs from this value by at most this much. Coding changes
+/// a solid colour by up to this much.
 const REACH: u8 = 3;
 /// The largest difference between two frames at which a sample counts as unchanged.
 const STILL: u8 = 2;
@@ -18,18 +18,18 @@ const STILL: u8 = 2;
 const MAY_CHANGE: f64 = 0.03;
 /// A picture with at least this share of one colour need not be static, because coding may change it slightly.
 const CERTAIN: f64 = 0.97;
-/// A frame shows a picture if the most frequent level covers less than this share.
+/// A frame shows a scene, not a drawn picture, if the most frequent luma value covers less than this share.
 const PICTURE: f64 = 0.6;
 /// The upper part of the picture that bars fill, as a share of the height. Test cards have other content below.
 const BARS_DOWN: f64 = 0.6;
 /// The share of a column that must have one colour. Lettering may cover the rest.
 const FLAT: f64 = 0.7;
-/// The number of rows that are tried. Each column is compared with its own sample in one row; see [`Columns`].
+/// The number of reference rows that are tried; see [`Columns::of`].
 const HELD_AGAINST: usize = 4;
-/// The number of borders between bars, from the smallest to the largest. With fewer or more borders, the columns are no
+/// The smallest and the largest number of borders between bars. If there are fewer or more borders, the columns are not
 /// bars.
 const BORDERS: std::ops::RangeInclusive<usize> = 3..=16;
-/// The smallest number of levels by which neighbouring bars differ in at least one of the planes.
+/// The smallest difference between the values of neighbouring bars, in at least one of the planes.
 const BORDER: u8 = 12;
 
 /// The measurements of a clip.
@@ -39,11 +39,13 @@ pub(crate) struct Drawn {
     pub(crate) solid_share: f64,
     /// The share of the columns that have one colour each; 0 if the columns do not form bars.
     pub(crate) bar_share: f64,
-    /// The share of the rows that contain large letters; 0 if the picture is not a notice over an old picture.
+    /// The share of the rows that contain large letters; 0 if there is no notice over the picture (see
+    /// [`crate::lettered`]).
     pub(crate) written_share: f64,
-    /// The number of strong colours that are exactly flat.
+    /// The number of saturated colours that have exactly flat areas (see [`crate::palette`]).
     pub(crate) card_colours: u32,
-    /// The time at which the clip last showed a picture, in seconds. None if no frame showed one.
+    /// The time of the last chosen frame, except the final one, that shows a scene, in seconds. None if no such frame
+    /// shows one.
     pub(crate) picture_until_s: Option<f64>,
     /// The most frequent value of each plane, as coded.
     pub(crate) luma: u8,
@@ -55,7 +57,8 @@ impl Drawn {
     /// Measures a clip. The last frame decides, because it shows the present state. Other frames show whether the
     /// picture is static.
     pub(crate) fn of(clip: &dyn Clip) -> Result<Self, Failure> {
-        // Frames are chosen by their times, so that other frames in the clip do not matter.
+        // Frames are chosen by their times, not by their numbers. So the result hardly depends on how many frames the
+        // clip has.
         let looks = clip.spread(3);
         let last = looks.last().copied().unwrap_or(0);
         let level = clip.level_within(WIDTH);
@@ -120,7 +123,7 @@ impl Drawn {
     }
 }
 
-/// Returns the time of the last frame, except the final one, that shows a picture with many levels.
+/// Returns the time of the last of the frames `looks`, except the final one, that shows a scene ([`PICTURE`]).
 fn picture_until(clip: &dyn Clip, looks: &[u32], level: u32) -> Result<Option<f64>, Failure> {
     let frames = clip.frames();
     for &look in looks.iter().rev().skip(1) {
@@ -140,8 +143,8 @@ struct Columns {
 }
 
 impl Columns {
-    /// Compares each column with its own sample in one row. Lettering may cover this row, so a few rows are tried. The
-    /// row with which the largest number of columns agrees is used.
+    /// Takes one row as the reference. A column is flat if most of its samples are near its sample in this row.
+    /// Lettering may cover a row, so a few rows are tried. The row with the largest number of flat columns is used.
     fn of(samples: &[u8], width: usize) -> Self {
         let rows = samples.len().checked_div(width).unwrap_or_default();
         let down = ((rows as f64) * BARS_DOWN) as usize;

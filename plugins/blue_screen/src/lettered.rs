@@ -6,7 +6,7 @@
 
 use easysight_sdk::{Clip, Failure, PlaneKind};
 
-/// The width of the judged picture; chroma has half of it.
+/// The largest width of the judged picture; chroma has half of it.
 const WIDTH: u32 = 320;
 /// The share of the height, at the top and at the bottom, that is ignored because cameras write their names there.
 const STRIP: f64 = 0.15;

@@ -5,7 +5,7 @@
 
 use easysight_sdk::{Clip, Failure, PlaneKind};
 
-/// The width of the judged picture; chroma has half of it.
+/// The largest width of the judged picture; chroma has half of it.
 const WIDTH: u32 = 320;
 /// The side of a tile, in chroma samples.
 const TILE: usize = 4;

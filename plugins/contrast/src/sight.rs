@@ -10,7 +10,7 @@
 
 use easysight_sdk::{Clip, Failure, PlaneKind, Rect, SampleRange, image::Histogram};
 
-/// The width of the judged picture, in pixels. At this width outlines are wider than noise.
+/// The largest width of the judged picture, in pixels. At this width outlines are wider than noise.
 const WIDTH: u32 = 320;
 /// The number of frames that are measured.
 const FRAMES: u32 = 3;

@@ -1,4 +1,4 @@
-//! Finds sensor noise and snow by the grain of the picture's flat parts.
+//! Finds sensor noise and static (TV snow) by the grain of the picture's flat parts.
 //!
 //! Structure is removed with a mask (J. Immerkær, Fast noise variance estimation, 1996). The rest counts as noise
 //! if it changes from one frame to the next and no larger structure changes with it. Grass, gravel and brick have
@@ -56,8 +56,8 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         // Sharpened stills of a quarter of a megapixel reach a grain of 11 and have lone pixels in 0.42 of the tiles.
-        // Healthy pictures at night reach a colour noise of 2.6. If 0.45 of the tiles have a lone pixel, one pixel in
-        // 430 is a lone pixel.
+        // Healthy pictures at night reach a colour noise of 2.6. If lone pixels are spread by chance and one pixel in
+        // 430 is lone, 0.45 of the tiles have a lone pixel.
         Self { most_noise: 4.0, most_grain: 11.5, most_colour_noise: 3.2, most_lone: 0.45 }
     }
 }
@@ -76,12 +76,12 @@ impl Plugin for NoisePlugin {
                 Text::new("噪声", "Noise"),
                 Text::new(
                     "画面布满噪点或雪花。雨雪、树叶、纹理和轻微的夜间噪声不会报警。",
-                    "The picture is grainy or full of snow. Rain, leaves, texture and slight noise at night \
-                     raise no alarm.",
+                    "The picture is grainy or full of static (TV snow). Rain, falling snow, leaves, \
+                     texture and slight noise at night raise no alarm.",
                 ),
             )
             .over_time(2, 200, 1_000)
-            // Snow hides detail, and the trained network of other plugins mistakes the texture of snow for an object.
+            // Static hides detail, and the trained network of other plugins mistakes its texture for an object.
             .explains("noise", &["clarity", "occlusion:learned_odds", "lens_dirty:learned_odds"])
     }
 
@@ -110,8 +110,8 @@ impl Plugin for NoisePlugin {
             .judged(severity, worst.message())
             .suggest(Text::new(
                 "改善照明或补光，降低增益，检查降噪设置；若为雪花，检查视频线缆、接头和供电干扰。",
-                "Improve the lighting, lower the gain, and check the noise reduction. If the noise is snow, \
-                 check the cable, the plugs and interference from the power supply.",
+                "Improve the lighting, lower the gain, and check the noise reduction. If the noise is static \
+                 (TV snow), check the cable, the plugs and interference from the power supply.",
             ))
             .into())
     }
@@ -166,7 +166,7 @@ impl Sign {
                     100.0 * value
                 ),
                 format!(
-                    "Lone pixels, bright or dark, are all over the picture (snow, salt and pepper, or hot \
+                    "Lone pixels, bright or dark, are all over the picture (static, salt and pepper, or hot \
                      pixels): they are in {:.0} % of its flat parts.",
                     100.0 * value
                 ),
@@ -204,7 +204,7 @@ fn signs(clip: &dyn Clip, config: &Config) -> Result<Vec<Sign>, Failure> {
     };
     let Noise { deviation, grain, change } = measure(clip)?;
     let moving = of_change(clip, before, after)?;
-    // Hot pixels do not change, so they are counted in the picture.
+    // Hot pixels do not change, so they are counted in the picture, not in the difference of two frames.
     let share = moving.lone.max(lone_of_picture(clip, 0)?);
     let known = |metric, value| Sign { most: f64::INFINITY, ..level(metric, value, 1.0) };
     Ok(vec![

@@ -8,7 +8,7 @@
 //! noise. The planes of colour difference and the difference between two frames are measured in the same way. The
 //! difference between two frames is more reliable, because static content cancels out.
 //!
-//! Lone samples (salt and pepper, snow, hot pixels) are counted in the flattest tiles. If many of these tiles have
+//! Lone samples (salt and pepper, static, hot pixels) are counted in the flattest tiles. If many of these tiles have
 //! lone samples, the cause is not a lamp or a leaf.
 //!
 //! Leaves and gravel all over the picture are fine and even like noise, but their colour varies together with their

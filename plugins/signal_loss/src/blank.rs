@@ -4,11 +4,11 @@ use easysight_sdk::{Clip, Failure, PlaneKind, image::Histogram};
 
 use crate::{Config, SPAN_MS};
 
-/// The width of the judged picture. Each of its samples is the mean of 8 × 8 pixels or more. This averaging reduces
-/// the noise of an amplifier without a signal from at most 15 grey levels to 2 grey levels.
+/// The largest width of the judged picture. Each of its samples is the mean of 8 × 8 pixels or more. This averaging
+/// reduces the noise of an amplifier without a signal from at most 15 grey levels to 2 grey levels.
 const WIDTH: u32 = 64;
-/// The largest distance from the most frequent grey level at which a level counts as the same. Coding and noise
-/// change black by up to this distance.
+/// A sample counts as having the most frequent value if it differs from this value by at most this much. Coding and
+/// noise change black by up to this much.
 const REACH: u8 = 2;
 /// The width of the picture in which lettering is searched for.
 const FINE_WIDTH: u32 = 320;

@@ -1,4 +1,5 @@
-//! Captures every row of the bench as workers do. The expected report must appear, and the password must not.
+//! Captures from every simulated camera as workers do. There is one camera for each row of the table in
+//! `docs/cameras.md`. The report must contain what the row states, and must not contain the password.
 
 #![cfg(test)]
 
@@ -15,7 +16,8 @@ const TOGETHER: usize = 6;
 /// The oddities that a busy machine may cause in any stream.
 const OF_LOAD: [Quirk; 4] = [Quirk::SlowAnswers, Quirk::Pauses, Quirk::RateDiffers, Quirk::ClockRunsWrong];
 
-/// The content of the cameras. None, with a clear message, if ffmpeg is missing.
+/// Makes the video and the pictures that the cameras send. If this fails (ffmpeg is missing), prints the reason
+/// and returns None. If the environment variable `CI` is set, the test fails instead.
 fn media() -> Option<Arc<Media>> {
     match Media::make() {
         Ok(media) => Some(Arc::new(media)),
@@ -63,15 +65,15 @@ async fn fault(row: &Row, media: &Arc<Media>) -> Option<String> {
             if missing.is_empty() && other.is_empty() {
                 None
             } else {
-                wrong(format!("not reported {missing:?}, reported {other:?}"))
+                wrong(format!("missing: {missing:?}; unexpected: {other:?}"))
             }
         }
         (Told::Reason(kind, words), Err(error)) => {
             let told = error.kind == kind && error.detail.contains(words);
-            if told { None } else { wrong(format!("{error:?}, not {kind} with {words:?}")) }
+            if told { None } else { wrong(format!("{error:?}; expected {kind} with {words:?}")) }
         }
-        (Told::Judged(_), Err(error)) => wrong(format!("not judged: {error:?}")),
-        (Told::Reason(..), Ok(_)) => wrong("judged".into()),
+        (Told::Judged(_), Err(error)) => wrong(format!("the capture failed: {error:?}")),
+        (Told::Reason(..), Ok(_)) => wrong("the capture succeeded, but it must fail".into()),
     }
 }
 

@@ -45,7 +45,7 @@ impl Running {
                 eprintln!("{name}: {line}");
                 kept.lock().unwrap().push(line.clone());
                 if let Some((_, url)) = line.split_once(": listening on ") {
-                    // Nobody receives this if the test has ended.
+                    // After `start` has returned, sending fails, because `start` owns the receiver.
                     drop(say.send(url.to_owned()));
                 }
             }
@@ -129,7 +129,7 @@ impl Master {
         Self::of(Running::start(command), data)
     }
 
-    /// Makes the client of a master that runs already.
+    /// Adds a client to a master that runs already.
     pub(crate) fn of(running: Running, data: Arc<TempDir>) -> Self {
         Self { running, data, token: None, client: client() }
     }
@@ -171,7 +171,7 @@ impl Master {
         body["digest"].as_str().unwrap().to_owned()
     }
 
-    /// Publishes and activates the standard plugins.
+    /// Publishes and activates two standard plugins: brightness and freeze.
     pub(crate) async fn publish_standard(&self) {
         for name in ["brightness.wasm", "freeze.wasm"] {
             self.activate(&plugins().join(name)).await;

@@ -15,11 +15,11 @@ use crate::{AuthorError, Project};
 /// Names of clang, newest first. Debian adds the version to the name.
 const CLANGS: [&str; 7] = ["clang", "clang-22", "clang-21", "clang-20", "clang-19", "clang-18", "clang-17"];
 /// Instructions for installing clang.
-const REMEDY: &str = "install clang with its WebAssembly linker and C library: apt install clang-19 lld-19 \
-                      wasi-libc libclang-rt-19-dev-wasm32, or https://github.com/WebAssembly/wasi-sdk and \
-                      WASI_SDK_PATH";
-/// The flags for clang. They optimize, enable vector instructions and warnings, remove debug information, and build a
-/// library of functions that the host calls instead of a program with `main`.
+const REMEDY: &str = "install clang with its WebAssembly linker and C library: run `apt install clang-19 lld-19 \
+                      wasi-libc libclang-rt-19-dev-wasm32`, or unpack https://github.com/WebAssembly/wasi-sdk and \
+                      set WASI_SDK_PATH to its folder";
+/// The flags for clang. They optimize, enable vector instructions and warnings, and remove debug information. They
+/// build a library, not a program with `main`: the host calls its functions.
 const FLAGS: &[&str] =
     &["--target=wasm32-wasi", "-O3", "-msimd128", "-mexec-model=reactor", "-Wall", "-Wl,--strip-debug"];
 

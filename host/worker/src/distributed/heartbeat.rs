@@ -20,7 +20,7 @@ use super::{
 
 /// The interval at which the facts about the machine are read.
 const LOOK: Duration = Duration::from_secs(30);
-/// The minimum timeout of a heartbeat. The timeout is a quarter of the lease, unless that is shorter than this.
+/// The minimum timeout of a heartbeat. A heartbeat times out after a quarter of the lease, but not before this time.
 const MIN_PATIENCE: Duration = Duration::from_millis(500);
 
 /// Starts the thread. It ends when the node ends.
@@ -50,8 +50,9 @@ async fn beat(node: &Distributed, client: &MasterClient) {
         node.book.note_heartbeat();
         tokio::select! {
             () = tokio::time::sleep(pause(node, troubled)) => {}
-            // The node has just registered, or is about to stop. The heartbeat must not wait for the end of the pause,
-            // because the lease may be shorter than the pause.
+            // The heartbeat does not wait for the end of the pause. If the node has just registered, its new lease may
+            // be shorter than this pause, which was computed from the old lease. If the node is about to stop, the
+            // master must learn this at once.
             () = node.book.news() => {}
         }
         if !node.book.is_registered() {

@@ -15,7 +15,7 @@ pub enum Light {
     Night,
 }
 
-/// The width of the judged picture, in luma samples.
+/// The largest width of the judged picture, in luma samples.
 const WIDTH: u32 = 160;
 /// The chroma values that count as colourless: 128 and values close to it, because quantisation changes the chroma
 /// of grey by 1 to 2.

@@ -13,8 +13,9 @@ pub const CHROMA_WIDTH: usize = LUMA_WIDTH / 2;
 pub const CHROMA_HEIGHT: usize = LUMA_HEIGHT / 2;
 
 /// Converts a frame to maps of [`CHROMA_WIDTH`] × [`CHROMA_HEIGHT`] places with six channels: the four luma samples
-/// of a square of 2 × 2, row by row, then Cb and Cr. Samples of limited range are first converted to full range. Then a
-/// sample of 128 becomes 0, and a difference of 128 between two samples becomes 1.
+/// of a square of 2 × 2, row by row, then Cb and Cr. Samples of limited range are first converted to full range. Then
+/// the sample 128 becomes 0, and a difference of 128 between two samples becomes [`ONE`](super::ONE), the fixed-point
+/// number for 1.
 ///
 /// # Errors
 ///

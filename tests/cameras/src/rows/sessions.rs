@@ -55,8 +55,8 @@ fn who_asks() -> Vec<Row> {
         .with_password(),
         rtsp(
             "closes-when-asking",
-            "requires authentication, and closes the connection with this answer",
-            "要求认证后随即断开连接",
+            "answers 401, and then closes the connection",
+            "应答 401 后随即断开连接",
             JUDGED,
             |habits| {
                 habits.asks = &[Way::Md5];
@@ -164,8 +164,8 @@ fn describing() -> Vec<Row> {
         ),
         rtsp(
             "audio-first",
-            "describes audio first, and each with its own track",
-            "先描述音频，各有轨道",
+            "describes audio before video, each as a track of its own",
+            "先描述音频，后描述视频，各为一个轨道",
             JUDGED,
             |habits| {
                 habits.describes = |text, _| {
@@ -223,7 +223,7 @@ fn setting_up() -> Vec<Row> {
             "no-transport",
             "refuses both TCP and UDP",
             "TCP 和 UDP 都拒绝",
-            none(Reason::ServerError, "461 Unsupported Transport"),
+            none(Reason::ServerError, "SETUP: 461 Unsupported Transport"),
             |habits| (habits.tcp, habits.udp) = (false, false),
         ),
         rtsp(
@@ -338,7 +338,7 @@ fn refusing() -> Vec<Row> {
             "unavailable",
             "reports that it is busy: 503",
             "表示繁忙：503",
-            none(Reason::ServerError, "503 Service Unavailable"),
+            none(Reason::ServerError, "DESCRIBE: 503 Service Unavailable"),
             |habits| habits.answers = |_, answer| answer.refuse("503 Service Unavailable"),
         ),
         rtsp(
