@@ -78,7 +78,7 @@ impl Begin {
             origin: new.origin,
             cameras,
             now,
-            deadline_at: deadline_ms.map(|ms| now + ms),
+            deadline_at: deadline_ms.map(|ms| now.saturating_add(ms)),
             definition: new.definition,
         }
     }
@@ -159,9 +159,16 @@ impl Begin {
             .bind(&self.task_id)
             .bind(self.fire_time)
             .bind(&self.idempotency_key)
-            .fetch_one(connection)
+            .fetch_optional(&mut *connection)
             .await?;
-        parsed(&row, "id")
+        match row {
+            Some(row) => parsed(&row, "id"),
+            // This run itself exists: the database failed after it had created the run, and the command is repeated.
+            None => {
+                let sql = "SELECT id FROM runs WHERE id = $1";
+                parsed(&query(sql).bind(self.id.to_string()).fetch_one(connection).await?, "id")
+            }
+        }
     }
 }
 

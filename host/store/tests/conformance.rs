@@ -235,10 +235,11 @@ async fn a_due_task_fires_once_and_a_repeated_request_makes_no_second_run(store:
     let waits = || Start::Waits(vec!["a camera".into()]);
     let (first, made) = store.create_run(new(Some(5_000), None), waits(), 5_001).await.unwrap();
     let (second, again) = store.create_run(new(Some(5_000), None), waits(), 5_002).await.unwrap();
-    assert_eq!((first, made, again), (second, true, false));
+    assert_eq!((&first, made, again), (&second, true, false));
     let (keyed, made) = store.create_run(new(None, Some("k")), waits(), 5_003).await.unwrap();
     let (same, again) = store.create_run(new(None, Some("k")), waits(), 5_004).await.unwrap();
-    assert_eq!((keyed, made, again), (same, true, false));
+    assert_eq!((&keyed, made, again), (&same, true, false));
+    let (first, keyed) = (first.id, keyed.id);
     assert!(store.advance_task("t".into(), 5_000, Some(9_000)).await.unwrap());
     assert!(!store.advance_task("t".into(), 5_000, Some(9_000)).await.unwrap());
     let waiting = store.waiting_runs(10).await.unwrap();

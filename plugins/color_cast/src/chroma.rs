@@ -390,6 +390,11 @@ pub(crate) fn is_warm(cb: f64, cr: f64) -> bool {
     !(-145.0..122.0).contains(&hue(cb, cr))
 }
 
+/// True for the hues of daylight: those of a low sun, and those of shade and clouds, which a blue sky lights.
+pub(crate) fn is_daylight(cb: f64, cr: f64) -> bool {
+    is_warm(cb, cr) || SKYLIT.contains(&hue(cb, cr))
+}
+
 /// Returns a tint's name in Chinese and English.
 pub(crate) fn hue_name(cb: f64, cr: f64) -> (&'static str, &'static str) {
     match hue(cb, cr) {

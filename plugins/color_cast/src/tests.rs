@@ -221,6 +221,25 @@ fn what_moves_some_of_the_grey_places_is_no_change_of_colour() {
 }
 
 #[test]
+fn a_cloud_before_the_sun_is_no_change_of_colour() {
+    // In the sun, most of this place is warm, and a few things are white.
+    let sunny = |x: u32, y: u32| {
+        let shade = 0.8 + scatter(x, y) / 640.0;
+        (if y / 12 % 4 == 0 { [150.0; 3] } else { [158.0, 138.0, 116.0] }).map(|value| value * shade)
+    };
+    let cloudy = |x, y| under(sunny(x, y), [0.9, 1.0, 1.14]);
+    let (sunny, cloudy) = (clip(sunny), clip(cloudy));
+    let finding = judge_after(&[&sunny; 5], &cloudy);
+    assert_eq!(finding.status, Status::Normal, "{:?}", finding.metrics);
+    let (mut camera, blue) = (CameraMemory::default(), clip(|x, y| under(street(x, y), [0.9, 1.0, 1.14])));
+    for _ in 0..5 {
+        camera.diagnose::<ColorCast>(&clip(street), "{}").unwrap();
+    }
+    let finding = camera.diagnose::<ColorCast>(&blue, "{}").unwrap().findings.remove(0);
+    assert_eq!(finding.status, Status::Warning, "the same tint of a grey place: {:?}", finding.metrics);
+}
+
+#[test]
 fn a_faint_tint_that_ended_by_itself_twice_alarms_no_more() {
     comes_and_ends(0.5);
 }

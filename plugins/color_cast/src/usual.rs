@@ -10,7 +10,7 @@
 use easysight_sdk::baseline::{Light, References, Remembered};
 use serde::{Deserialize, Serialize};
 
-use crate::chroma::{LIT, Pixels, is_warm};
+use crate::chroma::{LIT, Pixels, is_daylight, is_warm};
 
 /// The number of cells across and down.
 const CELLS: (usize, usize) = (16, 9);
@@ -178,13 +178,21 @@ impl View {
     }
 
     /// Returns the distance by which the colours of the places that were grey in this view have moved. None if hardly
-    /// any place was grey and is lit. The distance is 0 if too few places moved alike, or if they moved towards grey.
+    /// any place was grey and is lit. The distance is 0 if too few places moved alike, or if they moved towards grey. It
+    /// is also 0 if daylight may have moved them: if they moved towards a hue of daylight, and all places together moved
+    /// towards grey. When a cloud hides the sun, places that the camera showed as white in warm light turn blue, and the
+    /// whole picture turns less colourful.
     fn moved(&self, now: &Self) -> Option<Move> {
         let colour = |&[luma, cb, cr]: &[i16; 3]| [luma, cb, cr].map(|part| f64::from(part) / PARTS);
         let (mut cb_moves, mut cr_moves, mut usual) = (Vec::new(), Vec::new(), (0.0, 0.0));
+        let (mut whole, mut whole_now) = ((0.0, 0.0), (0.0, 0.0));
         for (before, now) in self.cells.iter().zip(&now.cells) {
             let ([light, cb, cr], [light_now, cb_now, cr_now]) = (colour(before), colour(now));
             let lit = [light, light_now].iter().all(|&light| LIT.contains(&(light as u8)));
+            if lit {
+                whole = (whole.0 + cb, whole.1 + cr);
+                whole_now = (whole_now.0 + cb_now, whole_now.1 + cr_now);
+            }
             if lit && cb.hypot(cr) <= NEARLY_GREY {
                 cb_moves.push(cb_now - cb);
                 cr_moves.push(cr_now - cr);
@@ -201,7 +209,9 @@ impl View {
         let with = |&(&cb, &cr): &(&f64, &f64)| cb * moved.cb + cr * moved.cr >= 0.5 * square;
         let agree = cb_moves.iter().zip(&cr_moves).filter(with).count() as f64;
         let away = (cb + moved.cb).hypot(cr + moved.cr) > cb.hypot(cr);
-        Some(if away && agree >= AGREE * count { moved } else { Move { cb: 0.0, cr: 0.0 } })
+        let fades = whole_now.0.hypot(whole_now.1) <= whole.0.hypot(whole.1);
+        let by_daylight = fades && is_daylight(moved.cb, moved.cr);
+        Some(if away && !by_daylight && agree >= AGREE * count { moved } else { Move { cb: 0.0, cr: 0.0 } })
     }
 
     /// Returns the view with one more check in its mean.
