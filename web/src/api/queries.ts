@@ -123,7 +123,7 @@ export function useJobs(run: MaybeRefOrGetter<string>, state: MaybeRefOrGetter<J
         }),
       ),
     refetchInterval: computed(() => (toValue(open) ? 3_000 : false)),
-    placeholderData: keepPreviousData,
+    placeholderData: (known, query) => (query?.queryKey[1] === toValue(run) ? known : undefined),
   })
 }
 

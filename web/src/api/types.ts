@@ -38,8 +38,4 @@ export interface Page<T> {
 }
 
 /** What `GET /api/v1/events` sends. */
-export type LiveEvent =
-  | { kind: 'run'; run_id: string; change: 'created' | 'started' | 'finished' | 'cancelled' }
-  | { kind: 'finding'; finding: Result }
-  | { kind: 'node'; node_id: string; change: 'registered' | 'unregistered' }
-  | { kind: 'missed'; events: number }
+export type LiveEvent = Schemas['Event']

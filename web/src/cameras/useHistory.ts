@@ -1,5 +1,5 @@
 // The findings of one camera over the chosen time.
-import { keepPreviousData, useQuery } from '@tanstack/vue-query'
+import { useQuery } from '@tanstack/vue-query'
 import { computed, toValue, type MaybeRefOrGetter } from 'vue'
 import { loadResults } from '@/api/queries'
 
@@ -19,7 +19,8 @@ export function useHistory(camera: MaybeRefOrGetter<string>, range: MaybeRefOrGe
     },
     staleTime: 30_000,
     refetchInterval: 120_000,
-    placeholderData: keepPreviousData,
+    // Another span of the same camera may show what is known meanwhile; another camera may not.
+    placeholderData: (known, query) => (query?.queryKey[1] === toValue(camera) ? known : undefined),
     shallow: true,
   })
 }
