@@ -19,9 +19,11 @@ export default ts.config(
       'vue/multi-word-component-names': 'off',
       // Markup from plugins or names must stay text.
       'vue/no-v-html': 'error',
-      eqeqeq: 'error',
+      eqeqeq: ['error', 'always', { null: 'ignore' }],
+      '@typescript-eslint/no-unused-vars': ['error', { ignoreRestSiblings: true, varsIgnorePattern: '^_' }],
       'no-undef': 'off',
     },
   },
+  { files: ['tests/**'], rules: { '@typescript-eslint/no-non-null-assertion': 'off' } },
   prettier,
 )

@@ -15,6 +15,8 @@ const queries: VueQueryPluginOptions = {
         // A refusal stays a refusal; an outage is tried again.
         retry: (failures, error) => failures < 2 && !(error instanceof ApiError && error.problem.status < 500),
         refetchOnWindowFocus: true,
+        // A control room may have no internet; the browser then says that it is offline although the master is near.
+        networkMode: 'always',
         staleTime: 5_000,
       },
     },

@@ -5,7 +5,9 @@ import type { Camera, CameraRequest } from '@/api/types'
 /** Requests at the same time in a bulk change. */
 const AT_ONCE = 4
 
-export function definitionOf(camera: Camera): CameraRequest {
+export type Definition = Required<Omit<CameraRequest, 'id'>>
+
+export function definitionOf(camera: Camera): Definition {
   const { name, source, enabled, labels, groups } = camera
   return { name, source, enabled, labels, groups }
 }

@@ -1,7 +1,7 @@
 // A task's definition as the form holds it: every field has a value.
 import type { Task, TaskRequest } from '@/api/types'
 
-type Definition = Required<Omit<TaskRequest, 'id' | 'deadline_ms'>> & Pick<TaskRequest, 'id' | 'deadline_ms'>
+export type Definition = Required<Omit<TaskRequest, 'id' | 'deadline_ms'>> & Pick<TaskRequest, 'id' | 'deadline_ms'>
 
 export function freshTask(): Definition {
   return {
