@@ -19,6 +19,7 @@ export default ts.config(
       'vue/multi-word-component-names': 'off',
       // Markup from plugins or names must stay text.
       'vue/no-v-html': 'error',
+      'vue/require-default-prop': 'off',
       eqeqeq: ['error', 'always', { null: 'ignore' }],
       '@typescript-eslint/no-unused-vars': ['error', { ignoreRestSiblings: true, varsIgnorePattern: '^_' }],
       'no-undef': 'off',

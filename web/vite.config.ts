@@ -9,10 +9,7 @@ const master = process.env.EASYSIGHT_MASTER ?? 'http://127.0.0.1:8000'
 export default defineConfig({
   // Relative addresses: the same files work below any path prefix.
   base: './',
-  plugins: [
-    vue(),
-    Components({ dirs: [], dts: false, resolvers: [ElementPlusResolver({ importStyle: 'css' })] }),
-  ],
+  plugins: [vue(), Components({ dirs: [], dts: false, resolvers: [ElementPlusResolver({ importStyle: 'css' })] })],
   resolve: { alias: { '@': fileURLToPath(new URL('./src', import.meta.url)) } },
   build: {
     target: 'es2022',

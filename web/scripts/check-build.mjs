@@ -33,16 +33,20 @@ function follow(name) {
 }
 for (const [, name] of page.matchAll(/(?:src|href)="\.\/assets\/([\w.-]+\.js)"/g)) follow(name)
 
-const size = (names, compress) => names.reduce((sum, name) => sum + compress(readFileSync(join(dist, 'assets', name))).length, 0)
+const size = (names, compress) =>
+  names.reduce((sum, name) => sum + compress(readFileSync(join(dist, 'assets', name))).length, 0)
 const gzip = (bytes) => gzipSync(bytes, { level: 9 })
 const scripts = [...first]
 const styles = [...page.matchAll(/href="\.\/assets\/([\w.-]+\.css)"/g)].map((hit) => hit[1])
 const all = files.map((name) => name.replace(/^assets\//, ''))
 const firstBytes = size(scripts, gzip)
 const kB = (bytes) => `${(bytes / 1000).toFixed(1)} kB`
-console.log(`first view: ${scripts.length} scripts ${kB(firstBytes)} gzip, ${kB(size(scripts, brotliCompressSync))} brotli; styles ${kB(size(styles, gzip))} gzip`)
+console.log(
+  `first view: ${scripts.length} scripts ${kB(firstBytes)} gzip, ${kB(size(scripts, brotliCompressSync))} brotli; styles ${kB(size(styles, gzip))} gzip`,
+)
 console.log(`all: ${all.length} files ${kB(size(all, gzip))} gzip`)
-if (firstBytes > MOST_FIRST_VIEW_BYTES) faults.push(`the first view has ${firstBytes} bytes of scripts (gzip), more than ${MOST_FIRST_VIEW_BYTES}`)
+if (firstBytes > MOST_FIRST_VIEW_BYTES)
+  faults.push(`the first view has ${firstBytes} bytes of scripts (gzip), more than ${MOST_FIRST_VIEW_BYTES}`)
 
 if (faults.length) {
   console.error(faults.join('\n'))

@@ -8,7 +8,12 @@ import { dirname, extname, join, normalize } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 
-const TYPES = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml' }
+const TYPES = {
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript',
+  '.css': 'text/css',
+  '.svg': 'image/svg+xml',
+}
 export const POLICY =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; font-src 'self'; " +
   "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
@@ -25,10 +30,13 @@ export function serve({ port = 0, master, prefix = '' }) {
     const inner = incoming.url.slice(prefix.length)
     if (/^\/(api|docs|metrics|healthz)/.test(inner)) {
       const headers = { ...incoming.headers, 'x-forwarded-host': incoming.headers.host }
-      const passed = request({ host: target.hostname, port: target.port, path: inner, method: incoming.method, headers }, (answer) => {
-        outgoing.writeHead(answer.statusCode, answer.headers)
-        answer.pipe(outgoing)
-      })
+      const passed = request(
+        { host: target.hostname, port: target.port, path: inner, method: incoming.method, headers },
+        (answer) => {
+          outgoing.writeHead(answer.statusCode, answer.headers)
+          answer.pipe(outgoing)
+        },
+      )
       passed.on('error', () => (outgoing.headersSent ? outgoing.destroy() : outgoing.writeHead(502).end()))
       outgoing.on('close', () => passed.destroy())
       incoming.pipe(passed)
@@ -55,7 +63,13 @@ export function serve({ port = 0, master, prefix = '' }) {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const { values } = parseArgs({ options: { port: { type: 'string' }, master: { type: 'string' }, prefix: { type: 'string' } } })
-  const { address } = await serve({ port: Number(values.port ?? 8080), master: values.master ?? 'http://127.0.0.1:8000', prefix: values.prefix ?? '' })
+  const { values } = parseArgs({
+    options: { port: { type: 'string' }, master: { type: 'string' }, prefix: { type: 'string' } },
+  })
+  const { address } = await serve({
+    port: Number(values.port ?? 8080),
+    master: values.master ?? 'http://127.0.0.1:8000',
+    prefix: values.prefix ?? '',
+  })
   console.log(address)
 }

@@ -52,7 +52,7 @@ export function say(error: unknown, { t, te }: Translate): Said {
     const { problem, slug } = error
     const generic = slug.startsWith('no-such-') ? 'no-such' : problem.status >= 500 ? 'server' : 'refused'
     const key = te(`problem.${slug}`) ? slug : generic
-    return { title: t(`problem.${key}`), detail: problem.detail, field: problem.field }
+    return { title: t(`problem.${key}`), detail: problem.detail, field: problem.field ?? undefined }
   }
   return { title: t('problem.other'), detail: error instanceof Error ? error.message : String(error) }
 }

@@ -36,8 +36,7 @@ export function useMaster() {
 export function useCamera(id: MaybeRefOrGetter<string>) {
   return useQuery({
     queryKey: ['camera', computed(() => toValue(id))],
-    queryFn: () =>
-      take<Camera>(api.GET('/api/v1/diagnosis/cameras/{id}', { params: { path: { id: toValue(id) } } })),
+    queryFn: () => take<Camera>(api.GET('/api/v1/diagnosis/cameras/{id}', { params: { path: { id: toValue(id) } } })),
     refetchInterval: MINUTE,
   })
 }
@@ -65,7 +64,9 @@ export function useTasks() {
   return useQuery({
     queryKey: ['tasks'],
     queryFn: () =>
-      collect<Task>((after) => take(api.GET('/api/v1/diagnosis/tasks', { params: { query: { limit: 1_000, after } } }))),
+      collect<Task>((after) =>
+        take(api.GET('/api/v1/diagnosis/tasks', { params: { query: { limit: 1_000, after } } })),
+      ),
     refetchInterval: MINUTE,
   })
 }
@@ -73,8 +74,7 @@ export function useTasks() {
 export function useTask(id: MaybeRefOrGetter<string | undefined>) {
   return useQuery({
     queryKey: ['task', computed(() => toValue(id))],
-    queryFn: () =>
-      take<Task>(api.GET('/api/v1/diagnosis/tasks/{id}', { params: { path: { id: toValue(id) ?? '' } } })),
+    queryFn: () => take<Task>(api.GET('/api/v1/diagnosis/tasks/{id}', { params: { path: { id: toValue(id) ?? '' } } })),
     enabled: computed(() => toValue(id) !== undefined),
   })
 }
@@ -113,7 +113,11 @@ export function isOpen(run: Run | undefined): boolean {
   return run?.state === 'running' || run?.state === 'waiting'
 }
 
-export function useJobs(run: MaybeRefOrGetter<string>, state: MaybeRefOrGetter<JobState | undefined>, open: MaybeRefOrGetter<boolean>) {
+export function useJobs(
+  run: MaybeRefOrGetter<string>,
+  state: MaybeRefOrGetter<JobState | undefined>,
+  open: MaybeRefOrGetter<boolean>,
+) {
   return useQuery({
     queryKey: ['jobs', computed(() => toValue(run)), computed(() => toValue(state))],
     queryFn: () =>

@@ -46,7 +46,9 @@ export function useFormat() {
     if (ms < DAY) {
       const hours = Math.floor(ms / HOUR)
       const minutes = Math.round((ms % HOUR) / MINUTE)
-      return hours < 6 && minutes > 0 && minutes < 60 ? t('time.hoursMinutes', { h: hours, m: minutes }) : t('time.hours', { n: Math.round(ms / HOUR) })
+      return hours < 6 && minutes > 0 && minutes < 60
+        ? t('time.hoursMinutes', { h: hours, m: minutes })
+        : t('time.hours', { n: Math.round(ms / HOUR) })
     }
     return t('time.days', { n: Math.floor(ms / DAY) })
   }
@@ -55,7 +57,8 @@ export function useFormat() {
     return ms < 10_000 ? t('time.now') : t('time.ago', { duration: duration(ms) })
   }
 
-  const number = (value: number): string => new Intl.NumberFormat(tag(), { maximumFractionDigits: 3 }).format(round(value))
+  const number = (value: number): string =>
+    new Intl.NumberFormat(tag(), { maximumFractionDigits: 3 }).format(round(value))
   const count = (value: number): string => new Intl.NumberFormat(tag()).format(value)
   const bytes = (value: number): string => {
     const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB']

@@ -17,13 +17,20 @@ export function checksOf(findings: Result[]): Check[] {
   for (const one of findings) {
     const known = checks.get(one.job_id)
     if (known) known.findings.push(one)
-    else checks.set(one.job_id, { job: one.job_id, run: one.run_id, capturedAt: one.captured_at, findings: [one], mark: 'unknown' })
+    else
+      checks.set(one.job_id, {
+        job: one.job_id,
+        run: one.run_id,
+        capturedAt: one.captured_at,
+        findings: [one],
+        mark: 'unknown',
+      })
   }
   const all = [...checks.values()]
   for (const check of all) {
     const roots = check.findings.filter((one) => !one.consequence_of).map(markOf)
     // A diagnosis that cannot tell does not make a camera worse than one that is normal.
-    const told = roots.filter((mark) => mark !== 'unknown')
+    const told = roots.filter((mark): boolean => mark !== 'unknown')
     check.mark = told.length ? told.reduce(worse) : 'unknown'
   }
   return all.sort((a, b) => a.capturedAt.localeCompare(b.capturedAt))
@@ -53,5 +60,9 @@ export function pointsOf(findings: Result[], diagnosis: string, metric: string):
 export function median(values: number[]): number | undefined {
   const sorted = [...values].sort((a, b) => a - b)
   const middle = sorted.length >> 1
-  return sorted.length % 2 ? sorted[middle] : sorted.length ? ((sorted[middle - 1] as number) + (sorted[middle] as number)) / 2 : undefined
+  return sorted.length % 2
+    ? sorted[middle]
+    : sorted.length
+      ? ((sorted[middle - 1] as number) + (sorted[middle] as number)) / 2
+      : undefined
 }

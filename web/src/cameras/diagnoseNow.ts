@@ -8,7 +8,9 @@ const PRIORITY = 10
 
 /** The tasks that check a camera. */
 export function tasksOf(camera: Camera, tasks: Task[]): Task[] {
-  return tasks.filter((task) => task.cameras?.includes(camera.id) || task.groups?.some((group) => camera.groups.includes(group)))
+  return tasks.filter(
+    (task) => task.cameras?.includes(camera.id) || task.groups?.some((group) => camera.groups.includes(group)),
+  )
 }
 
 /** Starts a check with the diagnoses and thresholds of a task, or with all diagnoses as they are by default. */

@@ -28,10 +28,11 @@ export function useLive(): void {
     const isLong = (state?.data?.length ?? 0) > LONG_LIST
     const wait = isLong ? LONG_LIST_PAUSE_MS - (Date.now() - (state?.dataUpdatedAt ?? 0)) : 0
     if (wait <= 0) void client.invalidateQueries({ queryKey: ['cameras'] })
-    else renewal ??= setTimeout(() => {
-      renewal = undefined
-      renewList()
-    }, wait)
+    else
+      renewal ??= setTimeout(() => {
+        renewal = undefined
+        renewList()
+      }, wait)
   }
   const flush = (): void => {
     timer = undefined
@@ -52,7 +53,8 @@ export function useLive(): void {
   }
   const take = (event: LiveEvent): void => {
     connection.reached()
-    if (event.kind === 'run') soon('runs', 'run', 'jobs', ...(event.change === 'finished' ? ['cameras', 'camera', 'results', 'tasks'] : []))
+    if (event.kind === 'run')
+      soon('runs', 'run', 'jobs', ...(event.change === 'finished' ? ['cameras', 'camera', 'results', 'tasks'] : []))
     else if (event.kind === 'node') soon('nodes')
     else if (event.kind === 'finding') {
       if (event.finding.camera_id) cameras.add(event.finding.camera_id)

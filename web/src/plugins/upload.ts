@@ -12,7 +12,11 @@ export interface Published {
   isNew: boolean
 }
 
-function send(body: XMLHttpRequestBodyInit, type: string | undefined, progress: (share: number) => void): Promise<Published> {
+function send(
+  body: XMLHttpRequestBodyInit,
+  type: string | undefined,
+  progress: (share: number) => void,
+): Promise<Published> {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest()
     request.open('POST', address('/api/v1/plugins'))
@@ -22,7 +26,8 @@ function send(body: XMLHttpRequestBodyInit, type: string | undefined, progress: 
     request.upload.onprogress = (event) => event.lengthComputable && progress(event.loaded / event.total)
     request.onerror = () => reject(new Unreachable())
     request.onload = () => {
-      if (request.status >= 200 && request.status < 300) resolve({ plugin: request.response as Plugin, isNew: request.status === 201 })
+      if (request.status >= 200 && request.status < 300)
+        resolve({ plugin: request.response as Plugin, isNew: request.status === 201 })
       else reject(new ApiError(problemOf(request.response, request)))
     }
     request.send(body)
@@ -30,7 +35,11 @@ function send(body: XMLHttpRequestBodyInit, type: string | undefined, progress: 
 }
 
 /** Publishes a component, with its signature if there is one. */
-export async function publish(component: File, signature: File | undefined, progress: (share: number) => void): Promise<Published> {
+export async function publish(
+  component: File,
+  signature: File | undefined,
+  progress: (share: number) => void,
+): Promise<Published> {
   if (session.lacksToken.value) await session.signInAgain()
   const attempt = (): Promise<Published> => {
     if (!signature) return send(component, MEDIA_TYPE, progress)

@@ -11,6 +11,9 @@ export function byName(plugins: Plugin[]): NamedPlugin[] {
   const names = new Map<string, Plugin[]>()
   for (const one of plugins) names.set(one.name, [...(names.get(one.name) ?? []), one])
   return [...names]
-    .map(([name, versions]) => ({ name, versions: versions.sort((a, b) => b.published_at.localeCompare(a.published_at)) }))
+    .map(([name, versions]) => ({
+      name,
+      versions: versions.sort((a, b) => b.published_at.localeCompare(a.published_at)),
+    }))
     .sort((a, b) => a.name.localeCompare(b.name))
 }

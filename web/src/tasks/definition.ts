@@ -50,6 +50,10 @@ export interface Change {
 export function changesBetween(before: Definition, after: Definition): Change[] {
   const keys = Object.keys(after) as (keyof Definition)[]
   return keys
-    .map((field) => ({ field, before: JSON.stringify(before[field]) ?? '–', after: JSON.stringify(after[field]) ?? '–' }))
+    .map((field) => ({
+      field,
+      before: JSON.stringify(before[field]) ?? '–',
+      after: JSON.stringify(after[field]) ?? '–',
+    }))
     .filter((one) => one.before !== one.after)
 }

@@ -44,7 +44,9 @@ function resolve(schema: Schema, root: Schema): Schema {
       found = { ...target, ...own }
       continue
     }
-    const only = [found.allOf, found.anyOf, found.oneOf].map((all) => all?.filter((one) => one.type !== 'null')).find((all) => all?.length === 1)
+    const only = [found.allOf, found.anyOf, found.oneOf]
+      .map((all) => all?.filter((one) => one.type !== 'null'))
+      .find((all) => all?.length === 1)
     if (!only?.[0]) return found
     const { allOf: _all, anyOf: _any, oneOf: _one, ...rest } = found
     found = { ...only[0], ...rest }

@@ -5,14 +5,24 @@ import { createRequire } from 'node:module'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 // The scripts are plain JavaScript, because they also run by themselves.
-// @ts-expect-error no types
+// @ts-expect-error The script has no types.
 import { launch, open } from '../../scripts/browser.mjs'
-// @ts-expect-error no types
+// @ts-expect-error The script has no types.
 import { serve } from '../../scripts/serve.mjs'
 
 const master = process.env.MASTER_URL
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
-const PAGES = ['/', '/cameras', '/cameras?view=wall', '/tasks', '/tasks/new', '/runs', '/plugins', '/nodes', '/settings']
+const PAGES = [
+  '/',
+  '/cameras',
+  '/cameras?view=wall',
+  '/tasks',
+  '/tasks/new',
+  '/runs',
+  '/plugins',
+  '/nodes',
+  '/settings',
+]
 
 interface Opened {
   page: Page
@@ -61,7 +71,11 @@ describe.skipIf(!master)('the console', () => {
     const found: string[] = []
     for (const theme of ['light', 'dark']) {
       // The checker is put into the page as text, which the page's policy refuses; hence without the policy.
-      const context = await browser.newContext({ bypassCSP: true, colorScheme: theme as 'light' | 'dark', viewport: { width: 1366, height: 768 } })
+      const context = await browser.newContext({
+        bypassCSP: true,
+        colorScheme: theme as 'light' | 'dark',
+        viewport: { width: 1366, height: 768 },
+      })
       const page = await context.newPage()
       for (const path of paths) {
         await page.goto(`${server.address}#${path}`)
@@ -69,10 +83,22 @@ describe.skipIf(!master)('the console', () => {
         await page.waitForTimeout(1_200)
         await page.evaluate(axe)
         const faults = await page.evaluate(async () => {
-          const run = (window as unknown as { axe: { run: () => Promise<{ violations: { id: string; impact: string; nodes: { html: string }[] }[] }> } }).axe
-          return (await run.run()).violations.map((one) => ({ id: one.id, impact: one.impact, at: one.nodes.slice(0, 3).map((node) => node.html.slice(0, 160)) }))
+          const run = (
+            window as unknown as {
+              axe: { run: () => Promise<{ violations: { id: string; impact: string; nodes: { html: string }[] }[] }> }
+            }
+          ).axe
+          return (await run.run()).violations.map((one) => ({
+            id: one.id,
+            impact: one.impact,
+            at: one.nodes.slice(0, 3).map((node) => node.html.slice(0, 160)),
+          }))
         })
-        found.push(...faults.filter((one) => one.impact === 'serious' || one.impact === 'critical').map((one) => `${theme} ${path} ${one.id}: ${one.at.join(' | ')}`))
+        found.push(
+          ...faults
+            .filter((one) => one.impact === 'serious' || one.impact === 'critical')
+            .map((one) => `${theme} ${path} ${one.id}: ${one.at.join(' | ')}`),
+        )
       }
       await context.close()
     }
@@ -133,7 +159,9 @@ describe.skipIf(!master)('the console', () => {
 
   it('says why a file is no plugin', async () => {
     const { page } = await at('/plugins', { language: 'zh' })
-    await page.locator('input[type=file]').setInputFiles({ name: 'bad.wasm', mimeType: 'application/wasm', buffer: Buffer.from('not a plugin') })
+    await page
+      .locator('input[type=file]')
+      .setInputFiles({ name: 'bad.wasm', mimeType: 'application/wasm', buffer: Buffer.from('not a plugin') })
     await page.getByRole('alert').getByText('这不是插件').waitFor()
     await page.context().close()
   })
@@ -157,7 +185,13 @@ describe.skipIf(!master)('the console', () => {
     await page.locator('#task-name').fill('Typed with care')
     await page.locator('#task-groups').click()
     await page.route('**/api/v1/diagnosis/tasks', (route) =>
-      route.request().method() === 'POST' ? route.fulfill({ status: 401, contentType: 'application/problem+json', body: '{"type":"/problems/unauthorized","title":"x","status":401,"detail":"expired"}' }) : route.continue(),
+      route.request().method() === 'POST'
+        ? route.fulfill({
+            status: 401,
+            contentType: 'application/problem+json',
+            body: '{"type":"/problems/unauthorized","title":"x","status":401,"detail":"expired"}',
+          })
+        : route.continue(),
     )
     await page.keyboard.press('Escape')
     await page.evaluate(() => undefined)

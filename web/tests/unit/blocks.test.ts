@@ -22,7 +22,10 @@ describe('a state', () => {
 
   it('has a shape of its own', () => {
     const shapes = (['normal', 'warning', 'error', 'critical', 'unknown', 'offline', 'muted', 'failed'] as const).map(
-      (one) => mount(StatusMark, { props: { mark: one }, global }).find('svg').html(),
+      (one) =>
+        mount(StatusMark, { props: { mark: one }, global })
+          .find('svg')
+          .html(),
     )
     expect(new Set(shapes).size).toBe(8)
   })
@@ -32,19 +35,19 @@ describe('a block', () => {
   const error = new ApiError({ type: '/problems/busy', title: '', status: 503, detail: 'busy' })
 
   it('says why nothing could be read', () => {
-    const block = mount(Block, { props: { error, at: 0 }, slots: { default: 'data' }, global })
+    const block = mount(Block, { props: { error, at: 0 }, slots: { default: 'the findings' }, global })
     expect(block.text()).toContain('The database is busy')
-    expect(block.text()).not.toContain('data')
+    expect(block.text()).not.toContain('the findings')
   })
 
   it('keeps what is old, with its age', () => {
-    const block = mount(Block, { props: { error, at: Date.now() - 120_000 }, slots: { default: 'data' }, global })
+    const block = mount(Block, { props: { error, at: Date.now() - 120_000 }, slots: { default: 'the findings' }, global })
     expect(block.text()).toContain('2 min ago')
-    expect(block.text()).toContain('data')
+    expect(block.text()).toContain('the findings')
   })
 
   it('shows a skeleton while there is nothing', () => {
-    const block = mount(Block, { props: { loading: true, at: 0 }, slots: { default: 'data' }, global })
+    const block = mount(Block, { props: { loading: true, at: 0 }, slots: { default: 'the findings' }, global })
     expect(block.find('[aria-busy=true]').exists()).toBe(true)
   })
 })

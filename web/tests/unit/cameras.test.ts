@@ -49,7 +49,10 @@ describe('the cause of a fault', () => {
   })
 
   it('is looked for in the latest finding of each diagnosis', () => {
-    const findings = [finding('freeze', 'normal', { captured_at: at(5) }), finding('freeze', 'error', { captured_at: at(4) })]
+    const findings = [
+      finding('freeze', 'normal', { captured_at: at(5) }),
+      finding('freeze', 'error', { captured_at: at(4) }),
+    ]
     expect(latestOfEach(findings)).toEqual([findings[0]])
   })
 
@@ -108,7 +111,10 @@ describe('checks', () => {
   })
 
   it('come earliest first', () => {
-    const findings = [finding('a', 'normal', { job_id: '2', captured_at: at(2) }), finding('a', 'normal', { job_id: '1', captured_at: at(1) })]
+    const findings = [
+      finding('a', 'normal', { job_id: '2', captured_at: at(2) }),
+      finding('a', 'normal', { job_id: '1', captured_at: at(1) }),
+    ]
     expect(checksOf(findings).map((one) => one.job)).toEqual(['1', '2'])
   })
 
@@ -142,7 +148,11 @@ describe('groups', () => {
   })
 
   it('bring a camera into a task', () => {
-    const tasks = [{ id: 'a', groups: ['yard'] }, { id: 'b', cameras: ['x'] }, { id: 'c', groups: ['other'] }] as Task[]
+    const tasks = [
+      { id: 'a', groups: ['yard'] },
+      { id: 'b', cameras: ['x'] },
+      { id: 'c', groups: ['other'] },
+    ] as Task[]
     expect(tasksOf(camera('x', { groups: ['yard'] }), tasks).map((one) => one.id)).toEqual(['a', 'b'])
   })
 })

@@ -3,7 +3,14 @@ import { fieldsOf, parse, written, type Schema } from '@/tasks/schema'
 
 const schema: Schema = {
   properties: {
-    dark_p95: { type: 'number', minimum: 0, maximum: 255, default: 80, unit: 'grey level', description: 'Too dark if\nbelow.' },
+    dark_p95: {
+      type: 'number',
+      minimum: 0,
+      maximum: 255,
+      default: 80,
+      unit: 'grey level',
+      description: 'Too dark if\nbelow.',
+    },
     looks: { type: 'integer', default: 3 },
     strict: { type: 'boolean', default: false },
     mode: { $ref: '#/$defs/Mode', default: 'day' },
@@ -22,7 +29,13 @@ describe('a form from a schema', () => {
   })
 
   it('shows units, ranges, choices and the words of the schema', () => {
-    expect(field('dark_p95')).toMatchObject({ unit: 'grey level', minimum: 0, maximum: 255, usual: 80, description: 'Too dark if below.' })
+    expect(field('dark_p95')).toMatchObject({
+      unit: 'grey level',
+      minimum: 0,
+      maximum: 255,
+      usual: 80,
+      description: 'Too dark if below.',
+    })
     expect(field('mode').choices.map((one) => one.value)).toEqual(['day', 'night'])
     expect(field('rate').minimum).toBe(1)
   })

@@ -73,10 +73,15 @@ describe('a request', () => {
 
 describe('words for a refusal', () => {
   const words = { t: (key: string) => key, te: (key: string) => key === 'problem.foreign-import' }
-  const refusal = (slug: string, status: number) => new ApiError({ type: `/problems/${slug}`, title: 'x', status, detail: 'why', field: '/a' })
+  const refusal = (slug: string, status: number) =>
+    new ApiError({ type: `/problems/${slug}`, title: 'x', status, detail: 'why', field: '/a' })
 
   it('are those of its kind, with the master’s detail', () => {
-    expect(say(refusal('foreign-import', 422), words)).toEqual({ title: 'problem.foreign-import', detail: 'why', field: '/a' })
+    expect(say(refusal('foreign-import', 422), words)).toEqual({
+      title: 'problem.foreign-import',
+      detail: 'why',
+      field: '/a',
+    })
   })
 
   it('are general where the kind is new', () => {
@@ -86,7 +91,10 @@ describe('words for a refusal', () => {
   })
 
   it('exist for a page that a proxy sends instead', () => {
-    expect(problemOf('<html>', { status: 502, statusText: 'Bad Gateway' })).toMatchObject({ status: 502, title: 'Bad Gateway' })
+    expect(problemOf('<html>', { status: 502, statusText: 'Bad Gateway' })).toMatchObject({
+      status: 502,
+      title: 'Bad Gateway',
+    })
   })
 })
 
