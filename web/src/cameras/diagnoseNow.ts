@@ -6,11 +6,12 @@ import type { Camera, Run, Task, TaskRequest } from '@/api/types'
 /** Before scheduled jobs: a person waits for this one. */
 const PRIORITY = 10
 
-/** The tasks that check a camera. */
+/** The tasks that check a camera; the one with the most diagnoses comes first. None named means all. */
 export function tasksOf(camera: Camera, tasks: Task[]): Task[] {
-  return tasks.filter(
-    (task) => task.cameras?.includes(camera.id) || task.groups?.some((group) => camera.groups.includes(group)),
-  )
+  const count = (task: Task): number => task.diagnoses?.length || Infinity
+  return tasks
+    .filter((task) => task.cameras?.includes(camera.id) || task.groups?.some((group) => camera.groups.includes(group)))
+    .sort((a, b) => (count(a) === count(b) ? 0 : count(b) - count(a)))
 }
 
 /** Starts a check with the diagnoses and thresholds of a task, or with all diagnoses as they are by default. */
