@@ -1,0 +1,32 @@
+// A Chromium for tests and screenshots: Debian's.
+import { chromium } from 'playwright-core'
+
+export function launch() {
+  return chromium.launch({
+    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+    args: ['--no-sandbox', '--disable-gpu'],
+  })
+}
+
+/** A page with these preferences. What the page complains about is gathered in `faults`. */
+export async function open(browser, { language = 'en', theme = 'light', width = 1366, height = 768 } = {}) {
+  const context = await browser.newContext({
+    viewport: { width, height },
+    locale: language === 'zh' ? 'zh-CN' : 'en-GB',
+    colorScheme: theme,
+  })
+  await context.addInitScript(
+    ([language, theme]) =>
+      localStorage.getItem('easysight.preferences') ??
+      localStorage.setItem('easysight.preferences', JSON.stringify({ language, theme })),
+    [language, theme],
+  )
+  const page = await context.newPage()
+  const faults = []
+  page.on('pageerror', (error) => faults.push(`error: ${error.message}`))
+  page.on('console', (message) => {
+    if (message.type() === 'error' && !/Failed to load resource/.test(message.text()))
+      faults.push(`console: ${message.text()}`)
+  })
+  return { page, context, faults }
+}

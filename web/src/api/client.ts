@@ -1,0 +1,54 @@
+// Every request to the master goes through `send`: it adds the token, waits for a new sign-in where the session has
+// ended, and turns a refusal into an `ApiError`.
+import createClient from 'openapi-fetch'
+import type { paths } from './schema'
+import { session } from '@/session/session'
+import { connection } from '@/live/connection'
+import { ApiError, Unreachable, problemOf } from './problem'
+
+/** Where the console lies. Routes are behind `#`, so this is also the prefix of the API. */
+export const home = new URL('.', document.baseURI).href
+
+/** Makes an address of the master from a path such as `/api/v1/events`. */
+export function address(path: string): string {
+  return new URL(path.replace(/^\//, ''), home).href
+}
+
+export function pictureAddress(digest: string): string {
+  return address(`/api/v1/diagnosis/pictures/${digest}`)
+}
+
+function changes(method: string): boolean {
+  return method !== 'GET' && method !== 'HEAD'
+}
+
+async function once(request: Request): Promise<Response> {
+  if (session.token.value) request.headers.set('authorization', `Bearer ${session.token.value}`)
+  try {
+    const response = await fetch(request)
+    connection.reached()
+    return response
+  } catch (error) {
+    if (error instanceof DOMException && error.name === 'AbortError') throw error
+    connection.failed()
+    throw new Unreachable()
+  }
+}
+
+export async function send(request: Request): Promise<Response> {
+  const again = request.clone()
+  // The cookie is enough to read, never to change: a change needs the token itself, which a reload has forgotten.
+  if (changes(request.method) && session.lacksToken.value) await session.signInAgain()
+  const response = await once(request)
+  if (response.status !== 401 || session.state.value !== 'in') return response
+  return (await session.signInAgain()) ? once(again) : response
+}
+
+export const api = createClient<paths>({ baseUrl: home.replace(/\/$/, ''), fetch: send })
+
+/** Returns the body of a call, or throws what the master said. */
+export async function take<T>(call: Promise<{ data?: T; error?: unknown; response: Response }>): Promise<T> {
+  const { data, error, response } = await call
+  if (!response.ok) throw new ApiError(problemOf(error, response))
+  return data as T
+}

@@ -1,0 +1,62 @@
+// What went wrong, in the shape of RFC 9457, and in words for people.
+import type { components } from './schema'
+
+export type Problem = components['schemas']['Problem']
+
+/** The master refused or failed. */
+export class ApiError extends Error {
+  constructor(readonly problem: Problem) {
+    super(problem.detail || problem.title)
+    this.name = 'ApiError'
+  }
+
+  /** The stable word of the problem, such as `no-such-camera`. */
+  get slug(): string {
+    return this.problem.type.replace(/^.*\//, '')
+  }
+}
+
+/** Nothing answered. */
+export class Unreachable extends Error {
+  constructor() {
+    super('the master does not answer')
+    this.name = 'Unreachable'
+  }
+}
+
+/** Reads a body as a problem. A proxy in front of the master may answer with a page instead. */
+export function problemOf(body: unknown, response: Pick<Response, 'status' | 'statusText'>): Problem {
+  if (body && typeof body === 'object' && 'title' in body) return body as Problem
+  return {
+    type: `/problems/http-${response.status}`,
+    title: response.statusText || `HTTP ${response.status}`,
+    status: response.status,
+    detail: '',
+  }
+}
+
+export interface Said {
+  /** In the reader's language. */
+  title: string
+  /** The master's own sentence, which is in English. */
+  detail: string
+  field?: string
+}
+
+type Translate = { t: (key: string, named?: Record<string, unknown>) => string; te: (key: string) => boolean }
+
+/** Says an error in the reader's language, with the master's own words as the detail. */
+export function say(error: unknown, { t, te }: Translate): Said {
+  if (error instanceof Unreachable) return { title: t('problem.unreachable'), detail: '' }
+  if (error instanceof ApiError) {
+    const { problem, slug } = error
+    const generic = slug.startsWith('no-such-') ? 'no-such' : problem.status >= 500 ? 'server' : 'refused'
+    const key = te(`problem.${slug}`) ? slug : generic
+    return { title: t(`problem.${key}`), detail: problem.detail, field: problem.field ?? undefined }
+  }
+  return { title: t('problem.other'), detail: error instanceof Error ? error.message : String(error) }
+}
+
+export function isMissing(error: unknown): boolean {
+  return error instanceof ApiError && error.problem.status === 404
+}

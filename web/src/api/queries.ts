@@ -1,0 +1,217 @@
+// What the pages read, one function a resource. Keys begin with the resource, so that a live event can refresh it.
+import { keepPreviousData, useQuery } from '@tanstack/vue-query'
+import { computed, toValue, type MaybeRefOrGetter } from 'vue'
+import { api, take } from './client'
+import type {
+  Activation,
+  BaselineInfo,
+  Camera,
+  CameraGroup,
+  Job,
+  JobState,
+  MasterStatus,
+  Node,
+  Page,
+  Plugin,
+  PluginUsage,
+  Result,
+  Run,
+  RunState,
+  ShadowReport,
+  Task,
+  TokenInfo,
+} from './types'
+
+const MINUTE = 60_000
+
+export function useMaster() {
+  return useQuery({
+    queryKey: ['master'],
+    queryFn: () => take<MasterStatus>(api.GET('/api/v1/diagnosis/workers/status')),
+    refetchInterval: 20_000,
+    retry: false,
+  })
+}
+
+export function useCamera(id: MaybeRefOrGetter<string>) {
+  return useQuery({
+    queryKey: ['camera', computed(() => toValue(id))],
+    queryFn: () => take<Camera>(api.GET('/api/v1/diagnosis/cameras/{id}', { params: { path: { id: toValue(id) } } })),
+    refetchInterval: MINUTE,
+  })
+}
+
+export function useGroups() {
+  return useQuery({
+    queryKey: ['groups'],
+    queryFn: () => take<CameraGroup[]>(api.GET('/api/v1/diagnosis/camera-groups')),
+    staleTime: MINUTE,
+  })
+}
+
+export function useBaselines(id: MaybeRefOrGetter<string>) {
+  return useQuery({
+    queryKey: ['baselines', computed(() => toValue(id))],
+    queryFn: () =>
+      take<BaselineInfo[]>(
+        api.GET('/api/v1/diagnosis/cameras/{id}/baseline', { params: { path: { id: toValue(id) } } }),
+      ),
+  })
+}
+
+/** All tasks: a site has dozens, so one page of a thousand is the rule. */
+export function useTasks() {
+  return useQuery({
+    queryKey: ['tasks'],
+    queryFn: () =>
+      collect<Task>((after) =>
+        take(api.GET('/api/v1/diagnosis/tasks', { params: { query: { limit: 1_000, after } } })),
+      ),
+    refetchInterval: MINUTE,
+  })
+}
+
+export function useTask(id: MaybeRefOrGetter<string | undefined>) {
+  return useQuery({
+    queryKey: ['task', computed(() => toValue(id))],
+    queryFn: () => take<Task>(api.GET('/api/v1/diagnosis/tasks/{id}', { params: { path: { id: toValue(id) ?? '' } } })),
+    enabled: computed(() => toValue(id) !== undefined),
+  })
+}
+
+export interface RunFilter {
+  task?: string
+  state?: RunState
+  after?: string
+  limit?: number
+}
+
+export function useRuns(filter: MaybeRefOrGetter<RunFilter>, everyMs: number = MINUTE) {
+  return useQuery({
+    queryKey: ['runs', computed(() => toValue(filter))],
+    queryFn: () => {
+      const { task, state, after, limit = 50 } = toValue(filter)
+      const query = { task_id: task, state, after, limit }
+      return take<Page<Run>>(api.GET('/api/v1/diagnosis/runs', { params: { query } }))
+    },
+    refetchInterval: everyMs,
+    placeholderData: keepPreviousData,
+  })
+}
+
+export function useRun(id: MaybeRefOrGetter<string | undefined>) {
+  return useQuery({
+    queryKey: ['run', computed(() => toValue(id))],
+    queryFn: () => take<Run>(api.GET('/api/v1/diagnosis/runs/{id}', { params: { path: { id: toValue(id) ?? '' } } })),
+    enabled: computed(() => toValue(id) !== undefined),
+    // The stream tells when a run begins and ends, not how far it is.
+    refetchInterval: (query) => (isOpen(query.state.data) ? 1_500 : false),
+  })
+}
+
+export function isOpen(run: Run | undefined): boolean {
+  return run?.state === 'running' || run?.state === 'waiting'
+}
+
+export function useJobs(
+  run: MaybeRefOrGetter<string>,
+  state: MaybeRefOrGetter<JobState | undefined>,
+  open: MaybeRefOrGetter<boolean>,
+) {
+  return useQuery({
+    queryKey: ['jobs', computed(() => toValue(run)), computed(() => toValue(state))],
+    queryFn: () =>
+      take<Page<Job>>(
+        api.GET('/api/v1/diagnosis/runs/{id}/jobs', {
+          params: { path: { id: toValue(run) }, query: { state: toValue(state), limit: 500 } },
+        }),
+      ),
+    refetchInterval: computed(() => (toValue(open) ? 3_000 : false)),
+    placeholderData: (known, query) => (query?.queryKey[1] === toValue(run) ? known : undefined),
+  })
+}
+
+export function usePlugins() {
+  return useQuery({
+    queryKey: ['plugins'],
+    queryFn: () => take<Plugin[]>(api.GET('/api/v1/plugins')),
+    staleTime: MINUTE,
+  })
+}
+
+export function useActivations() {
+  return useQuery({
+    queryKey: ['activations'],
+    queryFn: () => take<Activation[]>(api.GET('/api/v1/plugins/diagnoses')),
+  })
+}
+
+export function useUsage(digest: MaybeRefOrGetter<string>) {
+  return useQuery({
+    queryKey: ['usage', computed(() => toValue(digest))],
+    queryFn: () =>
+      take<PluginUsage>(api.GET('/api/v1/plugins/{digest}/usage', { params: { path: { digest: toValue(digest) } } })),
+  })
+}
+
+export function useShadow(digest: MaybeRefOrGetter<string>) {
+  return useQuery({
+    queryKey: ['shadow', computed(() => toValue(digest))],
+    queryFn: () =>
+      take<ShadowReport>(api.GET('/api/v1/plugins/{digest}/shadow', { params: { path: { digest: toValue(digest) } } })),
+    retry: false,
+  })
+}
+
+export function useNodes() {
+  return useQuery({
+    queryKey: ['nodes'],
+    queryFn: () => take<Node[]>(api.GET('/api/v1/diagnosis/workers/distributed')),
+    refetchInterval: 10_000,
+  })
+}
+
+export function useTokens() {
+  return useQuery({
+    queryKey: ['tokens'],
+    queryFn: () => take<TokenInfo[]>(api.GET('/api/v1/tokens')),
+    retry: false,
+  })
+}
+
+export interface ResultFilter {
+  camera_id?: string
+  job_id?: string
+  run_id?: string
+  diagnosis?: string
+  since?: string
+  until?: string
+}
+
+/** Findings, latest first, up to `most`. `complete` is false where there are more. */
+export async function loadResults(filter: ResultFilter, most: number, signal?: AbortSignal) {
+  const items: Result[] = []
+  let after: string | undefined
+  do {
+    const limit = Math.min(1_000, most - items.length)
+    const query = { ...filter, after, limit }
+    const page: Page<Result> = await take<Page<Result>>(
+      api.GET('/api/v1/diagnosis/results', { params: { query }, signal }) as never,
+    )
+    items.push(...page.items)
+    after = page.next ?? undefined
+  } while (after && items.length < most)
+  return { items, complete: !after }
+}
+
+/** Follows a list to its end. */
+export async function collect<T>(page: (after?: string) => Promise<Page<T>>): Promise<T[]> {
+  const items: T[] = []
+  let after: string | undefined
+  do {
+    const one = await page(after)
+    items.push(...one.items)
+    after = one.next ?? undefined
+  } while (after)
+  return items
+}

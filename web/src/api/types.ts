@@ -1,0 +1,41 @@
+import type { components } from './schema'
+
+type Schemas = components['schemas']
+
+export type Camera = Schemas['Camera']
+export type CameraRequest = Schemas['CameraRequest']
+export type CameraGroup = Schemas['CameraGroup']
+export type BaselineInfo = Schemas['BaselineInfo']
+export type ImportAnswer = Schemas['ImportAnswer']
+export type Task = Schemas['Task']
+export type TaskRequest = Schemas['TaskRequest']
+export type Schedule = Schemas['Schedule']
+export type Run = Schemas['Run']
+export type RunState = Schemas['RunState']
+export type Job = Schemas['Job']
+export type JobState = Schemas['JobState']
+export type Result = Schemas['DiagnosisResult']
+export type Finding = Schemas['Finding']
+export type Status = Schemas['Status']
+export type Text = Schemas['Text']
+export type Region = Schemas['Region']
+export type Plugin = Schemas['PublishedPlugin']
+export type Activation = Schemas['Activation']
+export type ShadowReport = Schemas['ShadowReport']
+export type PluginUsage = Schemas['PluginUsage']
+export type Node = Schemas['DistributedNode']
+export type MasterStatus = Schemas['MasterStatus']
+export type TokenInfo = Schemas['TokenInfo']
+export type NewToken = Schemas['NewToken']
+export type TokenRequest = Schemas['TokenRequest']
+export type Submission = Schemas['Submission']
+export type Scope = Schemas['Scope']
+
+/** One page of a list; `next` is what to send as `after`. */
+export interface Page<T> {
+  items: T[]
+  next?: string | null
+}
+
+/** What `GET /api/v1/events` sends. */
+export type LiveEvent = Schemas['Event']

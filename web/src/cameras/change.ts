@@ -1,0 +1,44 @@
+// Changing cameras. The master keeps the secrets that an address shows as `***`.
+import { api, take } from '@/api/client'
+import type { Camera, CameraRequest } from '@/api/types'
+
+/** Requests at the same time in a bulk change. */
+const AT_ONCE = 4
+
+export type Definition = Required<Omit<CameraRequest, 'id'>>
+
+export function definitionOf(camera: Camera): Definition {
+  const { name, source, enabled, labels, groups } = camera
+  return { name, source, enabled, labels, groups }
+}
+
+export function readCamera(id: string): Promise<Camera> {
+  return take<Camera>(api.GET('/api/v1/diagnosis/cameras/{id}', { params: { path: { id } } }))
+}
+
+export async function putCamera(id: string, body: CameraRequest): Promise<{ note?: string | null }> {
+  return take<{ note?: string | null }>(api.PUT('/api/v1/diagnosis/cameras/{id}', { params: { path: { id } }, body }))
+}
+
+export function deleteCamera(id: string): Promise<unknown> {
+  return take(api.DELETE('/api/v1/diagnosis/cameras/{id}', { params: { path: { id } } }))
+}
+
+/** Does the same to many cameras, a few at once, and goes on after a failure. Returns the failures. */
+export async function forEach(
+  ids: string[],
+  change: (id: string) => Promise<unknown>,
+  done: (count: number) => void,
+): Promise<{ id: string; error: unknown }[]> {
+  const failures: { id: string; error: unknown }[] = []
+  const left = [...ids]
+  let count = 0
+  const work = async (): Promise<void> => {
+    for (let id = left.shift(); id !== undefined; id = left.shift()) {
+      await change(id).catch((error: unknown) => failures.push({ id: id as string, error }))
+      done((count += 1))
+    }
+  }
+  await Promise.all(Array.from({ length: AT_ONCE }, work))
+  return failures
+}

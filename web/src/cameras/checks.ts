@@ -1,0 +1,68 @@
+// A camera's findings, put together into checks: all findings of one clip.
+import type { Result } from '@/api/types'
+import { markOf, worse, type FindingMark } from './health'
+
+export interface Check {
+  job: string
+  run: string
+  capturedAt: string
+  findings: Result[]
+  /** The worst mark of the findings that no other finding explains. */
+  mark: FindingMark
+}
+
+/** Makes checks of findings, the earliest first. */
+export function checksOf(findings: Result[]): Check[] {
+  const checks = new Map<string, Check>()
+  for (const one of findings) {
+    const known = checks.get(one.job_id)
+    if (known) known.findings.push(one)
+    else
+      checks.set(one.job_id, {
+        job: one.job_id,
+        run: one.run_id,
+        capturedAt: one.captured_at,
+        findings: [one],
+        mark: 'unknown',
+      })
+  }
+  const all = [...checks.values()]
+  for (const check of all) {
+    const roots = check.findings.filter((one) => !one.consequence_of).map(markOf)
+    // A diagnosis that cannot tell does not make a camera worse than one that is normal.
+    const told = roots.filter((mark): boolean => mark !== 'unknown')
+    check.mark = told.length ? told.reduce(worse) : 'unknown'
+  }
+  return all.sort((a, b) => a.capturedAt.localeCompare(b.capturedAt))
+}
+
+export interface Point {
+  at: number
+  value: number
+  threshold?: number
+  mark: FindingMark
+  job: string
+}
+
+/** The values of one metric of one diagnosis, the earliest first. */
+export function pointsOf(findings: Result[], diagnosis: string, metric: string): Point[] {
+  return findings
+    .flatMap((one) => {
+      const measured = one.diagnosis === diagnosis ? one.metrics?.[metric] : undefined
+      if (!measured) return []
+      const threshold = one.decision?.metric === metric ? one.decision.threshold : undefined
+      return [{ at: Date.parse(one.captured_at), value: measured.value, threshold, mark: markOf(one), job: one.job_id }]
+    })
+    .sort((a, b) => a.at - b.at)
+}
+
+/** The middle of the values: what the camera usually has. */
+export function median(values: number[]): number | undefined {
+  const sorted = [...values].sort((a, b) => a - b)
+  const middle = sorted.length >> 1
+  return sorted.length % 2
+    ? sorted[middle]
+    : sorted.length
+      ? ((sorted[middle - 1] as number) + (sorted[middle] as number)) / 2
+      : undefined
+}

@@ -1,0 +1,78 @@
+// Keeps what is on the screen up to date: live events refresh the queries that they concern.
+import { useQueryClient } from '@tanstack/vue-query'
+import { onScopeDispose } from 'vue'
+import { address } from '@/api/client'
+import type { Camera, LiveEvent } from '@/api/types'
+import { refreshCamera } from '@/cameras/cameras'
+import { connection } from './connection'
+import { follow } from './stream'
+
+/** Events of this time are taken together. */
+const GATHER_MS = 800
+/** With more changed cameras than this, one list is cheaper than that many cameras. */
+const MOST_SINGLE_CAMERAS = 20
+/** A list of more cameras than this is read again at most once in this time. */
+const LONG_LIST = 2_000
+const LONG_LIST_PAUSE_MS = 60_000
+
+export function useLive(): void {
+  const client = useQueryClient()
+  const resources = new Set<string>()
+  const cameras = new Set<string>()
+  let timer: ReturnType<typeof setTimeout> | undefined
+  let renewal: ReturnType<typeof setTimeout> | undefined
+  let wasLost = false
+
+  const renewList = (): void => {
+    const state = client.getQueryState<Camera[]>(['cameras'])
+    const isLong = (state?.data?.length ?? 0) > LONG_LIST
+    const wait = isLong ? LONG_LIST_PAUSE_MS - (Date.now() - (state?.dataUpdatedAt ?? 0)) : 0
+    if (wait <= 0) void client.invalidateQueries({ queryKey: ['cameras'] })
+    else
+      renewal ??= setTimeout(() => {
+        renewal = undefined
+        renewList()
+      }, wait)
+  }
+  const flush = (): void => {
+    timer = undefined
+    if (resources.delete('cameras')) renewList()
+    for (const one of resources) void client.invalidateQueries({ queryKey: [one] })
+    if (cameras.size > MOST_SINGLE_CAMERAS) renewList()
+    else for (const id of cameras) void refreshCamera(client, id)
+    for (const id of cameras) {
+      void client.invalidateQueries({ queryKey: ['results', id] })
+      void client.invalidateQueries({ queryKey: ['cause', id] })
+    }
+    resources.clear()
+    cameras.clear()
+  }
+  const soon = (...names: string[]): void => {
+    for (const name of names) resources.add(name)
+    timer ??= setTimeout(flush, GATHER_MS)
+  }
+  const take = (event: LiveEvent): void => {
+    connection.reached()
+    if (event.kind === 'run')
+      soon('runs', 'run', 'jobs', ...(event.change === 'finished' ? ['cameras', 'camera', 'results', 'tasks'] : []))
+    else if (event.kind === 'node') soon('nodes')
+    else if (event.kind === 'finding') {
+      if (event.finding.camera_id) cameras.add(event.finding.camera_id)
+      soon()
+    } else void client.invalidateQueries()
+  }
+  const end = follow(address('/api/v1/events'), {
+    event: take,
+    state: (state) => {
+      // What happened during a loss is not sent again, so everything is read again.
+      if (state === 'open' && wasLost) void client.invalidateQueries()
+      wasLost = state === 'lost'
+      connection.streamIs(state)
+    },
+  })
+  onScopeDispose(() => {
+    end()
+    clearTimeout(timer)
+    clearTimeout(renewal)
+  })
+}

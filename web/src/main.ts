@@ -1,0 +1,26 @@
+import { VueQueryPlugin, type VueQueryPluginOptions } from '@tanstack/vue-query'
+import { createApp } from 'vue'
+import App from './App.vue'
+import { ApiError } from './api/problem'
+import { i18n } from './locales'
+import { router } from './router'
+import 'element-plus/theme-chalk/base.css'
+import './styles/tokens.css'
+import './styles/base.css'
+
+const queries: VueQueryPluginOptions = {
+  queryClientConfig: {
+    defaultOptions: {
+      queries: {
+        // A refusal stays a refusal; an outage is tried again.
+        retry: (failures, error) => failures < 2 && !(error instanceof ApiError && error.problem.status < 500),
+        refetchOnWindowFocus: true,
+        // A control room may have no internet; the browser then says that it is offline although the master is near.
+        networkMode: 'always',
+        staleTime: 5_000,
+      },
+    },
+  },
+}
+
+createApp(App).use(i18n).use(router).use(VueQueryPlugin, queries).mount('#app')

@@ -1,0 +1,54 @@
+// What this person prefers in this browser: language, theme, width of the rail.
+import { computed, reactive, watch } from 'vue'
+
+export type Language = 'zh' | 'en'
+export type Theme = 'system' | 'light' | 'dark'
+
+interface Preferences {
+  language: Language
+  theme: Theme
+  narrowRail: boolean
+  dense: boolean
+}
+
+const KEY = 'easysight.preferences'
+
+function usual(): Preferences {
+  const language = navigator.language.toLowerCase().startsWith('zh') ? 'zh' : 'en'
+  return { language, theme: 'system', narrowRail: false, dense: false }
+}
+
+function stored(): Partial<Preferences> {
+  try {
+    return JSON.parse(localStorage.getItem(KEY) ?? '{}') as Partial<Preferences>
+  } catch {
+    // A browser may forbid storage, or something else may have been written there.
+    return {}
+  }
+}
+
+export const preferences = reactive<Preferences>({ ...usual(), ...stored() })
+
+const systemIsDark = matchMedia('(prefers-color-scheme: dark)')
+const system = reactive({ dark: systemIsDark.matches })
+systemIsDark.addEventListener('change', (event) => (system.dark = event.matches))
+
+export const isDark = computed(() => preferences.theme === 'dark' || (preferences.theme === 'system' && system.dark))
+
+watch(
+  preferences,
+  (now) => {
+    try {
+      localStorage.setItem(KEY, JSON.stringify(now))
+    } catch {
+      // Then the preference lasts as long as the page.
+    }
+  },
+  { deep: true },
+)
+watch(isDark, (dark) => (document.documentElement.dataset.theme = dark ? 'dark' : 'light'), { immediate: true })
+watch(
+  () => preferences.language,
+  (language) => (document.documentElement.lang = language === 'zh' ? 'zh-CN' : 'en'),
+  { immediate: true },
+)

@@ -1,0 +1,24 @@
+// Routes live behind `#`: the path of the page never changes, so everything works below any path prefix and the server
+// answers one path only.
+import { createRouter, createWebHashHistory } from 'vue-router'
+import OverviewPage from '@/overview/OverviewPage.vue'
+
+export const router = createRouter({
+  history: createWebHashHistory(),
+  scrollBehavior: (_to, _from, saved) => saved ?? undefined,
+  routes: [
+    { path: '/', name: 'overview', component: OverviewPage },
+    { path: '/cameras', name: 'cameras', component: () => import('@/cameras/CamerasPage.vue') },
+    { path: '/cameras/:id', name: 'camera', component: () => import('@/cameras/CameraPage.vue'), props: true },
+    { path: '/tasks', name: 'tasks', component: () => import('@/tasks/TasksPage.vue') },
+    { path: '/tasks/new', name: 'new-task', component: () => import('@/tasks/TaskEditor.vue') },
+    { path: '/tasks/:id', name: 'task', component: () => import('@/tasks/TaskEditor.vue'), props: true },
+    { path: '/runs', name: 'runs', component: () => import('@/runs/RunsPage.vue') },
+    { path: '/runs/:id', name: 'run', component: () => import('@/runs/RunPage.vue'), props: true },
+    { path: '/plugins', name: 'plugins', component: () => import('@/plugins/PluginsPage.vue') },
+    { path: '/plugins/:name', name: 'plugin', component: () => import('@/plugins/PluginPage.vue'), props: true },
+    { path: '/nodes', name: 'nodes', component: () => import('@/nodes/NodesPage.vue') },
+    { path: '/settings', name: 'settings', component: () => import('@/settings/SettingsPage.vue') },
+    { path: '/:rest(.*)*', name: 'nowhere', component: () => import('@/frame/NowherePage.vue') },
+  ],
+})

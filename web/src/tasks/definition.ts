@@ -1,0 +1,59 @@
+// A task's definition as the form holds it: every field has a value.
+import type { Task, TaskRequest } from '@/api/types'
+
+export type Definition = Required<Omit<TaskRequest, 'id' | 'deadline_ms'>> & Pick<TaskRequest, 'id' | 'deadline_ms'>
+
+export function freshTask(): Definition {
+  return {
+    id: undefined,
+    name: '',
+    cameras: [],
+    groups: [],
+    diagnoses: [],
+    config: {},
+    schedule: { kind: 'interval', every_s: 3_600, missed_runs: 'run_once' },
+    priority: 0,
+    required_labels: {},
+    max_attempts: 3,
+    full_look_every: 1,
+    deadline_ms: undefined,
+    enabled: true,
+  }
+}
+
+export function definitionOf(task: Task): Definition {
+  const usual = freshTask()
+  return {
+    id: undefined,
+    name: task.name,
+    cameras: task.cameras ?? [],
+    groups: task.groups ?? [],
+    diagnoses: task.diagnoses ?? [],
+    config: task.config ?? {},
+    schedule: task.schedule ?? { kind: 'manual' },
+    priority: task.priority ?? usual.priority,
+    required_labels: task.required_labels ?? {},
+    max_attempts: task.max_attempts ?? usual.max_attempts,
+    full_look_every: task.full_look_every ?? usual.full_look_every,
+    deadline_ms: task.deadline_ms ?? undefined,
+    enabled: task.enabled ?? true,
+  }
+}
+
+export interface Change {
+  field: string
+  before: string
+  after: string
+}
+
+/** The fields in which two definitions differ. */
+export function changesBetween(before: Definition, after: Definition): Change[] {
+  const keys = Object.keys(after) as (keyof Definition)[]
+  return keys
+    .map((field) => ({
+      field,
+      before: JSON.stringify(before[field]) ?? '–',
+      after: JSON.stringify(after[field]) ?? '–',
+    }))
+    .filter((one) => one.before !== one.after)
+}

@@ -1,0 +1,131 @@
+// What a form needs to know of a plugin's JSON Schema. Anything else that a schema may say is left to the master,
+// which checks every configuration.
+export interface Schema {
+  type?: string | string[]
+  title?: string
+  description?: string
+  default?: unknown
+  enum?: unknown[]
+  const?: unknown
+  minimum?: number
+  maximum?: number
+  exclusiveMinimum?: number
+  exclusiveMaximum?: number
+  unit?: string
+  properties?: Record<string, Schema>
+  $ref?: string
+  $defs?: Record<string, Schema>
+  allOf?: Schema[]
+  anyOf?: Schema[]
+  oneOf?: Schema[]
+}
+
+export type Kind = 'number' | 'integer' | 'boolean' | 'choice' | 'text' | 'json'
+
+export interface Field {
+  name: string
+  kind: Kind
+  title: string
+  description: string
+  unit: string
+  usual: unknown
+  minimum?: number
+  maximum?: number
+  choices: { value: string; description: string }[]
+}
+
+/** Follows a reference within the schema, and one level of `allOf`, `anyOf` or `oneOf` with a single choice beside null. */
+function resolve(schema: Schema, root: Schema): Schema {
+  let found = schema
+  for (let depth = 0; depth < 8; depth += 1) {
+    const target = found.$ref?.startsWith('#/$defs/') ? root.$defs?.[found.$ref.slice(8)] : undefined
+    const { $ref: _, ...own } = found
+    if (target) {
+      found = { ...target, ...own }
+      continue
+    }
+    const only = [found.allOf, found.anyOf, found.oneOf]
+      .map((all) => all?.filter((one) => one.type !== 'null'))
+      .find((all) => all?.length === 1)
+    if (!only?.[0]) return found
+    const { allOf: _all, anyOf: _any, oneOf: _one, ...rest } = found
+    found = { ...only[0], ...rest }
+  }
+  return found
+}
+
+function kindOf(schema: Schema): Kind {
+  if (choicesOf(schema).length) return 'choice'
+  const types = (Array.isArray(schema.type) ? schema.type : [schema.type]).filter((one) => one !== 'null')
+  if (types.length !== 1) return 'json'
+  switch (types[0]) {
+    case 'number':
+      return 'number'
+    case 'integer':
+      return 'integer'
+    case 'boolean':
+      return 'boolean'
+    case 'string':
+      return 'text'
+    default:
+      return 'json'
+  }
+}
+
+function choicesOf(schema: Schema): Field['choices'] {
+  if (schema.enum?.every((one) => typeof one === 'string')) {
+    return schema.enum.map((one) => ({ value: one as string, description: '' }))
+  }
+  const consts = schema.oneOf?.filter((one) => typeof one.const === 'string') ?? []
+  if (!consts.length || consts.length !== schema.oneOf?.length) return []
+  return consts.map((one) => ({ value: one.const as string, description: one.description ?? '' }))
+}
+
+/** The fields of a plugin's configuration, in the order of the schema. */
+export function fieldsOf(root: Schema): Field[] {
+  return Object.entries(root.properties ?? {}).map(([name, raw]) => {
+    const schema = resolve(raw, root)
+    return {
+      name,
+      kind: kindOf(schema),
+      title: schema.title ?? '',
+      // A comment in code is wrapped; people read it as one paragraph.
+      description: (schema.description ?? '').replace(/\s*\n\s*/g, ' '),
+      unit: schema.unit ?? '',
+      usual: schema.default,
+      minimum: schema.minimum ?? schema.exclusiveMinimum,
+      maximum: schema.maximum ?? schema.exclusiveMaximum,
+      choices: choicesOf(schema),
+    }
+  })
+}
+
+export type Fault = 'number' | 'integer' | 'range' | 'json'
+
+/** Reads what was typed. An empty field means the default. */
+export function parse(field: Field, typed: string): { value?: unknown; fault?: Fault } {
+  const text = typed.trim()
+  if (!text) return {}
+  if (field.kind === 'number' || field.kind === 'integer') {
+    const value = Number(text)
+    if (!Number.isFinite(value)) return { fault: 'number' }
+    if (field.kind === 'integer' && !Number.isInteger(value)) return { fault: 'integer' }
+    const isLow = field.minimum !== undefined && value < field.minimum
+    const isHigh = field.maximum !== undefined && value > field.maximum
+    return isLow || isHigh ? { fault: 'range' } : { value }
+  }
+  if (field.kind === 'json') {
+    try {
+      return { value: JSON.parse(text) as unknown }
+    } catch {
+      return { fault: 'json' }
+    }
+  }
+  return { value: text }
+}
+
+/** A value as it stands in a field. */
+export function written(field: Field, value: unknown): string {
+  if (value === undefined || value === null) return ''
+  return field.kind === 'json' ? JSON.stringify(value) : String(value)
+}

@@ -1,0 +1,103 @@
+import { mount } from '@vue/test-utils'
+import { describe, expect, it } from 'vitest'
+import { computed, nextTick, ref } from 'vue'
+import Block from '@/blocks/Block.vue'
+import StatusMark from '@/blocks/StatusMark.vue'
+import { round } from '@/blocks/format'
+import { i18n } from '@/locales'
+import { useHeld } from '@/overview/useHeld'
+import SchemaForm from '@/tasks/SchemaForm.vue'
+import { unitOf } from '@/tasks/schedule'
+import { ApiError } from '@/api/problem'
+
+const global = { plugins: [i18n] }
+i18n.global.locale.value = 'en'
+
+describe('a state', () => {
+  it('is a word for everybody, also where only its shape is seen', () => {
+    const mark = mount(StatusMark, { props: { mark: 'critical', bare: true }, global })
+    expect(mark.text()).toBe('Critical')
+    expect(mark.find('svg').attributes('aria-hidden')).toBe('true')
+  })
+
+  it('has a shape of its own', () => {
+    const shapes = (['normal', 'warning', 'error', 'critical', 'unknown', 'offline', 'muted', 'failed'] as const).map(
+      (one) =>
+        mount(StatusMark, { props: { mark: one }, global })
+          .find('svg')
+          .html(),
+    )
+    expect(new Set(shapes).size).toBe(8)
+  })
+})
+
+describe('a block', () => {
+  const error = new ApiError({ type: '/problems/busy', title: '', status: 503, detail: 'busy' })
+
+  it('says why nothing could be read', () => {
+    const block = mount(Block, { props: { error, at: 0 }, slots: { default: 'the findings' }, global })
+    expect(block.text()).toContain('The database is busy')
+    expect(block.text()).not.toContain('the findings')
+  })
+
+  it('keeps what is old, with its age', () => {
+    const block = mount(Block, { props: { error, at: Date.now() - 120_000 }, slots: { default: 'the findings' }, global })
+    expect(block.text()).toContain('2 min ago')
+    expect(block.text()).toContain('the findings')
+  })
+
+  it('shows a skeleton while there is nothing', () => {
+    const block = mount(Block, { props: { loading: true, at: 0 }, slots: { default: 'the findings' }, global })
+    expect(block.find('[aria-busy=true]').exists()).toBe(true)
+  })
+})
+
+describe('a list that is read', () => {
+  it('keeps its order until the person asks for what is new', async () => {
+    const ids = ref(['a', 'b'])
+    const { shown, fresh, renew } = useHeld(
+      computed(() => ids.value),
+      ref(true),
+    )
+    ids.value = ['new', 'b']
+    await nextTick()
+    expect(shown.value).toEqual(['a', 'b'])
+    expect(fresh.value).toBe(1)
+    renew()
+    expect(shown.value).toEqual(['new', 'b'])
+  })
+})
+
+describe('a form of settings', () => {
+  const schema = { properties: { dark: { type: 'number', minimum: 0, maximum: 255, default: 80, unit: 'grey level' } } }
+
+  it('keeps only what differs, and marks it', async () => {
+    const form = mount(SchemaForm, { props: { schema, name: 'brightness', modelValue: {} }, global })
+    const field = form.find('input')
+    expect(field.attributes('placeholder')).toBe('80')
+    await field.setValue('60')
+    expect(form.emitted('update:modelValue')?.at(-1)).toEqual([{ dark: 60 }])
+    await form.setProps({ modelValue: { dark: 60 } })
+    expect(form.find('.differs').text()).toContain('default: 80')
+    await field.setValue('')
+    expect(form.emitted('update:modelValue')?.at(-1)).toEqual([{}])
+  })
+
+  it('says what is out of range, and gives it to nobody', async () => {
+    const form = mount(SchemaForm, { props: { schema, name: 'brightness', modelValue: {} }, global })
+    await form.find('input').setValue('300')
+    expect(form.text()).toContain('Outside the range 0 to 255')
+    expect(form.emitted('update:modelValue')).toBeUndefined()
+    expect(form.emitted('valid')?.at(-1)).toEqual([false])
+  })
+})
+
+describe('numbers', () => {
+  it('have the digits that are worth reading', () => {
+    expect([0.12345, 1.2345, 12.345, 123.45, 0].map(round)).toEqual([0.123, 1.23, 12.3, 123, 0])
+  })
+
+  it('of seconds have the largest unit without a fraction', () => {
+    expect([90, 120, 7_200, 86_400, 90_000].map(unitOf)).toEqual([1, 60, 3_600, 86_400, 3_600])
+  })
+})

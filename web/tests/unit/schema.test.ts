@@ -1,0 +1,64 @@
+import { describe, expect, it } from 'vitest'
+import { fieldsOf, parse, written, type Schema } from '@/tasks/schema'
+
+const schema: Schema = {
+  properties: {
+    dark_p95: {
+      type: 'number',
+      minimum: 0,
+      maximum: 255,
+      default: 80,
+      unit: 'grey level',
+      description: 'Too dark if\nbelow.',
+    },
+    looks: { type: 'integer', default: 3 },
+    strict: { type: 'boolean', default: false },
+    mode: { $ref: '#/$defs/Mode', default: 'day' },
+    rate: { anyOf: [{ type: 'number', minimum: 1 }, { type: 'null' }] },
+    presets: { type: 'array', default: [] },
+    odd: {},
+  },
+  $defs: { Mode: { oneOf: [{ const: 'day', description: 'By day.' }, { const: 'night' }] } },
+}
+const fields = fieldsOf(schema)
+const field = (name: string) => fields.find((one) => one.name === name)!
+
+describe('a form from a schema', () => {
+  it('knows the kinds of its fields', () => {
+    expect(fields.map((one) => one.kind)).toEqual(['number', 'integer', 'boolean', 'choice', 'number', 'json', 'json'])
+  })
+
+  it('shows units, ranges, choices and the words of the schema', () => {
+    expect(field('dark_p95')).toMatchObject({
+      unit: 'grey level',
+      minimum: 0,
+      maximum: 255,
+      usual: 80,
+      description: 'Too dark if below.',
+    })
+    expect(field('mode').choices.map((one) => one.value)).toEqual(['day', 'night'])
+    expect(field('rate').minimum).toBe(1)
+  })
+
+  it('takes an empty field for the default', () => {
+    expect(parse(field('dark_p95'), ' ')).toEqual({})
+  })
+
+  it('refuses what is no number, not whole, or out of range', () => {
+    expect(parse(field('dark_p95'), '12.5')).toEqual({ value: 12.5 })
+    expect(parse(field('dark_p95'), 'dark').fault).toBe('number')
+    expect(parse(field('dark_p95'), '256').fault).toBe('range')
+    expect(parse(field('looks'), '1.5').fault).toBe('integer')
+    expect(parse(field('presets'), '[1,').fault).toBe('json')
+  })
+
+  it('writes a value as it can be typed again', () => {
+    expect(written(field('presets'), [1, 2])).toBe('[1,2]')
+    expect(written(field('dark_p95'), undefined)).toBe('')
+  })
+
+  it('has no fields where the schema is odd', () => {
+    expect(fieldsOf({})).toEqual([])
+    expect(fieldsOf({ properties: { a: { $ref: '#/$defs/none' } } })[0]?.kind).toBe('json')
+  })
+})
