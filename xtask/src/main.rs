@@ -1,6 +1,7 @@
 //! The developer's commands: `cargo xtask …`.
 
 mod bench;
+mod console;
 mod demo;
 mod guest;
 mod languages;
@@ -30,6 +31,8 @@ enum Command {
     Setup,
     /// Build the standard plugins into target/plugins.
     Plugins,
+    /// Build the web console into the files that the master embeds. This needs Node.js.
+    Console,
     /// Run a master and two workers, and diagnose synthetic cameras or your own.
     Demo(demo::Arguments),
     /// Check the format, run the lints and all tests, and install everything that they need.
@@ -46,6 +49,7 @@ fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Setup => setup::run().map(|()| ExitCode::SUCCESS),
         Command::Plugins => plugins::build().map(|_| ExitCode::SUCCESS),
+        Command::Console => console::build().map(|()| ExitCode::SUCCESS),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Test(arguments) => test::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),

@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context, bail};
 
 use crate::{
-    languages, packages, plugins,
+    console, languages, packages, plugins,
     process::{command, fresh_cargo, is_there, output},
     workspace,
 };
@@ -83,6 +83,12 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     } else {
         eprintln!("LINTS ARE NOT CHECKED: clippy is missing");
     }
+    steps.outcome("built console", console::is_current());
+    if console::has_node() {
+        steps.outcome("console", console::check());
+    } else {
+        eprintln!("THE CONSOLE IS NOT CHECKED: npm is missing");
+    }
     // Everything is built with one command, so that the code that programs and tests share is built once, not
     // once for each set of features.
     let mut build = command("cargo", &root);
@@ -132,6 +138,18 @@ impl Steps {
             Ok(_) => self.fail(name),
             Err(error) => {
                 eprintln!("{error}");
+                self.fail(name);
+            }
+        }
+    }
+
+    /// Counts a step that has ended.
+    fn outcome(&mut self, name: &str, outcome: anyhow::Result<()>) {
+        eprintln!("== {name}");
+        match outcome {
+            Ok(()) => self.count.passed += 1,
+            Err(error) => {
+                eprintln!("{error:#}");
                 self.fail(name);
             }
         }

@@ -126,6 +126,7 @@ pub(crate) fn router(master: &Shared) -> anyhow::Result<Router> {
     let router = Router::new()
         .merge(api)
         .merge(docs)
+        .merge(easysight_console::router())
         .route("/api/openapi.json", get(move || async move { Json(document) }))
         .route("/healthz", get(status::healthz))
         .route("/readyz", get(status::readyz))

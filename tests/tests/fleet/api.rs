@@ -1,5 +1,7 @@
 //! The HTTP API, as clients see it.
 
+use std::{env, fs, path::Path};
+
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -212,6 +214,38 @@ async fn the_document_describes_what_is_there() {
     assert_eq!(docs.status(), 200);
     let answer = master.request(Method::GET, "/healthz").header("x-request-id", "mine").send().await.unwrap();
     assert_eq!(answer.headers()["x-request-id"], "mine");
+}
+
+/// The console's types are made from a copy of the document. `EASYSIGHT_WRITE_DOCS=1` updates the copy; after that,
+/// `npm run api:types` in `web/` makes the types again.
+#[tokio::test]
+async fn the_console_knows_the_document_as_it_is() {
+    let master = Master::start();
+    let document = master.get("/api/openapi.json").await;
+    let copy = Path::new(env!("CARGO_MANIFEST_DIR")).join("../web/openapi.json");
+    if env::var_os("EASYSIGHT_WRITE_DOCS").is_some() {
+        fs::write(&copy, serde_json::to_string_pretty(&document).unwrap() + "\n").unwrap();
+    }
+    let known: Value = serde_json::from_slice(&fs::read(&copy).unwrap()).unwrap();
+    assert!(known == document, "web/openapi.json is outdated; EASYSIGHT_WRITE_DOCS=1 updates it");
+}
+
+#[tokio::test]
+async fn a_master_shows_the_console_and_asks_nobody_for_a_token_before() {
+    let mut master = Master::start();
+    let (_, admin) = master.post("/api/v1/tokens", &json!({"name": "me", "scope": "admin"})).await;
+    for token in [None, admin["token"].as_str().map(str::to_owned)] {
+        master.token = token;
+        let page = master.request(Method::GET, "/").send().await.unwrap();
+        assert_eq!(page.status(), 200);
+        assert!(page.headers().contains_key("content-security-policy"));
+        let page = page.text().await.unwrap();
+        let script = page.split('"').find(|part| part.starts_with("./assets/")).unwrap();
+        let file = master.request(Method::GET, script.trim_start_matches('.')).send().await.unwrap();
+        assert_eq!(file.status(), 200);
+    }
+    let (status, problem) = read(master.request(Method::GET, "/assets/none.js")).await;
+    assert_eq!((status, &problem["type"]), (404, &json!("/problems/not-found")));
 }
 
 #[tokio::test]
