@@ -131,7 +131,7 @@ describe.skipIf(!master)('the console', () => {
     const { page } = await at('/cameras?add=1', { language: 'en' })
     const name = '<b>Gate</b> & "co"'
     await page.getByRole('textbox', { name: 'Name', exact: true }).fill(name)
-    await page.getByRole('textbox', { name: 'Address' }).fill('rtsp://user:secret@127.0.0.1:1/stream')
+    await page.getByRole('textbox', { name: 'Address', exact: true }).fill('rtsp://user:secret@127.0.0.1:1/stream')
     await page.getByRole('button', { name: 'Save' }).click()
     await page.waitForURL(/#\/cameras\/.+/)
     // Markup stays text, and the password is gone.
@@ -180,22 +180,29 @@ describe.skipIf(!master)('the console', () => {
     await page.context().close()
   }, 120_000)
 
-  it('keeps what was typed when the session ends in the middle of a form', async () => {
+  it('keeps what was typed when the session ends in the middle of a form, and then saves it', async () => {
     const { page } = await at('/tasks/new', { language: 'en' })
     await page.locator('#task-name').fill('Typed with care')
-    await page.locator('#task-groups').click()
-    await page.route('**/api/v1/diagnosis/tasks', (route) =>
-      route.request().method() === 'POST'
-        ? route.fulfill({
-            status: 401,
-            contentType: 'application/problem+json',
-            body: '{"type":"/problems/unauthorized","title":"x","status":401,"detail":"expired"}',
-          })
-        : route.continue(),
-    )
+    await page.locator('#task-groups').press('ArrowDown')
+    await page.locator('.el-select-dropdown__item:visible').first().click()
     await page.keyboard.press('Escape')
-    await page.evaluate(() => undefined)
+    let refusals = 1
+    await page.route('**/api/v1/diagnosis/tasks', (route) => {
+      if (route.request().method() !== 'POST' || refusals-- <= 0) return route.continue()
+      const problem = { type: '/problems/unauthorized', title: 'expired', status: 401, detail: 'the token has expired' }
+      return route.fulfill({ status: 401, contentType: 'application/problem+json', body: JSON.stringify(problem) })
+    })
+    await page.getByRole('button', { name: 'Save' }).click()
+    const dialog = page.getByRole('dialog', { name: 'Sign in again' })
+    await dialog.waitFor()
     expect(await page.locator('#task-name').inputValue()).toBe('Typed with care')
+    await dialog.locator('#session-token').fill('es_00_any')
+    await page.unroute('**/api/v1/diagnosis/tasks')
+    await dialog.getByRole('button', { name: 'Sign in' }).click()
+    await page.waitForURL(/#\/tasks\/(?!new)/)
+    expect(await page.locator('main h1').innerText()).toBe('Typed with care')
+    const id = page.url().split('/').at(-1) ?? ''
+    await fetch(new URL(`/api/v1/diagnosis/tasks/${id}`, master), { method: 'DELETE' })
     await page.context().close()
   })
 })

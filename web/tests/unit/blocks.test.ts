@@ -41,7 +41,11 @@ describe('a block', () => {
   })
 
   it('keeps what is old, with its age', () => {
-    const block = mount(Block, { props: { error, at: Date.now() - 120_000 }, slots: { default: 'the findings' }, global })
+    const block = mount(Block, {
+      props: { error, at: Date.now() - 120_000 },
+      slots: { default: 'the findings' },
+      global,
+    })
     expect(block.text()).toContain('2 min ago')
     expect(block.text()).toContain('the findings')
   })
