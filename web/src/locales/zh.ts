@@ -10,7 +10,7 @@ export default {
   },
   state: {
     loading: '正在加载…',
-    stale: '以下为{age}的数据。',
+    stale: '以下为 {age}的数据。',
   },
   start: {
     unreachableHint: '请检查主节点是否在运行、本机能否访问它。',
@@ -54,6 +54,7 @@ export default {
     muted: '已暂停',
     failed: '检测失败',
     noPicture: '无画面',
+    unchecked: '尚未检测',
   },
   session: {
     title: '登录',
@@ -165,6 +166,22 @@ export default {
     nodes: '{all} 个工作节点中 {online} 个在线',
     noNodes: '没有工作节点',
     queue: '作业槽 {running}/{capacity}，排队 {queued}',
+  },
+  steps: {
+    title: '开始使用',
+    done: '已完成',
+    plugins: '上传并启用插件',
+    pluginsHint: '由插件判断画面；标准插件编译在 target/plugins 中。',
+    pluginsGo: '插件',
+    nodes: '启动工作节点',
+    nodesHint: '由它采集画面并运行插件。',
+    nodesGo: '查看方法',
+    cameras: '添加摄像机',
+    camerasHint: '按地址逐台添加，或用表格批量导入。',
+    camerasGo: '添加摄像机',
+    tasks: '新建任务',
+    tasksHint: '规定检测哪些摄像机、何时检测。',
+    tasksGo: '新建任务',
   },
   cameras: {
     add: '添加摄像机',
