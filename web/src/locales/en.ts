@@ -62,6 +62,7 @@ export default {
     token: 'Token',
     signIn: 'Sign in',
     signOut: 'Sign out',
+    ended: 'Your session has ended. What you see is no longer renewed.',
     noToken: 'I have no token',
     howToken: 'Whoever administers the master makes one, in Settings or on the master’s machine:',
     exampleName: 'li.wei',
@@ -496,7 +497,8 @@ export default {
     trigger: 'Started',
     started: 'When',
     submission: 'Trial of an address',
-    goneTask: 'Check of one camera, or of a deleted task',
+    oneCamera: 'Check of one camera',
+    goneTask: 'Deleted task',
     jobs: 'Jobs',
     parts: {
       finished: '{n} done | {n} done',
@@ -624,6 +626,9 @@ export default {
   settings: {
     appearance: 'Appearance',
     language: 'Language',
+    density: 'Tables',
+    roomy: 'Comfortable',
+    dense: 'Compact',
     about: 'About',
     version: 'Version',
     runs: 'Running',

@@ -62,6 +62,7 @@ export default {
     token: '令牌',
     signIn: '登录',
     signOut: '退出登录',
+    ended: '登录已失效，页面内容不再更新。',
     noToken: '没有令牌？',
     howToken: '由管理员在“设置”页面，或在主节点所在的机器上创建：',
     exampleName: 'li.wei',
@@ -491,7 +492,8 @@ export default {
     trigger: '触发方式',
     started: '时间',
     submission: '地址测试',
-    goneTask: '单台检测，或任务已删除',
+    oneCamera: '单台检测',
+    goneTask: '已删除的任务',
     jobs: '作业',
     parts: {
       finished: '完成 {n}',
@@ -618,6 +620,9 @@ export default {
   settings: {
     appearance: '外观',
     language: '语言',
+    density: '表格',
+    roomy: '宽松',
+    dense: '紧凑',
     about: '关于',
     version: '版本',
     runs: '运行时间',

@@ -67,7 +67,10 @@ describe.skipIf(!master)('the console', () => {
 
   it('has no serious fault of accessibility in either theme', async () => {
     const [camera] = (await api<{ items: { id: string }[] }>('/api/v1/diagnosis/cameras?limit=1')).items
-    const paths = [...PAGES, ...(camera ? [`/cameras/${camera.id}`] : [])]
+    const [run] = (await api<{ items: { id: string }[] }>('/api/v1/diagnosis/runs?limit=1')).items
+    const [plugin] = await api<{ name: string }[]>('/api/v1/plugins')
+    const items = [camera && `/cameras/${camera.id}`, run && `/runs/${run.id}`, plugin && `/plugins/${plugin.name}`]
+    const paths = [...PAGES, '/cameras?add=1', '/cameras?import=1', ...items.filter((one) => one !== undefined)]
     const found: string[] = []
     for (const theme of ['light', 'dark']) {
       // The checker is put into the page as text, which the page's policy refuses; hence without the policy.
