@@ -352,8 +352,8 @@ export default {
   },
   conflict: {
     title: '在您编辑期间，其他人已作修改。',
-    theirs: '现为',
-    mine: '您的：',
+    theirs: '现在的',
+    mine: '您的',
     force: '仍然保存我的',
     take: '采用对方的',
   },
