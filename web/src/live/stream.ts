@@ -10,7 +10,7 @@ export interface StreamListener {
 type Word = { event: LiveEvent } | { state: 'open' | 'lost' } | { ask: true }
 
 const KINDS = ['run', 'finding', 'node', 'missed'] as const
-const LONGEST_PAUSE_MS = 15_000
+const LONGEST_PAUSE_MS = 5_000
 
 /** Follows the stream until the returned function is called. */
 export function follow(url: string, listener: StreamListener): () => void {

@@ -12,6 +12,7 @@ import { serve } from '../../scripts/serve.mjs'
 
 const program = process.env.MASTER_PROGRAM
 const PORT = 18_719
+const URL_OF_MASTER = `http://127.0.0.1:${PORT}`
 
 let browser: Browser
 let server: { address: string; close: () => void }
@@ -23,6 +24,20 @@ let viewer: string
 function makeToken(name: string, scope: string): string {
   const line = ['token', 'create', '--name', name, '--scope', scope, '--data-dir', directory]
   return execFileSync(program as string, line, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim()
+}
+async function start(): Promise<void> {
+  master = spawn(program as string, ['--listen', `127.0.0.1:${PORT}`, '--data-dir', directory], { stdio: 'ignore' })
+  const isReady = (): Promise<boolean> =>
+    fetch(`${URL_OF_MASTER}/readyz`).then(
+      (answer) => answer.ok,
+      () => false,
+    )
+  while (!(await isReady())) await new Promise((resolve) => setTimeout(resolve, 100))
+}
+async function stop(): Promise<void> {
+  const ended = new Promise((resolve) => master.once('exit', resolve))
+  master.kill()
+  await ended
 }
 async function visit(): Promise<Page> {
   const { page } = (await open(browser, { language: 'en' })) as { page: Page }
@@ -40,21 +55,14 @@ describe.skipIf(!program)('access by token', () => {
     directory = mkdtempSync(join(tmpdir(), 'easysight-console-'))
     admin = makeToken('boss', 'admin')
     viewer = makeToken('guest', 'viewer')
-    master = spawn(program as string, ['--listen', `127.0.0.1:${PORT}`, '--data-dir', directory], { stdio: 'ignore' })
-    const url = `http://127.0.0.1:${PORT}`
-    server = (await serve({ master: url, prefix: '/eyes' })) as typeof server
+    await start()
+    server = (await serve({ master: URL_OF_MASTER, prefix: '/eyes' })) as typeof server
     browser = (await launch()) as Browser
-    const isReady = (): Promise<boolean> =>
-      fetch(`${url}/readyz`).then(
-        (answer) => answer.ok,
-        () => false,
-      )
-    while (!(await isReady())) await new Promise((resolve) => setTimeout(resolve, 100))
   })
   afterAll(async () => {
     await browser.close()
     server.close()
-    master.kill()
+    await stop()
     rmSync(directory, { recursive: true, force: true })
   })
 
@@ -96,6 +104,19 @@ describe.skipIf(!program)('access by token', () => {
     expect(await page.getByRole('textbox', { name: 'Name', exact: true }).inputValue()).toBe('Not mine')
     await page.context().close()
   })
+
+  it('survives a restart of the master', async () => {
+    const page = await visit()
+    await enter(page, admin)
+    await page.getByRole('button', { name: 'boss' }).waitFor()
+    await stop()
+    await page.locator('.banner').waitFor({ timeout: 40_000 })
+    await start()
+    await page.locator('.banner').waitFor({ state: 'detached', timeout: 40_000 })
+    await page.getByRole('link', { name: 'Settings' }).first().click()
+    await page.getByText('guest').waitFor()
+    await page.context().close()
+  }, 120_000)
 
   it('ends with the sign-out', async () => {
     const page = await visit()

@@ -118,6 +118,25 @@ describe.skipIf(!master)('the console', () => {
     await page.context().close()
   })
 
+  it('holds one stream of events, however many tabs are open, and shows a new run in each', async () => {
+    const { page: first } = await at('/runs')
+    const context = first.context()
+    let streams = 0
+    context.on('request', (request) => (streams += Number(request.url().endsWith('/api/v1/events'))))
+    const second = await context.newPage()
+    await second.goto(`${server.address}#/runs`)
+    const rows = 'main tbody tr'
+    await Promise.all([first, second].map((page) => page.waitForSelector(rows)))
+    const [task] = (await api<{ items: { id: string }[] }>('/api/v1/diagnosis/tasks')).items
+    const submit = new URL(`/api/v1/diagnosis/tasks/${task?.id}/submit`, master)
+    const answer = await fetch(submit, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{}' })
+    const run = (await answer.json()) as { id: string }
+    for (const page of [first, second])
+      await page.waitForSelector(`main a[href="#/runs/${run.id}"]`, { timeout: 10_000 })
+    expect(streams).toBe(0)
+    await context.close()
+  })
+
   it('finds a camera by the keyboard alone', async () => {
     const [camera] = (await api<{ items: { id: string; name: string }[] }>('/api/v1/diagnosis/cameras?limit=1')).items
     const { page } = await at('/settings')
