@@ -18,7 +18,8 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
   },
-  server: { proxy: { '/api': { target: master, changeOrigin: true } } },
+  // The host stays that of the page: the master refuses changes that come from pages of other sites.
+  server: { proxy: { '/api': { target: master, changeOrigin: false } } },
   test: {
     projects: [
       {

@@ -1,4 +1,4 @@
-// What this person prefers in this browser: language, theme, width of the rail.
+// What this person prefers in this browser: language, theme, density, width of the rail.
 import { computed, reactive, watch } from 'vue'
 
 export type Language = 'zh' | 'en'
@@ -47,6 +47,11 @@ watch(
   { deep: true },
 )
 watch(isDark, (dark) => (document.documentElement.dataset.theme = dark ? 'dark' : 'light'), { immediate: true })
+watch(
+  () => preferences.dense,
+  (dense) => (document.documentElement.dataset.density = dense ? 'dense' : 'roomy'),
+  { immediate: true },
+)
 watch(
   () => preferences.language,
   (language) => (document.documentElement.lang = language === 'zh' ? 'zh-CN' : 'en'),

@@ -41,7 +41,8 @@ export async function send(request: Request): Promise<Response> {
   if (changes(request.method) && session.lacksToken.value) await session.signInAgain()
   const response = await once(request)
   if (response.status !== 401 || session.state.value !== 'in') return response
-  return (await session.signInAgain()) ? once(again) : response
+  if (session.declined.value && !changes(request.method)) return response
+  return (await session.signInAgain('expired')) ? once(again) : response
 }
 
 export const api = createClient<paths>({ baseUrl: home.replace(/\/$/, ''), fetch: send })

@@ -1,6 +1,6 @@
 // Which cameras a list shows, and in which order.
 import type { Camera } from '@/api/types'
-import { byUrgency, healthOf, needsSomeone, type Health } from './health'
+import { byUrgency, healthOf, names, needsSomeone, type Health } from './health'
 import { matches } from './search'
 
 export const SORTS = ['urgency', 'name', 'id', 'checked', 'changed'] as const
@@ -17,8 +17,8 @@ export interface ListFilter {
 
 const ORDERS: Record<Sort, (a: Camera, b: Camera) => number> = {
   urgency: byUrgency,
-  name: (a, b) => a.name.localeCompare(b.name, undefined, { numeric: true }),
-  id: (a, b) => a.id.localeCompare(b.id, undefined, { numeric: true }),
+  name: (a, b) => names.compare(a.name, b.name),
+  id: (a, b) => names.compare(a.id, b.id),
   checked: (a, b) => (b.checked_at ?? '').localeCompare(a.checked_at ?? ''),
   changed: (a, b) => b.updated_at.localeCompare(a.updated_at),
 }

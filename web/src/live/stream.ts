@@ -10,12 +10,14 @@ export interface StreamListener {
 type Word = { event: LiveEvent } | { state: 'open' | 'lost' } | { ask: true }
 
 const KINDS = ['run', 'finding', 'node', 'missed'] as const
-const LONGEST_PAUSE_MS = 15_000
+const LONGEST_PAUSE_MS = 5_000
 
 /** Follows the stream until the returned function is called. */
 export function follow(url: string, listener: StreamListener): () => void {
   const ended = new AbortController()
-  const channel = new BroadcastChannel('easysight-events')
+  // Two masters may lie below two prefixes of one host.
+  const name = `easysight-events ${url}`
+  const channel = new BroadcastChannel(name)
   let leads = false
   let state: 'open' | 'lost' = 'lost'
 
@@ -43,7 +45,7 @@ export function follow(url: string, listener: StreamListener): () => void {
   // Locks exist on https and on the machine itself only; elsewhere every tab has its own connection.
   if (navigator.locks) {
     channel.postMessage({ ask: true } satisfies Word)
-    navigator.locks.request('easysight-events', { signal: ended.signal }, lead).catch(() => undefined)
+    navigator.locks.request(name, { signal: ended.signal }, lead).catch(() => undefined)
   } else {
     channel.onmessage = null
     void lead()

@@ -10,7 +10,7 @@ export default {
   },
   state: {
     loading: '正在加载…',
-    stale: '以下为{age}的数据。',
+    stale: '以下为 {age}的数据。',
   },
   start: {
     unreachableHint: '请检查主节点是否在运行、本机能否访问它。',
@@ -54,6 +54,7 @@ export default {
     muted: '已暂停',
     failed: '检测失败',
     noPicture: '无画面',
+    unchecked: '尚未检测',
   },
   session: {
     title: '登录',
@@ -61,6 +62,7 @@ export default {
     token: '令牌',
     signIn: '登录',
     signOut: '退出登录',
+    ended: '登录已失效，页面内容不再更新。',
     noToken: '没有令牌？',
     howToken: '由管理员在“设置”页面，或在主节点所在的机器上创建：',
     exampleName: 'li.wei',
@@ -165,6 +167,22 @@ export default {
     nodes: '{all} 个工作节点中 {online} 个在线',
     noNodes: '没有工作节点',
     queue: '作业槽 {running}/{capacity}，排队 {queued}',
+  },
+  steps: {
+    title: '开始使用',
+    done: '已完成',
+    plugins: '上传并启用插件',
+    pluginsHint: '由插件判断画面；标准插件编译在 target/plugins 中。',
+    pluginsGo: '插件',
+    nodes: '启动工作节点',
+    nodesHint: '由它采集画面并运行插件。',
+    nodesGo: '查看方法',
+    cameras: '添加摄像机',
+    camerasHint: '按地址逐台添加，或用表格批量导入。',
+    camerasGo: '添加摄像机',
+    tasks: '新建任务',
+    tasksHint: '规定检测哪些摄像机、何时检测。',
+    tasksGo: '新建任务',
   },
   cameras: {
     add: '添加摄像机',
@@ -334,8 +352,8 @@ export default {
   },
   conflict: {
     title: '在您编辑期间，其他人已作修改。',
-    theirs: '现为',
-    mine: '您的：',
+    theirs: '现在的',
+    mine: '您的',
     force: '仍然保存我的',
     take: '采用对方的',
   },
@@ -474,7 +492,8 @@ export default {
     trigger: '触发方式',
     started: '时间',
     submission: '地址测试',
-    goneTask: '单台检测，或任务已删除',
+    oneCamera: '单台检测',
+    goneTask: '已删除的任务',
     jobs: '作业',
     parts: {
       finished: '完成 {n}',
@@ -601,6 +620,9 @@ export default {
   settings: {
     appearance: '外观',
     language: '语言',
+    density: '表格',
+    roomy: '宽松',
+    dense: '紧凑',
     about: '关于',
     version: '版本',
     runs: '运行时间',

@@ -52,7 +52,7 @@ export async function publish(
     return await attempt()
   } catch (error) {
     const isExpired = error instanceof ApiError && error.problem.status === 401
-    if (isExpired && (await session.signInAgain())) return attempt()
+    if (isExpired && (await session.signInAgain('expired'))) return attempt()
     throw error
   }
 }

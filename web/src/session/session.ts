@@ -8,6 +8,10 @@ const state = ref<SessionState>('unknown')
 const token = ref<string>()
 /** True where the master answers everybody on its machine. */
 const open = ref(false)
+/** True after a person has closed the dialog without signing in: reading then asks no more, changing does. */
+const declined = ref(false)
+/** True while neither token nor cookie is valid any more. */
+const expired = ref(false)
 /** True while the sign-in dialog lies over the page. */
 const asking = ref(false)
 
@@ -15,7 +19,8 @@ let answer: ((signedIn: boolean) => void) | undefined
 let asked: Promise<boolean> | undefined
 
 /** Opens the dialog, and resolves once the person has signed in or has given up. */
-function signInAgain(): Promise<boolean> {
+function signInAgain(because: 'expired' | 'change' = 'change'): Promise<boolean> {
+  if (because === 'expired') expired.value = true
   asked ??= new Promise<boolean>((resolve) => {
     answer = resolve
     asking.value = true
@@ -25,6 +30,8 @@ function signInAgain(): Promise<boolean> {
 
 function settle(signedIn: boolean): void {
   asking.value = false
+  declined.value = expired.value && !signedIn
+  expired.value = declined.value
   asked = undefined
   answer?.(signedIn)
   answer = undefined
@@ -40,6 +47,8 @@ export const session = {
   token,
   open,
   asking,
+  declined,
+  expired,
   lacksToken: computed(() => state.value === 'in' && !open.value && !token.value),
   signInAgain,
   settle,

@@ -39,21 +39,3 @@ export function definitionOf(task: Task): Definition {
     enabled: task.enabled ?? true,
   }
 }
-
-export interface Change {
-  field: string
-  before: string
-  after: string
-}
-
-/** The fields in which two definitions differ. */
-export function changesBetween(before: Definition, after: Definition): Change[] {
-  const keys = Object.keys(after) as (keyof Definition)[]
-  return keys
-    .map((field) => ({
-      field,
-      before: JSON.stringify(before[field]) ?? '–',
-      after: JSON.stringify(after[field]) ?? '–',
-    }))
-    .filter((one) => one.before !== one.after)
-}

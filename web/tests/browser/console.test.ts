@@ -67,7 +67,10 @@ describe.skipIf(!master)('the console', () => {
 
   it('has no serious fault of accessibility in either theme', async () => {
     const [camera] = (await api<{ items: { id: string }[] }>('/api/v1/diagnosis/cameras?limit=1')).items
-    const paths = [...PAGES, ...(camera ? [`/cameras/${camera.id}`] : [])]
+    const [run] = (await api<{ items: { id: string }[] }>('/api/v1/diagnosis/runs?limit=1')).items
+    const [plugin] = await api<{ name: string }[]>('/api/v1/plugins')
+    const items = [camera && `/cameras/${camera.id}`, run && `/runs/${run.id}`, plugin && `/plugins/${plugin.name}`]
+    const paths = [...PAGES, '/cameras?add=1', '/cameras?import=1', ...items.filter((one) => one !== undefined)]
     const found: string[] = []
     for (const theme of ['light', 'dark']) {
       // The checker is put into the page as text, which the page's policy refuses; hence without the policy.
@@ -115,6 +118,25 @@ describe.skipIf(!master)('the console', () => {
     await page.context().close()
   })
 
+  it('holds one stream of events, however many tabs are open, and shows a new run in each', async () => {
+    const { page: first } = await at('/runs')
+    const context = first.context()
+    let streams = 0
+    context.on('request', (request) => (streams += Number(request.url().endsWith('/api/v1/events'))))
+    const second = await context.newPage()
+    await second.goto(`${server.address}#/runs`)
+    const rows = 'main tbody tr'
+    await Promise.all([first, second].map((page) => page.waitForSelector(rows)))
+    const [task] = (await api<{ items: { id: string }[] }>('/api/v1/diagnosis/tasks')).items
+    const submit = new URL(`/api/v1/diagnosis/tasks/${task?.id}/submit`, master)
+    const answer = await fetch(submit, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{}' })
+    const run = (await answer.json()) as { id: string }
+    for (const page of [first, second])
+      await page.waitForSelector(`main a[href="#/runs/${run.id}"]`, { timeout: 10_000 })
+    expect(streams).toBe(0)
+    await context.close()
+  })
+
   it('finds a camera by the keyboard alone', async () => {
     const [camera] = (await api<{ items: { id: string; name: string }[] }>('/api/v1/diagnosis/cameras?limit=1')).items
     const { page } = await at('/settings')
@@ -131,7 +153,7 @@ describe.skipIf(!master)('the console', () => {
     const { page } = await at('/cameras?add=1', { language: 'en' })
     const name = '<b>Gate</b> & "co"'
     await page.getByRole('textbox', { name: 'Name', exact: true }).fill(name)
-    await page.getByRole('textbox', { name: 'Address' }).fill('rtsp://user:secret@127.0.0.1:1/stream')
+    await page.getByRole('textbox', { name: 'Address', exact: true }).fill('rtsp://user:secret@127.0.0.1:1/stream')
     await page.getByRole('button', { name: 'Save' }).click()
     await page.waitForURL(/#\/cameras\/.+/)
     // Markup stays text, and the password is gone.
@@ -180,22 +202,29 @@ describe.skipIf(!master)('the console', () => {
     await page.context().close()
   }, 120_000)
 
-  it('keeps what was typed when the session ends in the middle of a form', async () => {
+  it('keeps what was typed when the session ends in the middle of a form, and then saves it', async () => {
     const { page } = await at('/tasks/new', { language: 'en' })
     await page.locator('#task-name').fill('Typed with care')
-    await page.locator('#task-groups').click()
-    await page.route('**/api/v1/diagnosis/tasks', (route) =>
-      route.request().method() === 'POST'
-        ? route.fulfill({
-            status: 401,
-            contentType: 'application/problem+json',
-            body: '{"type":"/problems/unauthorized","title":"x","status":401,"detail":"expired"}',
-          })
-        : route.continue(),
-    )
+    await page.locator('#task-groups').press('ArrowDown')
+    await page.locator('.el-select-dropdown__item:visible').first().click()
     await page.keyboard.press('Escape')
-    await page.evaluate(() => undefined)
+    let refusals = 1
+    await page.route('**/api/v1/diagnosis/tasks', (route) => {
+      if (route.request().method() !== 'POST' || refusals-- <= 0) return route.continue()
+      const problem = { type: '/problems/unauthorized', title: 'expired', status: 401, detail: 'the token has expired' }
+      return route.fulfill({ status: 401, contentType: 'application/problem+json', body: JSON.stringify(problem) })
+    })
+    await page.getByRole('button', { name: 'Save' }).click()
+    const dialog = page.getByRole('dialog', { name: 'Sign in again' })
+    await dialog.waitFor()
     expect(await page.locator('#task-name').inputValue()).toBe('Typed with care')
+    await dialog.locator('#session-token').fill('es_00_any')
+    await page.unroute('**/api/v1/diagnosis/tasks')
+    await dialog.getByRole('button', { name: 'Sign in' }).click()
+    await page.waitForURL(/#\/tasks\/(?!new)/)
+    expect(await page.locator('main h1').innerText()).toBe('Typed with care')
+    const id = page.url().split('/').at(-1) ?? ''
+    await fetch(new URL(`/api/v1/diagnosis/tasks/${id}`, master), { method: 'DELETE' })
     await page.context().close()
   })
 })

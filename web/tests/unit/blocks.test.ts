@@ -5,7 +5,7 @@ import Block from '@/blocks/Block.vue'
 import StatusMark from '@/blocks/StatusMark.vue'
 import { round } from '@/blocks/format'
 import { i18n } from '@/locales'
-import { useHeld } from '@/overview/useHeld'
+import { useHeld } from '@/blocks/useHeld'
 import SchemaForm from '@/tasks/SchemaForm.vue'
 import { unitOf } from '@/tasks/schedule'
 import { ApiError } from '@/api/problem'
@@ -41,7 +41,11 @@ describe('a block', () => {
   })
 
   it('keeps what is old, with its age', () => {
-    const block = mount(Block, { props: { error, at: Date.now() - 120_000 }, slots: { default: 'the findings' }, global })
+    const block = mount(Block, {
+      props: { error, at: Date.now() - 120_000 },
+      slots: { default: 'the findings' },
+      global,
+    })
     expect(block.text()).toContain('2 min ago')
     expect(block.text()).toContain('the findings')
   })

@@ -1,0 +1,21 @@
+// What a run is called: its task, if that still exists.
+import { computed } from 'vue'
+import { useI18n } from 'vue-i18n'
+import { useTasks } from '@/api/queries'
+import type { Run } from '@/api/types'
+
+export function useRunName() {
+  const { t } = useI18n()
+  const tasks = useTasks()
+  const byId = computed(() => new Map((tasks.data.value ?? []).map((one) => [one.id, one])))
+
+  const taskOf = (run: Run) => (run.task_id ? byId.value.get(run.task_id) : undefined)
+  const nameOf = (run: Run): string => {
+    const task = taskOf(run)
+    if (task) return task.name
+    if (!run.task_id) return t('runs.submission')
+    // A single check is the run of a task that was made for it and is gone.
+    return run.trigger === 'manual' && run.progress.total === 1 ? t('runs.oneCamera') : t('runs.goneTask')
+  }
+  return { taskOf, nameOf }
+}
