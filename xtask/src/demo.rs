@@ -81,7 +81,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         Err(error) => println!("WRONG RESULT: {error:#}"),
     }
     if !arguments.once {
-        println!("master: {url} (API: {url}/docs; stop with Ctrl-C)");
+        println!("console: {url} (API: {url}/docs; stop with Ctrl-C)");
         println!("run it again: {} task submit demo --wait --master {url}", program("easysight").display());
         println!("your own camera: cargo xtask demo --source rtsp://user:password@camera/stream");
         wait_for_signal()?;
