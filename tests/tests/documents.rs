@@ -45,6 +45,7 @@ fn documents() -> Vec<PathBuf> {
         "sdk/python/template",
         "sdk/rust/template",
         "training",
+        "web",
     ];
     let all = folders.iter().flat_map(|folder| fs::read_dir(root().join(folder)).unwrap());
     let documents = all.map(|entry| entry.unwrap().path());

@@ -15,7 +15,7 @@ const TYPES = {
   '.svg': 'image/svg+xml',
 }
 export const POLICY =
-  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; font-src 'self'; " +
+  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
   "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 const dist = join(dirname(fileURLToPath(import.meta.url)), '../dist')
 

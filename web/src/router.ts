@@ -22,3 +22,15 @@ export const router = createRouter({
     { path: '/:rest(.*)*', name: 'nowhere', component: () => import('@/frame/NowherePage.vue') },
   ],
 })
+
+// After an upgrade of the master, an open console names files that are gone. The new page has the new names, so the page
+// is loaded again, but not in a circle.
+const RELOADED = 'easysight.reloaded'
+const CIRCLE_MS = 60_000
+router.onError((error: unknown, to) => {
+  const isMissingFile = /module script|dynamically imported module|preload/i.test(String(error))
+  if (!isMissingFile || Date.now() - Number(sessionStorage.getItem(RELOADED)) < CIRCLE_MS) return
+  sessionStorage.setItem(RELOADED, String(Date.now()))
+  window.location.hash = to.fullPath
+  window.location.reload()
+})
