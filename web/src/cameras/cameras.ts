@@ -1,27 +1,37 @@
 // All cameras, once for the whole console. The API lists cameras in the order of their ids and filters them by group,
-// status and loss; searching, sorting and counting happen here until it does (see web-api-wishes.md).
+// status and loss. It can neither search, sort nor count them, so that is done here.
 import { useQuery, type QueryClient } from '@tanstack/vue-query'
 import { computed, shallowRef } from 'vue'
 import { api, take } from '@/api/client'
 import type { Camera, Page } from '@/api/types'
 
 const PAGE = 1_000
+/** A list of more cameras than this is long, and read less often. */
+export const LONG_LIST = 2_000
+const INTERVAL_MS = 60_000
+const LONG_INTERVAL_MS = 300_000
 
 /** The cameras of the pages that have arrived while the first load goes on. */
 const arriving = shallowRef<Camera[]>([])
+/** Cameras that were read alone since the last reading of the list began, and when. */
+const alone = new Map<string, { camera: Camera; at: number }>()
 
 async function loadAll(signal: AbortSignal): Promise<Camera[]> {
   const all: Camera[] = []
+  arriving.value = []
+  alone.clear()
   let after: string | undefined
   do {
     const query = { limit: PAGE, after }
+    const askedAt = Date.now()
     const page = await take<Page<Camera>>(api.GET('/api/v1/diagnosis/cameras', { params: { query }, signal }))
+    // A page is newer than what was read alone before the page was asked for.
+    for (const one of page.items) if ((alone.get(one.id)?.at ?? askedAt) < askedAt) alone.delete(one.id)
     all.push(...page.items)
     arriving.value = [...all]
     after = page.next ?? undefined
   } while (after)
-  arriving.value = []
-  return all
+  return all.map((one) => alone.get(one.id)?.camera ?? one)
 }
 
 export function useCameras() {
@@ -29,7 +39,13 @@ export function useCameras() {
     queryKey: ['cameras'],
     queryFn: ({ signal }) => loadAll(signal),
     staleTime: 30_000,
-    refetchInterval: (query) => ((query.state.data?.length ?? 0) > 2_000 ? 300_000 : 60_000),
+    refetchInterval: ({ state }) => {
+      const every = (state.data?.length ?? 0) > LONG_LIST ? LONG_INTERVAL_MS : INTERVAL_MS
+      if (!state.data || state.fetchStatus === 'fetching') return every
+      // A change of one camera restarts this timer, so the time counts from the last reading of the whole list.
+      const readAt = Math.max(state.dataUpdatedAt, state.errorUpdatedAt)
+      return Math.min(every, Math.max(1_000, every - (Date.now() - readAt)))
+    },
     shallow: true,
   })
   const cameras = computed(() => query.data.value ?? arriving.value)
@@ -43,8 +59,10 @@ export async function refreshCamera(client: QueryClient, id: string): Promise<vo
     () => undefined,
   )
   if (!camera) return
+  alone.set(id, { camera, at: Date.now() })
   client.setQueryData(['camera', id], camera)
-  client.setQueryData<Camera[]>(['cameras'], (list) =>
-    list?.some((one) => one.id === id) ? list.map((one) => (one.id === id ? camera : one)) : list,
-  )
+  const list = client.getQueryCache().find<Camera[]>({ queryKey: ['cameras'] })
+  if (!list?.state.data?.some((one) => one.id === id)) return
+  // One camera makes the list neither new nor free of errors: its age and its last failure stay.
+  list.setState({ data: list.state.data.map((one) => (one.id === id ? camera : one)) })
 }

@@ -3,7 +3,7 @@ import { useQueryClient } from '@tanstack/vue-query'
 import { onScopeDispose } from 'vue'
 import { address } from '@/api/client'
 import type { Camera, LiveEvent } from '@/api/types'
-import { refreshCamera } from '@/cameras/cameras'
+import { LONG_LIST, refreshCamera } from '@/cameras/cameras'
 import { connection } from './connection'
 import { follow } from './stream'
 
@@ -11,8 +11,7 @@ import { follow } from './stream'
 const GATHER_MS = 800
 /** With more changed cameras than this, one list is cheaper than that many cameras. */
 const MOST_SINGLE_CAMERAS = 20
-/** A list of more cameras than this is read again at most once in this time. */
-const LONG_LIST = 2_000
+/** A long list of cameras is read again at most once in this time. */
 const LONG_LIST_PAUSE_MS = 60_000
 
 export function useLive(): void {
@@ -22,13 +21,18 @@ export function useLive(): void {
   let timer: ReturnType<typeof setTimeout> | undefined
   let renewal: ReturnType<typeof setTimeout> | undefined
   let wasLost = false
+  /** When the list of cameras was last asked for here: a reading that goes on is not begun again. */
+  let listAskedAt = 0
 
   const renewList = (): void => {
     const state = client.getQueryState<Camera[]>(['cameras'])
     const isLong = (state?.data?.length ?? 0) > LONG_LIST
-    const wait = isLong ? LONG_LIST_PAUSE_MS - (Date.now() - (state?.dataUpdatedAt ?? 0)) : 0
-    if (wait <= 0) void client.invalidateQueries({ queryKey: ['cameras'] })
-    else
+    const readAt = Math.max(state?.dataUpdatedAt ?? 0, listAskedAt)
+    const wait = isLong ? LONG_LIST_PAUSE_MS - (Date.now() - readAt) : 0
+    if (wait <= 0) {
+      listAskedAt = Date.now()
+      void client.invalidateQueries({ queryKey: ['cameras'] })
+    } else
       renewal ??= setTimeout(() => {
         renewal = undefined
         renewList()
