@@ -15,8 +15,12 @@ export function useHeld(ids: Ref<string[]>, ready: Ref<boolean>) {
     const known = new Set(shown.value)
     return ids.value.filter((id) => !known.has(id)).length
   })
+  /** True also where something is gone or lies in another place. */
+  const changed = computed(
+    () => shown.value.length !== ids.value.length || shown.value.some((id, at) => id !== ids.value[at]),
+  )
   function renew(): void {
-    held.value = ids.value
+    held.value = ready.value ? ids.value : undefined
   }
-  return { shown, fresh, renew }
+  return { shown, fresh, changed, renew }
 }

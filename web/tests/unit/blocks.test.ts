@@ -1,7 +1,8 @@
 import { mount } from '@vue/test-utils'
-import { describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { computed, nextTick, ref } from 'vue'
 import Block from '@/blocks/Block.vue'
+import Picture from '@/blocks/Picture.vue'
 import StatusMark from '@/blocks/StatusMark.vue'
 import { round } from '@/blocks/format'
 import { i18n } from '@/locales'
@@ -9,6 +10,7 @@ import { useHeld } from '@/blocks/useHeld'
 import SchemaForm from '@/tasks/SchemaForm.vue'
 import { unitOf } from '@/tasks/schedule'
 import { ApiError } from '@/api/problem'
+import { connection } from '@/live/connection'
 
 const global = { plugins: [i18n] }
 i18n.global.locale.value = 'en'
@@ -69,6 +71,73 @@ describe('a list that is read', () => {
     expect(fresh.value).toBe(1)
     renew()
     expect(shown.value).toEqual(['new', 'b'])
+  })
+
+  it('tells that something is gone or moved, also where nothing is new', async () => {
+    const ids = ref(['a', 'b'])
+    const { fresh, changed } = useHeld(
+      computed(() => ids.value),
+      ref(true),
+    )
+    expect(changed.value).toBe(false)
+    ids.value = ['b', 'a']
+    await nextTick()
+    expect([fresh.value, changed.value]).toEqual([0, true])
+    ids.value = ['b']
+    await nextTick()
+    expect([fresh.value, changed.value]).toEqual([0, true])
+  })
+
+  it('is not held before it is complete', async () => {
+    const ids = ref(['a'])
+    const ready = ref(false)
+    const { shown, renew } = useHeld(
+      computed(() => ids.value),
+      ready,
+    )
+    renew()
+    ids.value = ['a', 'b']
+    ready.value = true
+    await nextTick()
+    expect(shown.value).toEqual(['a', 'b'])
+  })
+})
+
+describe('a picture', () => {
+  beforeEach(() => vi.useFakeTimers())
+  afterEach(() => vi.useRealTimers())
+  const show = () => mount(Picture, { props: { digest: 'd', alt: 'gate' }, global })
+  const fail = async (picture: ReturnType<typeof show>): Promise<void> => {
+    await picture.find('.open img').trigger('error')
+  }
+
+  it('that has not arrived is tried again, and is given up in the end', async () => {
+    const picture = show()
+    for (let tries = 0; tries < 5; tries += 1) {
+      await fail(picture)
+      expect(picture.text()).toContain('has not arrived; trying again')
+      await vi.advanceTimersByTimeAsync(1_500 * 2 ** tries)
+      expect(picture.find('.open img').exists()).toBe(true)
+    }
+    await fail(picture)
+    expect(picture.text()).toContain('no longer kept')
+    await vi.advanceTimersByTimeAsync(600_000)
+    expect(picture.find('.open img').exists()).toBe(false)
+  })
+
+  it('that failed during an outage is shown after it', async () => {
+    const picture = show()
+    for (let tries = 0; tries < 6; tries += 1) {
+      await fail(picture)
+      await vi.advanceTimersByTimeAsync(60_000)
+    }
+    connection.failed()
+    await nextTick()
+    expect(picture.find('.open img').exists()).toBe(false)
+    connection.reached()
+    await nextTick()
+    await nextTick()
+    expect(picture.find('.open img').exists()).toBe(true)
   })
 })
 
