@@ -184,6 +184,7 @@ export interface ResultFilter {
   job_id?: string
   run_id?: string
   diagnosis?: string
+  status?: string
   since?: string
   until?: string
 }

@@ -2,12 +2,17 @@
 import { useQuery } from '@tanstack/vue-query'
 import { computed, toValue, type MaybeRefOrGetter } from 'vue'
 import { loadResults } from '@/api/queries'
-import type { Result } from '@/api/types'
-import { rootCause } from './health'
+import type { Camera, Result } from '@/api/types'
+import { byWeight } from './health'
 
 /** Enough for the latest finding of every diagnosis, and for the checks before it. */
 const RECENT = 120
 const HISTORY = 200
+/** Enough for the latest finding of every diagnosis with one status. */
+const ALIKE = 50
+const MOST_CANDIDATES = 5
+/** For so long before a camera's newest check, a finding counts for its status. */
+const COUNTS_MS = 8 * 86_400_000
 
 export interface Cause {
   finding: Result
@@ -40,17 +45,45 @@ export function beginning(finding: Result, history: Result[], complete: boolean)
   return { finding, first, sinceIsKnown: complete }
 }
 
-export async function findCause(camera: string, signal?: AbortSignal): Promise<Cause | null> {
-  const recent = await loadResults({ camera_id: camera }, RECENT, signal)
-  const finding = rootCause(latestOfEach(recent.items))
-  if (!finding) return null
-  const history = await loadResults({ camera_id: camera, diagnosis: finding.diagnosis }, HISTORY, signal)
-  return beginning(finding, history.items, history.complete)
+/** True if a finding may be why the camera has its status; the loss of the picture ends with the next picture. */
+function explains(finding: Result, camera: Camera): boolean {
+  return finding.status === camera.status && !finding.consequence_of && (!finding.loss || Boolean(camera.lost))
 }
 
-export function useCause(camera: MaybeRefOrGetter<string>, wanted: MaybeRefOrGetter<boolean> = true) {
+/** The finding that gave the camera its status, among its latest findings. One that could not tell changes nothing. */
+export function explaining(findings: Result[], camera: Camera): Result | undefined {
+  const latest = latestOfEach(findings.filter((one) => one.status))
+  return latest.filter((one) => explains(one, camera)).sort(byWeight)[0]
+}
+
+export async function findCause(camera: Camera, signal?: AbortSignal): Promise<Cause | null> {
+  const { status } = camera
+  if (!status || status === 'normal') return null
+  const historyOf = (diagnosis: string) => loadResults({ camera_id: camera.id, diagnosis }, HISTORY, signal)
+  const recent = await loadResults({ camera_id: camera.id }, RECENT, signal)
+  const finding = explaining(recent.items, camera)
+  if (finding) {
+    const history = await historyOf(finding.diagnosis)
+    return beginning(finding, history.items, history.complete)
+  }
+  // A frequent task pushes the finding of a rare one out of the latest ones.
+  const since = new Date(Date.parse(camera.checked_at ?? camera.updated_at) - COUNTS_MS).toISOString()
+  const alike = await loadResults({ camera_id: camera.id, status, since }, ALIKE, signal)
+  const candidates = latestOfEach(alike.items.filter((one) => explains(one, camera)))
+  for (const { diagnosis } of candidates.slice(0, MOST_CANDIDATES)) {
+    const history = await historyOf(diagnosis)
+    const latest = explaining(history.items, camera)
+    if (latest) return beginning(latest, history.items, history.complete)
+  }
+  return null
+}
+
+export function useCause(camera: MaybeRefOrGetter<Camera>, wanted: MaybeRefOrGetter<boolean> = true) {
+  const id = computed(() => toValue(camera).id)
+  // Another state has another cause.
+  const state = computed(() => `${toValue(camera).status ?? ''}${toValue(camera).lost ? ' lost' : ''}`)
   return useQuery({
-    queryKey: ['cause', computed(() => toValue(camera))],
+    queryKey: ['cause', id, state],
     queryFn: ({ signal }) => findCause(toValue(camera), signal),
     enabled: computed(() => toValue(wanted)),
     staleTime: 60_000,
