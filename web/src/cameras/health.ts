@@ -22,6 +22,13 @@ export function needsSomeone(health: Health): boolean {
   return health === 'offline' || health === 'critical' || health === 'error' || health === 'warning'
 }
 
+const OLD_MS = 24 * 3_600_000
+
+/** True if the state is that of a check more than a day ago. The master keeps such a state as it is. */
+export function isOld(camera: Camera, now: number): boolean {
+  return camera.enabled && Boolean(camera.checked_at) && now - Date.parse(camera.checked_at ?? '') > OLD_MS
+}
+
 export function byUrgency(a: Camera, b: Camera): number {
   return RANK[healthOf(a)] - RANK[healthOf(b)] || lossOrder(a) - lossOrder(b) || names.compare(a.name, b.name)
 }

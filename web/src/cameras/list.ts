@@ -1,6 +1,6 @@
 // Which cameras a list shows, and in which order.
 import type { Camera } from '@/api/types'
-import { byUrgency, healthOf, names, needsSomeone, type Health } from './health'
+import { byUrgency, healthOf, isOld, names, needsSomeone } from './health'
 import { matches } from './search'
 
 export const SORTS = ['urgency', 'name', 'id', 'checked', 'changed'] as const
@@ -8,7 +8,7 @@ export type Sort = (typeof SORTS)[number]
 
 export interface ListFilter {
   words: string
-  /** A state, or `attention` for all states that need someone. */
+  /** A state, `attention` for all states that need someone, or `old` for those of a check long ago. */
   health: string
   group: string
   /** The order; a minus in front turns it round. */
@@ -23,12 +23,18 @@ const ORDERS: Record<Sort, (a: Camera, b: Camera) => number> = {
   changed: (a, b) => b.updated_at.localeCompare(a.updated_at),
 }
 
-export function listed(cameras: Camera[], filter: ListFilter): Camera[] {
+function hasHealth(camera: Camera, wanted: string, now: number): boolean {
+  if (!wanted) return true
+  if (wanted === 'old') return isOld(camera, now)
+  const health = healthOf(camera)
+  return wanted === 'attention' ? needsSomeone(health) : health === wanted
+}
+
+export function listed(cameras: Camera[], filter: ListFilter, now = Date.now()): Camera[] {
   const words = filter.words.trim().toLowerCase()
   const fits = (camera: Camera): boolean => {
     if (filter.group && !camera.groups.includes(filter.group)) return false
-    const health: Health = healthOf(camera)
-    if (filter.health === 'attention' ? !needsSomeone(health) : filter.health && health !== filter.health) return false
+    if (!hasHealth(camera, filter.health, now)) return false
     return !words || matches(camera, words)
   }
   const reversed = filter.sort.startsWith('-')

@@ -134,6 +134,9 @@ export default {
     need: '{people} needs someone | {people} need someone',
     unknown: '{unknown} cannot be told | {unknown} cannot be told',
     allFine: 'The one camera is fine. | All {all} cameras are fine.',
+    old: '{n} was not checked for a day | {n} were not checked for a day',
+    listOld: 'Cameras that were not checked for a day',
+    newestCheck: 'The newest check was {age}.',
     join: '; ',
     stop: '.',
     counting: 'Counting: {n} cameras so far…',
@@ -195,6 +198,7 @@ export default {
     health: 'State',
     anyHealth: 'Any state',
     attention: 'Need someone',
+    old: 'Not checked for a day',
     anyGroup: 'Any group',
     sort: 'Order',
     sorts: {

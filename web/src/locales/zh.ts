@@ -133,6 +133,9 @@ export default {
     need: '{people} 台需要处理',
     unknown: '{unknown} 台无法判断',
     allFine: '全部 {all} 台摄像机正常。',
+    old: '{n} 台超过 24 小时未检测',
+    listOld: '查看超过 24 小时未检测的摄像机',
+    newestCheck: '最近一次检测：{age}。',
     join: '，',
     stop: '。',
     counting: '正在统计，已统计 {n} 台…',
@@ -194,6 +197,7 @@ export default {
     health: '状态',
     anyHealth: '全部状态',
     attention: '需要处理',
+    old: '超过 24 小时未检测',
     anyGroup: '全部分组',
     sort: '排序',
     sorts: {
