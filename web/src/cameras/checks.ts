@@ -36,6 +36,12 @@ export function checksOf(findings: Result[]): Check[] {
   return all.sort((a, b) => a.capturedAt.localeCompare(b.capturedAt))
 }
 
+/** Checks of several readings, each check once, the earliest first. Where one was read twice, the later list counts. */
+export function mergedChecks(...lists: Check[][]): Check[] {
+  const known = new Map(lists.flat().map((one) => [one.job, one]))
+  return [...known.values()].sort((a, b) => a.capturedAt.localeCompare(b.capturedAt))
+}
+
 export interface Point {
   at: number
   value: number

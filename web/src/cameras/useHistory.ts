@@ -34,3 +34,14 @@ export function useLatest(camera: MaybeRefOrGetter<string>) {
     shallow: true,
   })
 }
+
+/** One check by its job, however long ago it was. */
+export function useLinked(camera: MaybeRefOrGetter<string>, job: MaybeRefOrGetter<string>) {
+  return useQuery({
+    queryKey: ['results', computed(() => toValue(camera)), 'check', computed(() => toValue(job))],
+    queryFn: ({ signal }) => loadResults({ camera_id: toValue(camera), job_id: toValue(job) }, 200, signal),
+    enabled: computed(() => Boolean(toValue(job))),
+    staleTime: 60_000,
+    shallow: true,
+  })
+}

@@ -267,6 +267,7 @@ export default {
     range: 'Span',
     ranges: { day: '24 h', days3: '3 days', week: '7 days' },
     toLatest: 'Back to the latest check',
+    checkGone: 'This check has no findings, or they are no longer kept.',
     noChecks: 'No check in this time',
     noChecksHint: 'Diagnose the camera now, or put it into a task.',
     noChecksInRange: 'Choose a longer span. Below is the last check before it.',

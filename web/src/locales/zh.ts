@@ -264,6 +264,7 @@ export default {
     range: '时间范围',
     ranges: { day: '24 小时', days3: '3 天', week: '7 天' },
     toLatest: '回到最近一次检测',
+    checkGone: '这次检测没有结果，或结果已过保存期。',
     noChecks: '这段时间内没有检测',
     noChecksHint: '可以立即检测，或把它加入任务。',
     noChecksInRange: '请选择更长的时间范围；下方是此前最近的一次检测。',

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest'
-import { byUrgency, countByHealth, healthOf, markOf, rootCause } from '@/cameras/health'
+import { byUrgency, countByHealth, healthOf, isOld, markOf, rootCause } from '@/cameras/health'
 import { listed } from '@/cameras/list'
-import { checksOf, median, pointsOf } from '@/cameras/checks'
-import { beginning, latestOfEach } from '@/cameras/useCause'
+import { checksOf, median, mergedChecks, pointsOf } from '@/cameras/checks'
+import { beginning, explaining, latestOfEach } from '@/cameras/useCause'
 import { tasksOf } from '@/cameras/diagnoseNow'
 import { sharesByGroup } from '@/overview/shares'
-import type { Task } from '@/api/types'
+import type { Camera, Task } from '@/api/types'
 import { camera, finding, lost } from './camera'
 
 const at = (hour: number): string => new Date(Date.UTC(2026, 0, 2, hour)).toISOString()
@@ -28,6 +28,15 @@ describe('the health of a camera', () => {
       camera('worst', { status: 'critical' }),
     ]
     expect(cameras.sort(byUrgency).map((one) => one.id)).toEqual(['new-loss', 'old-loss', 'worst', 'warned', 'fine'])
+  })
+
+  it('is old a day after the check, unless the camera is paused', () => {
+    const checked = { checked_at: at(0) }
+    const day = Date.parse(at(24))
+    expect(isOld(camera('a', checked), day)).toBe(false)
+    expect(isOld(camera('a', checked), day + 1)).toBe(true)
+    expect(isOld(camera('a', { ...checked, enabled: false }), day + 1)).toBe(false)
+    expect(isOld(camera('a', { checked_at: null }), day + 1)).toBe(false)
   })
 
   it('is counted once a camera', () => {
@@ -54,6 +63,22 @@ describe('the cause of a fault', () => {
       finding('freeze', 'error', { captured_at: at(4) }),
     ]
     expect(latestOfEach(findings)).toEqual([findings[0]])
+  })
+
+  it('is the latest finding with the camera’s status; one that could not tell changes nothing', () => {
+    const findings = [
+      finding('freeze', null, { captured_at: at(6) }),
+      finding('clock', 'warning', { captured_at: at(5) }),
+      finding('noise', 'error', { captured_at: at(5), consequence_of: 'freeze' }),
+      finding('freeze', 'error', { captured_at: at(4) }),
+      finding('signal_loss', 'critical', { captured_at: at(3), loss: 'stalled' }),
+    ]
+    const explained = (more: Partial<Camera>) => explaining(findings, camera('c', more))?.diagnosis
+    expect(explained({ status: 'error' })).toBe('freeze')
+    expect(explained({ status: 'critical' })).toBeUndefined()
+    expect(explained({ status: 'critical', lost: lost(at(3)) })).toBe('signal_loss')
+    findings.unshift(finding('freeze', 'normal', { captured_at: at(7) }))
+    expect(explained({ status: 'error' })).toBeUndefined()
   })
 
   it('began with the first of the findings since it was last normal', () => {
@@ -90,6 +115,9 @@ describe('a list of cameras', () => {
     expect(ids({ health: 'offline' })).toEqual(['roof'])
     expect(ids({ health: 'attention' })).toEqual(['hall', 'roof'])
     expect(ids({ group: 'yard' })).toEqual(['gate'])
+    const long = [camera('new', { checked_at: at(5) }), camera('old', { checked_at: at(0) })]
+    const filter = { words: '', health: 'old', group: '', sort: 'name' }
+    expect(listed(long, filter, Date.parse(at(26))).map((one) => one.id)).toEqual(['old'])
   })
 
   it('is sorted both ways, and by urgency where the order is unknown', () => {
@@ -116,6 +144,14 @@ describe('checks', () => {
       finding('a', 'normal', { job_id: '1', captured_at: at(1) }),
     ]
     expect(checksOf(findings).map((one) => one.job)).toEqual(['1', '2'])
+  })
+
+  it('of several readings are put together once each, the earliest first', () => {
+    const of = (job: string, hour: number, diagnosis = 'a') =>
+      checksOf([finding(diagnosis, 'normal', { job_id: job, captured_at: at(hour) })])
+    const merged = mergedChecks(of('3', 3), [...of('1', 1), ...of('2', 2)], of('1', 1, 'b'))
+    expect(merged.map((one) => one.job)).toEqual(['1', '2', '3'])
+    expect(merged[0]?.findings[0]?.diagnosis).toBe('b')
   })
 
   it('give the values of a metric with the thresholds that decided', () => {
