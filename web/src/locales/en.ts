@@ -242,12 +242,19 @@ export default {
     labels: 'Labels',
     enabled: 'Tasks check this camera',
     editTitle: 'Edit camera',
+    leave: 'Close without saving what you changed?',
+    secretsKept:
+      'The address has changed, and the stored user and password are used for the new one. If that is wrong, type them again.',
     sourceHint:
       'rtsp://, http(s)://, or a file that the worker nodes can read. User and password may be part of it; they are never shown again.',
     maskedHint: '*** stands for the stored user and password. They are kept as long as the host stays the same.',
     groupsPlaceholder: 'choose, or type a new one',
     try: 'Try the address',
-    tryFine: 'A picture came within {duration}; {n} diagnoses found no fault.',
+    tryFine:
+      'A picture came within {duration}; {n} diagnosis found no fault. | A picture came within {duration}; {n} diagnoses found no fault.',
+    tryRest: '{n} diagnosis could not tell. | {n} diagnoses could not tell.',
+    tryUnknown: 'A picture came, but no diagnosis could tell.',
+    tryRuns: 'Being tried…',
     tryWaits: 'No node has taken the trial yet.',
     missing: 'There is no such camera',
     deleteHint: 'This cannot be undone. Its findings stay until they expire.',
