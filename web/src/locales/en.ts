@@ -674,6 +674,7 @@ export default {
   },
   problem: {
     unreachable: 'The master does not answer.',
+    notSignedIn: 'You have not signed in. Nothing was changed.',
     other: 'That failed.',
     server: 'The master failed.',
     refused: 'The master refused.',

@@ -667,6 +667,7 @@ export default {
   },
   problem: {
     unreachable: '主节点没有响应。',
+    notSignedIn: '尚未登录，没有作任何修改。',
     other: '操作失败。',
     server: '主节点出错。',
     refused: '主节点拒绝了请求。',
