@@ -395,7 +395,7 @@ export default {
     add: 'Add task',
     name: 'Name',
     scope: 'Cameras',
-    groups: 'Group {names} | Groups {names} and {more} more',
+    groups: 'Group {names} | Groups {names} | Groups {names} and {more} more',
     cameras: '{n} camera | {n} cameras',
     diagnoses: 'Diagnoses',
     allDiagnoses: 'All active',
@@ -536,6 +536,7 @@ export default {
     nodeWith: 'a node that is online with {name}',
     group: 'a camera in the group “{name}”',
     camera: 'the camera “{name}”',
+    config: 'settings that the plugin accepts ({name})',
   },
   plugins: {
     none: 'No plugin yet',
