@@ -4,7 +4,7 @@ import createClient from 'openapi-fetch'
 import type { paths } from './schema'
 import { session } from '@/session/session'
 import { connection } from '@/live/connection'
-import { ApiError, Unreachable, problemOf } from './problem'
+import { ApiError, NotSignedIn, Unreachable, problemOf } from './problem'
 
 /** Where the console lies. Routes are behind `#`, so this is also the prefix of the API. */
 export const home = new URL('.', document.baseURI).href
@@ -22,11 +22,17 @@ function changes(method: string): boolean {
   return method !== 'GET' && method !== 'HEAD'
 }
 
+/** A proxy in front of a master that is down answers in its place, but with a page of its own. */
+function isOfMaster(response: Response): boolean {
+  return response.status < 502 || Boolean(response.headers.get('content-type')?.includes('problem+json'))
+}
+
 async function once(request: Request): Promise<Response> {
   if (session.token.value) request.headers.set('authorization', `Bearer ${session.token.value}`)
   try {
     const response = await fetch(request)
-    connection.reached()
+    if (isOfMaster(response)) connection.reached(response.headers.get('date'))
+    else connection.failed()
     return response
   } catch (error) {
     if (error instanceof DOMException && error.name === 'AbortError') throw error
@@ -38,7 +44,7 @@ async function once(request: Request): Promise<Response> {
 export async function send(request: Request): Promise<Response> {
   const again = request.clone()
   // The cookie is enough to read, never to change: a change needs the token itself, which a reload has forgotten.
-  if (changes(request.method) && session.lacksToken.value) await session.signInAgain()
+  if (changes(request.method) && session.lacksToken.value && !(await session.signInAgain())) throw new NotSignedIn()
   const response = await once(request)
   if (response.status !== 401 || session.state.value !== 'in') return response
   if (session.declined.value && !changes(request.method)) return response

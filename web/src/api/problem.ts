@@ -24,6 +24,14 @@ export class Unreachable extends Error {
   }
 }
 
+/** A change was not sent, because the person did not sign in for it. */
+export class NotSignedIn extends Error {
+  constructor() {
+    super('not signed in')
+    this.name = 'NotSignedIn'
+  }
+}
+
 /** Reads a body as a problem. A proxy in front of the master may answer with a page instead. */
 export function problemOf(body: unknown, response: Pick<Response, 'status' | 'statusText'>): Problem {
   if (body && typeof body === 'object' && 'title' in body) return body as Problem
@@ -48,6 +56,7 @@ type Translate = { t: (key: string, named?: Record<string, unknown>) => string; 
 /** Says an error in the reader's language, with the master's own words as the detail. */
 export function say(error: unknown, { t, te }: Translate): Said {
   if (error instanceof Unreachable) return { title: t('problem.unreachable'), detail: '' }
+  if (error instanceof NotSignedIn) return { title: t('problem.notSignedIn'), detail: '' }
   if (error instanceof ApiError) {
     const { problem, slug } = error
     const generic = slug.startsWith('no-such-') ? 'no-such' : problem.status >= 500 ? 'server' : 'refused'

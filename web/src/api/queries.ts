@@ -76,6 +76,7 @@ export function useTask(id: MaybeRefOrGetter<string | undefined>) {
     queryKey: ['task', computed(() => toValue(id))],
     queryFn: () => take<Task>(api.GET('/api/v1/diagnosis/tasks/{id}', { params: { path: { id: toValue(id) ?? '' } } })),
     enabled: computed(() => toValue(id) !== undefined),
+    refetchInterval: MINUTE,
   })
 }
 
@@ -171,10 +172,11 @@ export function useNodes() {
   })
 }
 
-export function useTokens() {
+export function useTokens(enabled: MaybeRefOrGetter<boolean> = true) {
   return useQuery({
     queryKey: ['tokens'],
     queryFn: () => take<TokenInfo[]>(api.GET('/api/v1/tokens')),
+    enabled: computed(() => toValue(enabled)),
     retry: false,
   })
 }
@@ -182,11 +184,9 @@ export function useTokens() {
 export interface ResultFilter {
   camera_id?: string
   job_id?: string
-  run_id?: string
   diagnosis?: string
   status?: string
   since?: string
-  until?: string
 }
 
 /** Findings, latest first, up to `most`. `complete` is false where there are more. */
@@ -196,9 +196,10 @@ export async function loadResults(filter: ResultFilter, most: number, signal?: A
   do {
     const limit = Math.min(1_000, most - items.length)
     const query = { ...filter, after, limit }
-    const page: Page<Result> = await take<Page<Result>>(
-      api.GET('/api/v1/diagnosis/results', { params: { query }, signal }) as never,
-    )
+    // The master can answer in CSV too, but only to those who ask for it.
+    const page = (await take<Page<Result> | string>(
+      api.GET('/api/v1/diagnosis/results', { params: { query }, signal }),
+    )) as Page<Result>
     items.push(...page.items)
     after = page.next ?? undefined
   } while (after && items.length < most)

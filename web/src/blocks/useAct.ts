@@ -10,8 +10,10 @@ export function useAct() {
   const busy = ref(false)
   const refusal = ref<Said>()
 
-  /** Runs a change. Returns its result, or undefined if it was refused. */
+  /** Runs a change. Returns its result, or undefined if it was refused or if another one is under way. */
   async function act<T>(change: () => Promise<T>, done?: string): Promise<T | undefined> {
+    // Enter, held or pressed twice, comes here although the button is disabled.
+    if (busy.value) return undefined
     busy.value = true
     refusal.value = undefined
     try {

@@ -1,14 +1,21 @@
-// One clock for everything that shows an age.
-import { onScopeDispose, ref, type Ref } from 'vue'
+// One clock for everything that shows an age. It is the master's, because the times of the API are.
+import { computed, onScopeDispose, ref, type ComputedRef } from 'vue'
+import { connection } from '@/live/connection'
 
-const now = ref(Date.now())
+const here = ref(Date.now())
+const now = computed(() => masterTime(here.value))
 let users = 0
 let timer: ReturnType<typeof setInterval> | undefined
 
-export function useNow(): Ref<number> {
+/** What the master's clock says at a moment of the browser's. */
+export function masterTime(moment: number): number {
+  return moment + connection.facts.aheadMs
+}
+
+export function useNow(): ComputedRef<number> {
   users += 1
-  now.value = Date.now()
-  timer ??= setInterval(() => (now.value = Date.now()), 5_000)
+  here.value = Date.now()
+  timer ??= setInterval(() => (here.value = Date.now()), 5_000)
   onScopeDispose(() => {
     users -= 1
     if (users === 0) {

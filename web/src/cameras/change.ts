@@ -1,5 +1,6 @@
 // Changing cameras. The master keeps the secrets that an address shows as `***`.
 import { api, take } from '@/api/client'
+import { ApiError, NotSignedIn } from '@/api/problem'
 import type { Camera, CameraRequest } from '@/api/types'
 
 /** Requests at the same time in a bulk change. */
@@ -24,7 +25,14 @@ export function deleteCamera(id: string): Promise<unknown> {
   return take(api.DELETE('/api/v1/diagnosis/cameras/{id}', { params: { path: { id } } }))
 }
 
-/** Does the same to many cameras, a few at once, and goes on after a failure. Returns the failures. */
+function lacksSession(error: unknown): boolean {
+  return error instanceof NotSignedIn || (error instanceof ApiError && error.problem.status === 401)
+}
+
+/**
+ * Does the same to many cameras, a few at once, and goes on after a failure. Returns the failures.
+ * Whoever does not sign in is not asked again for each of the rest: they have failed as well.
+ */
 export async function forEach(
   ids: string[],
   change: (id: string) => Promise<unknown>,
@@ -35,7 +43,10 @@ export async function forEach(
   let count = 0
   const work = async (): Promise<void> => {
     for (let id = left.shift(); id !== undefined; id = left.shift()) {
-      await change(id).catch((error: unknown) => failures.push({ id: id as string, error }))
+      await change(id).catch((error: unknown) => {
+        failures.push({ id: id as string, error })
+        if (lacksSession(error)) failures.push(...left.splice(0).map((one) => ({ id: one, error })))
+      })
       done((count += 1))
     }
   }

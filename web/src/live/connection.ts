@@ -8,7 +8,18 @@ const facts = reactive({
   /** When something was heard last: an answer or an event. */
   heardAt: Date.now(),
   lostAt: 0,
+  /** How far the master's clock is ahead of the browser's, in milliseconds. */
+  aheadMs: 0,
 })
+
+/** A date of HTTP is in whole seconds and takes time to arrive, so a clock is only off if it is off by more. */
+const CLOCK_TOLERANCE_MS = 2_000
+
+function compareClocks(date: string): void {
+  const ahead = Date.parse(date) - Date.now()
+  if (Number.isNaN(ahead) || Math.abs(ahead - facts.aheadMs) <= CLOCK_TOLERANCE_MS) return
+  facts.aheadMs = Math.abs(ahead) > CLOCK_TOLERANCE_MS ? ahead : 0
+}
 
 function loseSince(): void {
   if (!facts.lostAt) facts.lostAt = Date.now()
@@ -17,7 +28,9 @@ function loseSince(): void {
 export const connection = {
   facts,
   isLost: computed(() => !facts.answers || facts.stream === 'lost'),
-  reached(): void {
+  /** Something of the master has arrived; `date` is what its clock said. */
+  reached(date?: string | null): void {
+    if (date) compareClocks(date)
     facts.answers = true
     facts.heardAt = Date.now()
     if (facts.stream !== 'lost') facts.lostAt = 0

@@ -58,8 +58,11 @@ export function useLive(): void {
   const take = (event: LiveEvent): void => {
     connection.reached()
     if (event.kind === 'run')
-      soon('runs', 'run', 'jobs', ...(event.change === 'finished' ? ['cameras', 'camera', 'results', 'tasks'] : []))
-    else if (event.kind === 'node') soon('nodes')
+      soon(
+        ...['runs', 'run', 'jobs', 'tasks', 'task'],
+        ...(event.change === 'finished' ? ['cameras', 'camera', 'results'] : []),
+      )
+    else if (event.kind === 'node') soon('nodes', 'tasks', 'task')
     else if (event.kind === 'finding') {
       if (event.finding.camera_id) cameras.add(event.finding.camera_id)
       soon()

@@ -414,7 +414,7 @@ export default {
     add: 'Add task',
     name: 'Name',
     scope: 'Cameras',
-    groups: 'Group {names} | Groups {names} and {more} more',
+    groups: 'Group {names} | Groups {names} | Groups {names} and {more} more',
     cameras: '{n} camera | {n} cameras',
     diagnoses: 'Diagnoses',
     allDiagnoses: 'All active',
@@ -555,6 +555,7 @@ export default {
     nodeWith: 'a node that is online with {name}',
     group: 'a camera in the group “{name}”',
     camera: 'the camera “{name}”',
+    config: 'settings that the plugin accepts ({name})',
   },
   plugins: {
     none: 'No plugin yet',
@@ -693,6 +694,7 @@ export default {
   },
   problem: {
     unreachable: 'The master does not answer.',
+    notSignedIn: 'You have not signed in. Nothing was changed.',
     other: 'That failed.',
     server: 'The master failed.',
     refused: 'The master refused.',

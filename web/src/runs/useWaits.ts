@@ -7,6 +7,7 @@ const FORMS: [RegExp, string][] = [
   [/^a node that is online with the labels (.+)$/, 'nodeWith'],
   [/^a node that is online$/, 'node'],
   [/^a camera in the group `(.+)`$/, 'group'],
+  [/^a configuration that its plugin accepts: (.+)$/s, 'config'],
   [/^(?:the )?camera `(.+)`$/, 'camera'],
 ]
 

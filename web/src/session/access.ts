@@ -28,6 +28,7 @@ export async function findSession(): Promise<void> {
   }
   if (anybody.status >= 500) throw await refusal(anybody)
   const known = await ask(PROBE, {})
+  if (known.status >= 500) throw await refusal(known)
   session.state.value = known.ok ? 'in' : 'out'
 }
 
@@ -41,6 +42,9 @@ export async function signIn(token: string): Promise<void> {
     await ask('/api/v1/session', { method: 'DELETE' })
     throw await refusal(reads)
   }
+  // Somebody else may have made the first token since this page was opened.
+  session.open.value = (await ask(PROBE, { credentials: 'omit' })).ok
+  session.declined.value = session.expired.value = false
   session.token.value = token
   session.state.value = 'in'
 }
@@ -48,5 +52,6 @@ export async function signIn(token: string): Promise<void> {
 export async function signOut(): Promise<void> {
   await ask('/api/v1/session', { method: 'DELETE' })
   session.token.value = undefined
+  session.declined.value = session.expired.value = false
   session.state.value = 'out'
 }

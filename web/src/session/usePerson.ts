@@ -1,21 +1,14 @@
 // The name and scope of the person who is signed in, as far as the API tells them: only an administrator may read the
 // list of tokens, in which the own one is found by its id.
-import { useQuery } from '@tanstack/vue-query'
 import { computed } from 'vue'
 import { useI18n } from 'vue-i18n'
-import { api, take } from '@/api/client'
-import type { TokenInfo } from '@/api/types'
+import { useTokens } from '@/api/queries'
 import { session, tokenId } from './session'
 
 export function usePerson() {
   const { t } = useI18n()
   const id = computed(() => tokenId(session.token.value))
-  const tokens = useQuery({
-    queryKey: ['tokens'],
-    queryFn: () => take<TokenInfo[]>(api.GET('/api/v1/tokens')),
-    enabled: computed(() => id.value !== undefined),
-    retry: false,
-  })
+  const tokens = useTokens(() => id.value !== undefined)
   const own = computed(() => tokens.data.value?.find((one) => one.id === id.value))
   const scope = computed(() => own.value?.scope)
   const name = computed(() => {

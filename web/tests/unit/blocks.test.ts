@@ -1,19 +1,35 @@
 import { mount } from '@vue/test-utils'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { computed, nextTick, ref } from 'vue'
+import { computed, defineComponent, h, nextTick, ref } from 'vue'
 import Block from '@/blocks/Block.vue'
 import Picture from '@/blocks/Picture.vue'
 import StatusMark from '@/blocks/StatusMark.vue'
+import { differences } from '@/blocks/differences'
 import { round } from '@/blocks/format'
+import { useAct } from '@/blocks/useAct'
 import { i18n } from '@/locales'
 import { useHeld } from '@/blocks/useHeld'
+import { useWaits } from '@/runs/useWaits'
 import SchemaForm from '@/tasks/SchemaForm.vue'
-import { unitOf } from '@/tasks/schedule'
+import { unitOf, useScheduleWords } from '@/tasks/schedule'
 import { ApiError } from '@/api/problem'
 import { connection } from '@/live/connection'
 
 const global = { plugins: [i18n] }
 i18n.global.locale.value = 'en'
+
+/** What a composable returns within a component. */
+function within<T>(use: () => T): T {
+  let used: T | undefined
+  mount(
+    defineComponent(() => {
+      used = use()
+      return () => h('div')
+    }),
+    { global },
+  )
+  return used as T
+}
 
 describe('a state', () => {
   it('is a word for everybody, also where only its shape is seen', () => {
@@ -173,4 +189,58 @@ describe('numbers', () => {
   it('of seconds have the largest unit without a fraction', () => {
     expect([90, 120, 7_200, 86_400, 90_000].map(unitOf)).toEqual([1, 60, 3_600, 86_400, 3_600])
   })
+})
+
+describe('a schedule in words', () => {
+  it('is never rounded', () => {
+    const words = within(useScheduleWords)
+    const every = (every_s: number): string => words({ kind: 'interval', every_s })
+    expect([90, 900, 3_600, 27_000, 129_600, 172_800].map(every)).toEqual([
+      'Every 90 s',
+      'Every 15 min',
+      'Every 1 h',
+      'Every 7 h 30 min',
+      'Every 36 h',
+      'Every 2 d',
+    ])
+  })
+})
+
+describe('a change', () => {
+  it('is made once, also where it is asked for twice', async () => {
+    const { busy, act } = within(useAct)
+    let made = 0
+    const change = async (): Promise<number> => (made += 1)
+    expect(await Promise.all([act(change), act(change)])).toEqual([1, undefined])
+    expect(busy.value).toBe(false)
+    expect(await act(change)).toBe(2)
+  })
+})
+
+describe('what somebody else has changed', () => {
+  it('is what differs in meaning', () => {
+    const theirs = {
+      name: 'Gate',
+      groups: ['a', 'b'],
+      labels: { x: '1', y: '2' },
+      enabled: true,
+      config: { z: [2, 1] },
+    }
+    const mine = {
+      name: 'Gate ',
+      groups: ['b', 'a'],
+      labels: { y: '2', x: '1' },
+      enabled: false,
+      config: { z: [1, 2] },
+    }
+    expect(differences(theirs, mine).map((one) => one.field)).toEqual(['config', 'enabled'])
+  })
+})
+
+it('what a task waits for is said in words, also a configuration', () => {
+  const waits = within(useWaits)
+  expect(waits('a configuration that its plugin accepts: /config/dark: above 255')).toBe(
+    'settings that the plugin accepts (/config/dark: above 255)',
+  )
+  expect(waits('something new')).toBe('something new')
 })

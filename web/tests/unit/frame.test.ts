@@ -1,0 +1,76 @@
+// What surrounds the pages.
+import { QueryClient, VueQueryPlugin } from '@tanstack/vue-query'
+import { flushPromises, mount } from '@vue/test-utils'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { createMemoryHistory, createRouter } from 'vue-router'
+import LabelsInput from '@/blocks/LabelsInput.vue'
+import LossBanner from '@/frame/LossBanner.vue'
+import SearchBox from '@/frame/SearchBox.vue'
+import { connection } from '@/live/connection'
+import { i18n } from '@/locales'
+
+i18n.global.locale.value = 'en'
+
+const router = createRouter({
+  history: createMemoryHistory(),
+  routes: [{ path: '/:rest(.*)*', name: 'any', component: { template: '<p />' } }],
+})
+let queryClient: QueryClient
+
+beforeEach(() => {
+  queryClient = new QueryClient()
+  vi.stubGlobal('fetch', (request: Request) =>
+    Promise.resolve(new Response(/plugins/.test(request.url) ? '[]' : '{"items":[]}')),
+  )
+})
+afterEach(() => {
+  vi.useRealTimers()
+  vi.unstubAllGlobals()
+})
+
+const global = () => ({ plugins: [i18n, router, [VueQueryPlugin, { queryClient }]] as never })
+
+describe('the search', () => {
+  it('leaves Enter to an input method that composes', async () => {
+    await router.push('/')
+    const box = mount(SearchBox, { global: global() })
+    const field = box.find('input')
+    await field.setValue('gate')
+    await field.trigger('keydown', { key: 'Enter', isComposing: true })
+    await flushPromises()
+    expect(router.currentRoute.value.fullPath).toBe('/')
+    await field.trigger('keydown', { key: 'Enter' })
+    await flushPromises()
+    expect(router.currentRoute.value.fullPath).toBe('/cameras?q=gate')
+    box.unmount()
+  })
+})
+
+describe('the banner of a loss', () => {
+  it('says how old the cameras are, not when anything was heard last', async () => {
+    vi.useFakeTimers()
+    queryClient.setQueryData(['cameras'], [], { updatedAt: Date.now() - 240_000 })
+    const banner = mount(LossBanner, { global: global() })
+    connection.reached()
+    connection.streamIs('lost')
+    await vi.advanceTimersByTimeAsync(5_000)
+    expect(banner.text()).toContain('Live changes have been interrupted')
+    expect(banner.text()).toContain('4 min old')
+    connection.streamIs('open')
+    banner.unmount()
+  })
+})
+
+describe('labels', () => {
+  it('say what is wrong with a word that is no label', async () => {
+    const input = mount(LabelsInput, { props: { modelValue: {}, name: 'Labels' }, global: global() })
+    const select = input.findComponent({ name: 'ElSelect' })
+    select.vm.$emit('update:modelValue', ['site=north', 'gate'])
+    await flushPromises()
+    expect(input.emitted('update:modelValue')?.at(-1)).toEqual([{ site: 'north' }])
+    expect(input.find('[role=alert]').text()).toBe('Type key=value and press Enter')
+    select.vm.$emit('update:modelValue', ['site=north'])
+    await flushPromises()
+    expect(input.find('[role=alert]').exists()).toBe(false)
+  })
+})
