@@ -1,31 +1,28 @@
 //! The web console: builds `web/` into the files that the master embeds, and checks that they are up to date.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{fs, path::PathBuf, process::Command};
 
 use anyhow::{Context, bail};
 
 use crate::{
-    process::{command, is_there, run},
+    process::{command, is_there, output, run},
     workspace,
 };
 
-/// Entries of `web/` that the built files do not depend on. The copy of the API's document gives only types, which are
-/// checked where Node is there.
-const NO_SOURCES: &[&str] = &[
-    "node_modules",
-    "dist",
-    "screenshots",
-    "components.d.ts",
-    "openapi.json",
-    "README.md",
-    "README.zh-CN.md",
+/// The entries of `web/` from which the files are built.
+const SOURCES: &[&str] = &[
+    "index.html",
+    "package-lock.json",
+    "package.json",
+    "scripts/pack.mjs",
+    "src",
+    "tsconfig.json",
+    "vite.config.ts",
 ];
 /// What to do if the built files are not those of the sources.
-const REMEDY: &str = "run `cargo xtask console`, which needs Node.js 20.19 or later, and commit the result";
+const REMEDY: &str = "run `cargo xtask console` and commit the result";
+/// The versions of Node.js that Vite supports.
+const VERSIONS: &str = "Node.js 20.19 or later of version 20, or 22.12 or later";
 
 fn sources() -> PathBuf {
     workspace::root().join("web")
@@ -40,17 +37,36 @@ fn digest_file() -> PathBuf {
     workspace::root().join("host/console/sources.blake3")
 }
 
-/// True if Node's package manager is there.
-pub(crate) fn has_node() -> bool {
-    is_there("npm", "--version")
+/// Checks that Node and its package manager are there.
+fn node() -> anyhow::Result<()> {
+    let version = output(command("node", &sources()).arg("--version"));
+    let Some((major, minor)) = version.ok().as_deref().and_then(parsed) else {
+        bail!("node is missing: install {VERSIONS}");
+    };
+    if !((major == 20 && minor >= 19) || (major == 22 && minor >= 12) || major > 22) {
+        bail!("node is version {major}.{minor}: install {VERSIONS}");
+    }
+    if !is_there("npm", "--version") {
+        bail!("npm is missing: install {VERSIONS}");
+    }
+    Ok(())
+}
+
+/// Parses a version such as `v20.19.2`.
+fn parsed(version: &str) -> Option<(u32, u32)> {
+    let mut parts = version.trim().strip_prefix('v')?.split('.');
+    Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
+}
+
+/// Installs what builds the console: the packages of the lock file.
+pub(crate) fn prepare() -> anyhow::Result<()> {
+    node()?;
+    run(command("npm", &sources()).args(["ci", "--no-audit", "--no-fund"]))
 }
 
 /// Builds the console and puts the files where the master embeds them.
 pub(crate) fn build() -> anyhow::Result<()> {
-    if !has_node() {
-        bail!("npm is missing: install Node.js 20.19 or later");
-    }
-    install()?;
+    prepare()?;
     run(command("npm", &sources()).args(["run", "build"]))?;
     run(pack().arg(built()))?;
     fs::write(digest_file(), digest()? + "\n")?;
@@ -66,9 +82,8 @@ pub(crate) fn is_current() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Checks the sources, builds them, and compares the result with the committed files.
+/// Checks the sources, builds them, and compares the result with the committed files. [`prepare`] must have run.
 pub(crate) fn check() -> anyhow::Result<()> {
-    install()?;
     run(command("npm", &sources()).args(["run", "check"]))?;
     run(command("npm", &sources()).args(["run", "build"]))?;
     run(pack().arg("--check").arg(built())).context(REMEDY)
@@ -79,11 +94,6 @@ fn pack() -> Command {
     let mut pack = command("node", &sources());
     pack.arg("scripts/pack.mjs");
     pack
-}
-
-/// Installs the packages of the lock file.
-fn install() -> anyhow::Result<()> {
-    run(command("npm", &sources()).args(["ci", "--no-audit", "--no-fund"]))
 }
 
 /// Returns a digest of the names and contents of all sources.
@@ -101,22 +111,29 @@ fn digest() -> anyhow::Result<String> {
 /// Returns the paths and contents of all sources, sorted by path.
 fn source_files() -> anyhow::Result<Vec<(PathBuf, Vec<u8>)>> {
     let mut found = Vec::new();
-    let mut folders = vec![PathBuf::new()];
-    while let Some(inner) = folders.pop() {
-        let folder = sources().join(&inner);
-        for entry in fs::read_dir(&folder).with_context(|| folder.display().to_string())? {
-            let entry = entry?;
-            let path = inner.join(entry.file_name());
-            if NO_SOURCES.iter().any(|name| path == Path::new(name)) {
-                continue;
+    let mut entries: Vec<PathBuf> = SOURCES.iter().map(PathBuf::from).collect();
+    while let Some(entry) = entries.pop() {
+        let path = sources().join(&entry);
+        if path.is_dir() {
+            for inner in fs::read_dir(&path).with_context(|| path.display().to_string())? {
+                entries.push(entry.join(inner?.file_name()));
             }
-            if entry.file_type()?.is_dir() {
-                folders.push(path);
-            } else {
-                found.push((path, fs::read(entry.path())?));
-            }
+        } else {
+            let bytes = fs::read(&path).with_context(|| path.display().to_string())?;
+            found.push((entry, bytes));
         }
     }
     found.sort();
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parsed;
+
+    #[test]
+    fn versions_of_node_are_read() {
+        assert_eq!(parsed("v20.19.2\n"), Some((20, 19)));
+        assert_eq!(parsed("20.19"), None);
+    }
 }

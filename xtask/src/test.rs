@@ -84,10 +84,10 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         eprintln!("LINTS ARE NOT CHECKED: clippy is missing");
     }
     steps.outcome("built console", console::is_current());
-    if console::has_node() {
-        steps.outcome("console", console::check());
-    } else {
-        eprintln!("THE CONSOLE IS NOT CHECKED: npm is missing");
+    match console::prepare() {
+        Ok(()) => steps.outcome("console", console::check()),
+        Err(error) if std::env::var_os("CI").is_some() => steps.outcome("console", Err(error)),
+        Err(error) => eprintln!("THE CONSOLE IS NOT CHECKED: {error:#}"),
     }
     // Everything is built with one command, so that the code that programs and tests share is built once, not
     // once for each set of features.

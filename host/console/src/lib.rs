@@ -2,19 +2,19 @@
 //! files. Routes of the console are behind `#` in the address, so that the console also works below a path prefix: the
 //! files refer to each other, and to the API, by relative addresses.
 
-use std::{borrow::Cow, fmt::Write as _, io::Read};
+use std::{borrow::Cow, io::Read};
 
 use axum::{
     Router,
     body::Body,
-    extract::Path,
+    extract::{Path, rejection::PathRejection},
     http::{HeaderMap, HeaderName, StatusCode, header},
     response::{IntoResponse, Response},
     routing::get,
 };
 use easysight_daemon::problem::Error;
 use flate2::read::GzDecoder;
-use rust_embed::{EmbeddedFile, RustEmbed};
+use rust_embed::RustEmbed;
 
 /// The built files. Scripts and styles are compressed with Brotli (`name.br`) and with gzip (`name.gz`).
 #[derive(RustEmbed)]
@@ -26,7 +26,7 @@ const PAGE: &[u8] = include_bytes!("../dist/index.html");
 
 /// The page may load and contact only the server that it comes from. Scripts and styles are files, so that the page
 /// itself contains none. No other page may show the console in a frame.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; \
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
                       connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
 /// The headers of every answer.
@@ -49,46 +49,29 @@ enum Coding {
 
 /// Returns a router that serves the console: the page at `/`, and its files below `/assets`.
 pub fn router<S: Clone + Send + Sync + 'static>() -> Router<S> {
-    let router = Router::new().route("/", get(page)).route("/assets/{name}", get(asset));
-    // Files beside the page, such as the icon.
-    Files::iter().filter(|name| !name.contains('/') && name != "index.html").fold(router, |router, name| {
-        router.route(&format!("/{name}"), get(move |headers: HeaderMap| beside(name.clone(), headers)))
-    })
+    Router::new().route("/", get(page)).route("/assets/{name}", get(asset))
 }
 
 /// Answers with the page. A browser asks each time whether the page has changed.
 async fn page(headers: HeaderMap) -> Response {
-    match Files::get("index.html") {
-        Some(file) => revalidated(&headers, "text/html; charset=utf-8", &file, PAGE.into()),
-        None => missing(),
-    }
-}
-
-async fn beside(name: Cow<'static, str>, headers: HeaderMap) -> Response {
-    match Files::get(&name) {
-        Some(file) => revalidated(&headers, media_type(&name), &file, file.data.clone()),
-        None => missing(),
-    }
-}
-
-fn revalidated(headers: &HeaderMap, kind: &str, file: &EmbeddedFile, bytes: Cow<'static, [u8]>) -> Response {
-    let mut tag = String::with_capacity(34);
-    tag.push('"');
-    for byte in file.metadata.sha256_hash().iter().take(16) {
-        // Writing to a string does not fail.
-        write!(tag, "{byte:02x}").ok();
-    }
-    tag.push('"');
+    let tag = Files::get("index.html").map(|file| tag(&file.metadata.sha256_hash())).unwrap_or_default();
     let caching = [(header::CACHE_CONTROL, "no-cache"), (header::ETAG, tag.as_str())];
     let known = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
     if known.flat_map(|tags| tags.split(',')).any(|known| known.trim().trim_start_matches("W/") == tag) {
         return (StatusCode::NOT_MODIFIED, HEADERS, caching).into_response();
     }
-    (HEADERS, caching, [(header::CONTENT_TYPE, kind)], Body::from(bytes)).into_response()
+    (HEADERS, caching, [(header::CONTENT_TYPE, "text/html; charset=utf-8")], PAGE).into_response()
+}
+
+/// Returns the entity tag of a file with this hash.
+fn tag(hash: &[u8]) -> String {
+    let digits: String = hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    format!("\"{digits}\"")
 }
 
 /// Answers with a file whose name contains a hash of its contents.
-async fn asset(Path(name): Path<String>, headers: HeaderMap) -> Response {
+async fn asset(name: Result<Path<String>, PathRejection>, headers: HeaderMap) -> Response {
+    let Ok(Path(name)) = name else { return missing() };
     let kind = [(header::CONTENT_TYPE, media_type(&name)), (header::CACHE_CONTROL, KEPT)];
     match find(&format!("assets/{name}"), accepted(&headers)) {
         Some((bytes, Some(coding))) => {
@@ -120,7 +103,8 @@ fn find(path: &str, accepted: Option<Coding>) -> Option<(Cow<'static, [u8]>, Opt
 /// Returns the best coding that a client accepts.
 fn accepted(headers: &HeaderMap) -> Option<Coding> {
     let all = headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
-    let accepted: Vec<&str> = all.flat_map(|list| list.split(',')).filter_map(allowed).collect();
+    let all = all.collect::<Vec<_>>().join(",").to_ascii_lowercase();
+    let accepted: Vec<&str> = all.split(',').filter_map(allowed).collect();
     [Coding::Brotli, Coding::Gzip].into_iter().find(|coding| accepted.contains(&coding.name()))
 }
 
@@ -131,8 +115,11 @@ fn allowed(item: &str) -> Option<&str> {
     weight.is_ok_and(|weight| weight > 0.0).then(|| name.trim())
 }
 
+/// Answers that there is no such file. While masters of different versions answer, a file may exist a moment later, so
+/// nobody keeps this answer.
 fn missing() -> Response {
-    Error::new(StatusCode::NOT_FOUND, "not-found", "there is nothing at this path").into_response()
+    let error = Error::new(StatusCode::NOT_FOUND, "not-found", "there is nothing at this path");
+    ([(header::CACHE_CONTROL, "no-store")], error).into_response()
 }
 
 impl Coding {
@@ -158,9 +145,7 @@ fn media_type(name: &str) -> &'static str {
     match name.rsplit_once('.').map_or("", |(_, ending)| ending) {
         "css" => "text/css; charset=utf-8",
         "js" => "text/javascript; charset=utf-8",
-        "png" => "image/png",
         "svg" => "image/svg+xml",
-        "woff2" => "font/woff2",
         _ => "application/octet-stream",
     }
 }
@@ -191,7 +176,8 @@ mod tests {
     /// Returns the paths of the scripts and styles that the page refers to.
     fn assets() -> Vec<String> {
         let page = std::str::from_utf8(PAGE).unwrap();
-        let parts = page.split('"').filter(|part| part.starts_with("./assets/"));
+        let is_text = |part: &&str| part.ends_with(".js") || part.ends_with(".css");
+        let parts = page.split('"').filter(|part| part.starts_with("./assets/")).filter(is_text);
         let assets: Vec<_> = parts.map(|part| part.trim_start_matches('.').to_owned()).collect();
         assert!(assets.len() >= 2, "a script and a style: {page}");
         assets
@@ -226,24 +212,40 @@ mod tests {
         assert_eq!(header(&plain, "content-encoding"), "");
         let plain = body(plain).await;
         assert!(!plain.is_empty());
-        for accepted in ["gzip", "gzip;q=0.5, br;q=0", "deflate, gzip;q=1.0"] {
+        for accepted in ["gzip", "gzip;q=0.5, br;q=0", "deflate, GZip;q=1.0"] {
             let packed = ask(path, &[(header::ACCEPT_ENCODING, accepted)]).await;
             assert_eq!(header(&packed, "content-encoding"), "gzip", "{accepted}");
             let mut unpacked = Vec::new();
             GzDecoder::new(&*body(packed).await).read_to_end(&mut unpacked).unwrap();
             assert_eq!(unpacked, plain, "{accepted}");
         }
-        let refused = ask(path, &[(header::ACCEPT_ENCODING, "gzip;q=0, identity")]).await;
-        assert_eq!(header(&refused, "content-encoding"), "");
+        for refused in ["gzip;q=0, identity", "GZIP;Q=0"] {
+            let refused = ask(path, &[(header::ACCEPT_ENCODING, refused)]).await;
+            assert_eq!(header(&refused, "content-encoding"), "");
+        }
+    }
+
+    /// The browser tests of `web/` use a server of their own, which must send the same policy.
+    #[test]
+    fn the_console_is_tested_with_this_policy() {
+        let server = std::fs::read_to_string("../../web/scripts/serve.mjs").unwrap();
+        // The policy is written there as a sum of strings.
+        let server = server.split_whitespace().collect::<Vec<_>>().join(" ").replace("\" + \"", "");
+        assert!(server.contains(POLICY), "{POLICY}");
     }
 
     #[tokio::test]
     async fn nothing_else_is_answered() {
         let packed = format!("{}.br", assets()[0]);
         let paths =
-            ["/cameras", "/assets", "/assets/none.js", "/assets/..%2findex.html", "/index.html/x", &packed];
+            ["/cameras", "/assets", "/assets/none.js", "/assets/..%2findex.html", "/assets/%ff", &packed];
         for path in paths {
-            assert_eq!(ask(path, &[]).await.status(), StatusCode::NOT_FOUND, "{path}");
+            let answer = ask(path, &[]).await;
+            assert_eq!(answer.status(), StatusCode::NOT_FOUND, "{path}");
+            if path.starts_with("/assets/") {
+                assert_eq!(header(&answer, "content-type"), "application/problem+json", "{path}");
+                assert_eq!(header(&answer, "cache-control"), "no-store", "{path}");
+            }
         }
     }
 }

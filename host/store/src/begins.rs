@@ -29,8 +29,8 @@ pub(crate) struct Begins {
 pub(crate) enum Begun {
     /// The run was created. These are its jobs.
     New(Vec<ReadyJob>),
-    /// This run with the same fire time or idempotency key exists already.
-    Existing(RunId),
+    /// A run with the same fire time or idempotency key exists already.
+    Existing,
 }
 
 /// The condition of jobs whose runs the same statement creates.
@@ -151,25 +151,6 @@ impl Begin {
         );
         Ok((sql, rows))
     }
-
-    /// Returns the id of the run that exists in place of this one.
-    async fn existing(&self, connection: &mut Connection) -> Result<RunId, StoreError> {
-        let sql = "SELECT id FROM runs WHERE task_id = $1 AND (fire_time = $2 OR idempotency_key = $3)";
-        let row = query(sql)
-            .bind(&self.task_id)
-            .bind(self.fire_time)
-            .bind(&self.idempotency_key)
-            .fetch_optional(&mut *connection)
-            .await?;
-        match row {
-            Some(row) => parsed(&row, "id"),
-            // This run itself exists: the database failed after it had created the run, and the command is repeated.
-            None => {
-                let sql = "SELECT id FROM runs WHERE id = $1";
-                parsed(&query(sql).bind(self.id.to_string()).fetch_one(connection).await?, "id")
-            }
-        }
-    }
 }
 
 impl Begins {
@@ -191,7 +172,7 @@ impl Kind for Begins {
         FAN_OUT * u32::try_from(begin.cameras.len()).unwrap_or(u32::MAX)
     }
 
-    /// Runs and their jobs are one statement in PostgreSQL, unless one of the runs has very many jobs.
+    /// Runs and their jobs are one statement in PostgreSQL, unless the runs have very many jobs together.
     fn is_one_statement(&self, begins: &[Begin]) -> bool {
         self.dialect == Dialect::Postgres
             && begins.iter().map(|begin| begin.cameras.len()).sum::<usize>() <= CHUNK
@@ -231,7 +212,7 @@ impl Kind for Begins {
             for begin in asks {
                 answers.push(match made.contains(&begin.id) {
                     true => Begun::New(ready.remove(&begin.id).unwrap_or_default()),
-                    false => Begun::Existing(begin.existing(connection).await?),
+                    false => Begun::Existing,
                 });
             }
             Ok(answers)

@@ -54,8 +54,8 @@ pub(crate) trait Kind: Send + Sync + 'static {
         Duration::ZERO
     }
 
-    /// Returns true if one statement makes all changes of these commands. Such a statement is a transaction by itself
-    /// and saves the two statements around it.
+    /// Returns true if these commands are carried out by one statement. Such a statement is a transaction by itself and
+    /// saves the two statements around it.
     fn is_one_statement(&self, _asks: &[Self::Ask]) -> bool {
         false
     }
@@ -201,8 +201,9 @@ impl Seat {
             let ended = match (&outcome, frame) {
                 (Ok(_), Frame::None) => Ok(()),
                 (Ok(_), Frame::Explicit { .. }) => connection.raw("COMMIT").await,
-                // Without a transaction, this only shows whether the connection can still be used.
-                (Err(_), _) => connection.raw("ROLLBACK").await,
+                // The statement has undone itself. This one shows whether the connection can still be used.
+                (Err(_), Frame::None) => connection.raw("SELECT 1").await,
+                (Err(_), Frame::Explicit { .. }) => connection.raw("ROLLBACK").await,
             };
             match (outcome, ended) {
                 (outcome, Ok(())) => Ok((outcome, true)),

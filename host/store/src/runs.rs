@@ -121,6 +121,7 @@ impl Store {
             Start::Now(jobs) => Some(jobs.plan.clone()),
             Start::Waits(_) => None,
         };
+        let (fire_time, key) = (new.fire_time, new.idempotency_key.clone());
         let begin = Begin::new(new, start, now);
         let run = begin.run()?;
         match self.begins.send(begin).await? {
@@ -131,13 +132,33 @@ impl Store {
                 self.known.ready.add(ready, now);
                 Ok((run, true))
             }
-            Begun::Existing(id) => {
-                let existing = self.run(id).await?;
-                let existing = existing
-                    .ok_or_else(|| StoreError::unavailable("the existing run was removed at this moment"))?;
-                Ok((existing.run, false))
+            Begun::Existing => {
+                let existing = self.existing(&run, fire_time, key).await?;
+                // The run itself exists: the database created it, but the first answer was lost.
+                let made = existing.id == run.id;
+                if made {
+                    self.known.ready.doubt();
+                }
+                Ok((existing, made))
             }
         }
+    }
+
+    /// Returns the run that exists in place of a new one.
+    async fn existing(
+        &self,
+        new: &Run,
+        fire_time: Option<i64>,
+        key: Option<String>,
+    ) -> Result<Run, StoreError> {
+        let by_key = "SELECT id FROM runs WHERE task_id = $1 AND (fire_time = $2 OR idempotency_key = $3)";
+        let by_key = query(by_key).bind(&new.task_id).bind(fire_time).bind(key);
+        let id = match by_key.fetch_optional(&self.readers).await? {
+            Some(row) => parsed(&row, "id")?,
+            None => new.id,
+        };
+        let existing = self.run(id).await?.map(|stored| stored.run);
+        existing.ok_or_else(|| StoreError::unavailable("the existing run was removed at this moment"))
     }
 
     /// Creates the jobs of a waiting run. Returns the number of jobs, or None if the run no longer waits.

@@ -228,9 +228,20 @@ fn a_cloud_before_the_sun_is_no_change_of_colour() {
         (if y / 12 % 4 == 0 { [150.0; 3] } else { [158.0, 138.0, 116.0] }).map(|value| value * shade)
     };
     let cloudy = |x, y| under(sunny(x, y), [0.9, 1.0, 1.14]);
-    let (sunny, cloudy) = (clip(sunny), clip(cloudy));
-    let finding = judge_after(&[&sunny; 5], &cloudy);
+    let (bright, cloudy) = (clip(sunny), clip(cloudy));
+    let finding = judge_after(&[&bright; 5], &cloudy);
     assert_eq!(finding.status, Status::Normal, "{:?}", finding.metrics);
+    // A tint that is much stronger than that is found, and is not learnt.
+    let blue = clip(|x, y| under(sunny(x, y), [0.72, 1.0, 1.4]));
+    let mut camera = CameraMemory::default();
+    let mut look =
+        |clip: &ArrayClip| camera.diagnose::<ColorCast>(clip, "{}").unwrap().findings.remove(0).status;
+    for at in 0..12 {
+        assert_eq!(look(if at % 3 == 2 { &cloudy } else { &bright }), Status::Normal);
+    }
+    for _ in 0..10 {
+        assert_ne!(look(&blue), Status::Normal);
+    }
     let (mut camera, blue) = (CameraMemory::default(), clip(|x, y| under(street(x, y), [0.9, 1.0, 1.14])));
     for _ in 0..5 {
         camera.diagnose::<ColorCast>(&clip(street), "{}").unwrap();

@@ -41,6 +41,9 @@ const LEAST_GREY: f64 = 0.1;
 const ALIKE: f64 = 0.6;
 /// The factor by which the threshold rises for warm hues, because a low sun and lamps make grey objects warm.
 const WARM: f64 = 2.0;
+/// The factor by which the threshold rises if daylight may have moved the colours (see [`Move::by_daylight`]). Clouds
+/// over a place that the sun had made warm moved them by 1.4 times the usual threshold.
+const DAYLIGHT: f64 = 3.0;
 
 /// The mean luma, Cb and Cr of each cell, row by row, in sixteenths.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,7 +81,8 @@ impl Usual {
             return None;
         }
         let moves = alike.iter().filter_map(|state| state.moved(now));
-        moves.min_by(|a, b| a.distance().total_cmp(&b.distance()))
+        let nearest = moves.min_by(|a, b| a.distance().total_cmp(&b.distance()))?;
+        Some(Move { by_daylight: nearest.by_daylight && light == Light::Day, ..nearest })
     }
 
     /// Returns the distance that a change must exceed to count at all: slightly more than the largest distance in an
@@ -127,6 +131,10 @@ impl Usual {
 pub(crate) struct Move {
     pub(crate) cb: f64,
     pub(crate) cr: f64,
+    /// True if daylight may have moved the colours: towards a hue of daylight, while all places together moved towards
+    /// grey. When a cloud hides the sun, places that the camera showed as white in warm light turn blue, and the whole
+    /// picture turns less colourful.
+    pub(crate) by_daylight: bool,
 }
 
 impl Move {
@@ -136,7 +144,13 @@ impl Move {
 
     /// Returns the threshold for this direction.
     pub(crate) fn threshold(&self, most: f64) -> f64 {
-        if is_warm(self.cb, self.cr) { WARM * most } else { most }
+        if self.by_daylight {
+            DAYLIGHT * most
+        } else if is_warm(self.cb, self.cr) {
+            WARM * most
+        } else {
+            most
+        }
     }
 }
 
@@ -178,10 +192,7 @@ impl View {
     }
 
     /// Returns the distance by which the colours of the places that were grey in this view have moved. None if hardly
-    /// any place was grey and is lit. The distance is 0 if too few places moved alike, or if they moved towards grey. It
-    /// is also 0 if daylight may have moved them: if they moved towards a hue of daylight, and all places together moved
-    /// towards grey. When a cloud hides the sun, places that the camera showed as white in warm light turn blue, and the
-    /// whole picture turns less colourful.
+    /// any place was grey and is lit. The distance is 0 if too few places moved alike, or if they moved towards grey.
     fn moved(&self, now: &Self) -> Option<Move> {
         let colour = |&[luma, cb, cr]: &[i16; 3]| [luma, cb, cr].map(|part| f64::from(part) / PARTS);
         let (mut cb_moves, mut cr_moves, mut usual) = (Vec::new(), Vec::new(), (0.0, 0.0));
@@ -203,15 +214,17 @@ impl View {
         if count < (LEAST_GREY * self.cells.len() as f64).max(1.0) {
             return None;
         }
-        let moved = Move { cb: median(cb_moves.clone()), cr: median(cr_moves.clone()) };
+        let (moved_cb, moved_cr) = (median(cb_moves.clone()), median(cr_moves.clone()));
+        let fades = whole_now.0.hypot(whole_now.1) <= whole.0.hypot(whole.1);
+        let by_daylight = fades && is_daylight(moved_cb, moved_cr);
+        let moved = Move { cb: moved_cb, cr: moved_cr, by_daylight };
         let (cb, cr) = (usual.0 / count, usual.1 / count);
         let square = moved.distance().powi(2);
         let with = |&(&cb, &cr): &(&f64, &f64)| cb * moved.cb + cr * moved.cr >= 0.5 * square;
         let agree = cb_moves.iter().zip(&cr_moves).filter(with).count() as f64;
         let away = (cb + moved.cb).hypot(cr + moved.cr) > cb.hypot(cr);
-        let fades = whole_now.0.hypot(whole_now.1) <= whole.0.hypot(whole.1);
-        let by_daylight = fades && is_daylight(moved.cb, moved.cr);
-        Some(if away && !by_daylight && agree >= AGREE * count { moved } else { Move { cb: 0.0, cr: 0.0 } })
+        let none = Move { cb: 0.0, cr: 0.0, by_daylight: false };
+        Some(if away && agree >= AGREE * count { moved } else { none })
     }
 
     /// Returns the view with one more check in its mean.

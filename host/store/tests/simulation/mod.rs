@@ -1,6 +1,6 @@
 //! Dispatch in simulated time. Masters stop, nodes crash or are cut off, answers are lost and results come twice, all
-//! drawn at random from a seed. A seed gives the same faults each time, but not the same ids: of jobs that are equally
-//! urgent, another one may be leased first.
+//! drawn at random from a seed. A seed gives similar runs, not the same one each time: ids differ, so of jobs that are
+//! equally urgent, another one may be leased first.
 
 use std::collections::{BTreeMap, HashMap};
 

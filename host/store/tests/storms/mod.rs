@@ -1,16 +1,17 @@
 //! High load: many sets of labels, many cameras, two masters on one database.
 
 use std::{
+    collections::BTreeSet,
     sync::atomic::{AtomicI64, Ordering},
     time::{Duration, Instant},
 };
 
-use easysight_protocol::{CameraRequest, Labels, RunId, Status, TaskRequest, Verdict};
-use easysight_store::{Dialect, HeartbeatOutcome, Store, StoreError};
-use futures::{StreamExt, stream::FuturesUnordered};
+use easysight_protocol::{CameraRequest, Labels, RunId, Status, TaskRequest, Trigger, Verdict};
+use easysight_store::{Dialect, HeartbeatOutcome, NewRun, PageRequest, RunFilter, Start, Store, StoreError};
+use futures::{StreamExt, future::join_all, stream::FuturesUnordered};
 use tokio::task::JoinSet;
 
-use crate::databases::{LEASE_MS, Node, camera, finished, open, run_of, task};
+use crate::databases::{LEASE_MS, Node, camera, fan_out, finished, open, plan, run_of, task};
 
 fn requiring(set: usize) -> TaskRequest {
     TaskRequest { required_labels: [("site".to_owned(), format!("s{set}"))].into(), ..task() }
@@ -166,6 +167,66 @@ async fn two_masters_never_wait_for_each_other_in_a_circle() {
     eprintln!("the longest wait for a lock: {waited} ms");
     assert!(waited < 1_000, "a statement waited {waited} ms for a lock");
     fresh.close().await;
+}
+
+/// Masters create the same runs at the same moment, in opposite order. Each key has one run with its jobs.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn runs_with_the_same_keys_are_created_once_on_postgres() {
+    let Some(fresh) = open(Dialect::Postgres).await else { return };
+    let stores = [fresh.store.clone(), fresh.another().await];
+    runs_with_the_same_keys_are_created_once(&stores).await;
+    assert_eq!(fresh.deadlocks().await, 0, "the database had to break deadlocks");
+    drop(stores);
+    fresh.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn runs_with_the_same_keys_are_created_once_on_sqlite() {
+    let Some(fresh) = open(Dialect::Sqlite).await else { return };
+    runs_with_the_same_keys_are_created_once(&[fresh.store.clone()]).await;
+    fresh.close().await;
+}
+
+async fn runs_with_the_same_keys_are_created_once(stores: &[Store]) {
+    const KEYS: usize = 5;
+    const ROUNDS: usize = 20;
+    let create = async |store: Store, key: String| {
+        let new = NewRun {
+            id: RunId::fresh(),
+            task_id: Some("t".into()),
+            trigger: Trigger::Manual,
+            fire_time: None,
+            idempotency_key: Some(key),
+            definition: task(),
+            origin: plan().origin,
+        };
+        store.create_run(new, Start::Now(fan_out(3)), 1_000).await.unwrap()
+    };
+    for round in 0..ROUNDS {
+        let key = |at: usize| format!("{round}-{}", at % KEYS);
+        // One of the runs exists already.
+        let (first, made) = create(stores[0].clone(), key(0)).await;
+        assert!(made);
+        let mut creating = Vec::new();
+        for (place, store) in stores.iter().enumerate() {
+            for at in 0..4 * KEYS {
+                let at = if place == 0 { at } else { 4 * KEYS - at };
+                creating.push(create(store.clone(), key(at)));
+            }
+        }
+        let created = join_all(creating).await;
+        assert_eq!(created.iter().filter(|(_, made)| *made).count(), KEYS - 1);
+        let ids: BTreeSet<RunId> = created.iter().map(|(run, _)| run.id).collect();
+        assert!(ids.len() == KEYS && ids.contains(&first.id), "{ids:?}");
+        for run in ids {
+            assert_eq!(stores[0].run(run).await.unwrap().unwrap().run.progress.total, 3);
+        }
+    }
+    // A run that was refused has left no jobs.
+    let page = PageRequest { after: None, limit: 1_000 };
+    let runs = stores[0].runs(&RunFilter::default(), &page).await.unwrap().items;
+    assert_eq!(runs.len(), KEYS * ROUNDS);
+    assert_eq!(stores[0].queue_state(1_000).await.unwrap().queued, 3 * (KEYS * ROUNDS) as u64);
 }
 
 fn moved(at: usize, round: i64) -> CameraRequest {
