@@ -225,7 +225,8 @@ fn a_cloud_before_the_sun_is_no_change_of_colour() {
     // In the sun, most of this place is warm, and a few things are white.
     let sunny = |x: u32, y: u32| {
         let shade = 0.8 + scatter(x, y) / 640.0;
-        (if y / 12 % 4 == 0 { [150.0; 3] } else { [158.0, 138.0, 116.0] }).map(|value| value * shade)
+        (if (y / 12).is_multiple_of(4) { [150.0; 3] } else { [158.0, 138.0, 116.0] })
+            .map(|value| value * shade)
     };
     let cloudy = |x, y| under(sunny(x, y), [0.9, 1.0, 1.14]);
     let (bright, cloudy) = (clip(sunny), clip(cloudy));

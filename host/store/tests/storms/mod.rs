@@ -183,7 +183,7 @@ async fn runs_with_the_same_keys_are_created_once_on_postgres() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn runs_with_the_same_keys_are_created_once_on_sqlite() {
     let Some(fresh) = open(Dialect::Sqlite).await else { return };
-    runs_with_the_same_keys_are_created_once(&[fresh.store.clone()]).await;
+    runs_with_the_same_keys_are_created_once(std::slice::from_ref(&fresh.store)).await;
     fresh.close().await;
 }
 
