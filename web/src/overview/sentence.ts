@@ -1,0 +1,29 @@
+// The sentence that says how things stand.
+import { useI18n } from 'vue-i18n'
+import { useFormat } from '@/blocks/format'
+
+/** Numbers of cameras. */
+export interface Standing {
+  /** Those that are watched: all that are not paused. */
+  watched: number
+  normal: number
+  /** Those that need someone. */
+  urgent: number
+  unknown: number
+  /** Those that were not checked for a day. */
+  old: number
+}
+
+export function useSentence(): (standing: Standing) => string {
+  const { t } = useI18n()
+  const { count } = useFormat()
+  return ({ watched, normal, urgent, unknown, old }) => {
+    // Each text gets an object of its own: vue-i18n notes in it which plural it chose, and would choose the same again.
+    const parts = [t('overview.fine', { normal: count(normal), all: count(watched) }, normal)]
+    if (urgent) parts.push(t('overview.need', { people: count(urgent) }, urgent))
+    if (unknown) parts.push(t('overview.unknown', { unknown: count(unknown) }, unknown))
+    if (old) parts.push(t('overview.old', { n: count(old) }, old))
+    if (parts.length === 1 && watched) return t('overview.allFine', { all: count(watched) }, watched)
+    return parts.join(t('overview.join')) + t('overview.stop')
+  }
+}
