@@ -9,7 +9,7 @@ use easysight_store::{FanOut, NewRun, Start, StoreError, StoredRun};
 use crate::master::Master;
 
 /// Creates a run, with its jobs if nothing is missing. The second value is false if an equivalent run exists
-/// already.
+/// already. The jobs may start before the run is on the database's disk, but this function returns after it is.
 pub(crate) async fn begin(master: &Master, new: NewRun) -> Result<(Run, bool), StoreError> {
     let start = start_of(master, new.trigger, new.task_id.as_deref(), &new.definition, &new.origin).await?;
     let jobs = match &start {
@@ -23,6 +23,8 @@ pub(crate) async fn begin(master: &Master, new: NewRun) -> Result<(Run, bool), S
             announce(master, run.id, jobs);
         }
     }
+    // An existing run is waited for too: another request may have created it at this moment.
+    master.store.settle().await?;
     Ok((run, made))
 }
 

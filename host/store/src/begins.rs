@@ -162,7 +162,8 @@ impl Begins {
 impl Kind for Begins {
     type Ask = Begin;
     type Answer = Begun;
-    const MAY_BE_LOST: bool = false;
+    /// A run may start before it is on disk. [`Store::settle`](crate::Store::settle) waits for the disk.
+    const MAY_BE_LOST: bool = true;
 
     fn weight(begin: &Begin) -> usize {
         1 + begin.cameras.len()

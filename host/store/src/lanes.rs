@@ -41,7 +41,8 @@ pub(crate) trait Kind: Send + Sync + 'static {
     type Ask: Send + Sync + 'static;
     type Answer: Send + 'static;
     /// True if a failure of the database's machine may undo commands that were already answered. For example, a job
-    /// whose lease is lost is leased again, and a result with the lost lease is refused.
+    /// whose lease is lost is leased again, and a result with the lost lease is refused. If commands may be lost, their
+    /// commit does not wait for the disk.
     const MAY_BE_LOST: bool;
 
     /// Returns the number of rows that a command adds to its transaction.
@@ -79,7 +80,8 @@ trait Work<T> {
 enum Frame {
     /// The work changes data by one statement only, which is a transaction by itself.
     None,
-    /// The transaction is begun and committed explicitly; see [`Kind::MAY_BE_LOST`].
+    /// The transaction is begun and committed explicitly. With `may_be_lost`, its commit does not wait for the disk,
+    /// even if the other commits of the connection do.
     Explicit { may_be_lost: bool },
 }
 
@@ -112,6 +114,8 @@ impl<K: Kind> Work<Vec<K::Answer>> for Together<'_, K> {
 pub(crate) struct Seat {
     connection: Arc<Mutex<Option<Connection>>>,
     options: Arc<Options>,
+    /// The statement with which a new connection begins, after those of [`Dialect::session`].
+    first: Option<&'static str>,
 }
 
 struct Item<K: Kind> {
@@ -161,17 +165,30 @@ fn stopped() -> StoreError {
 }
 
 impl Seat {
-    pub(crate) fn new(connection: Option<Connection>, options: Arc<Options>) -> Self {
-        Self { connection: Arc::new(Mutex::new(connection)), options }
+    pub(crate) fn new(connection: Connection, options: Arc<Options>) -> Self {
+        Self { connection: Arc::new(Mutex::new(Some(connection))), options, first: None }
     }
 
     /// Returns a seat for another lane, with its own connection if the database allows several connections that
-    /// write.
-    pub(crate) fn another(&self) -> Self {
+    /// write. With `may_be_lost`, the commits of that connection do not wait for the disk.
+    fn another(&self, may_be_lost: bool) -> Self {
         match self.options.dialect() {
+            // In WAL mode with `synchronous = NORMAL` no transaction waits for the disk.
             Dialect::Sqlite => self.clone(),
-            Dialect::Postgres => Self::new(None, Arc::clone(&self.options)),
+            Dialect::Postgres => Self {
+                connection: Arc::default(),
+                options: Arc::clone(&self.options),
+                first: may_be_lost.then_some("SET synchronous_commit = off"),
+            },
         }
+    }
+
+    async fn connect(&self) -> Result<Connection, StoreError> {
+        let mut connection = connect(&self.options).await?;
+        if let Some(first) = self.first {
+            connection.raw(first).await?;
+        }
+        Ok(connection)
     }
 
     async fn is_lost(&self) -> bool {
@@ -190,7 +207,7 @@ impl Seat {
         // a connection in the middle of a transaction.
         let mut connection = match seat.take() {
             Some(connection) => connection,
-            None => connect(&self.options).await?,
+            None => self.connect().await?,
         };
         let dialect = connection.dialect();
         let trying = async {
@@ -229,10 +246,11 @@ impl Seat {
 }
 
 impl<K: Kind> Lane<K> {
-    /// Opens a lane. The returned future ends when the last sender is dropped and all commands are executed.
-    pub(crate) fn open(kind: K, seat: Seat) -> (Self, impl Future<Output = ()> + Send + 'static) {
+    /// Opens a lane beside the lane of `seat`. The returned future ends when the last sender is dropped and all commands
+    /// are executed.
+    pub(crate) fn open(kind: K, seat: &Seat) -> (Self, impl Future<Output = ()> + Send + 'static) {
         let (queue, waiting) = mpsc::channel(QUEUE);
-        (Self { queue }, drive(kind, seat, waiting))
+        (Self { queue }, drive(kind, seat.another(K::MAY_BE_LOST), waiting))
     }
 
     /// Sends a command. Returns the answer once the transaction is committed.
@@ -317,7 +335,8 @@ async fn attempt<K: Kind>(kind: &K, seat: &Seat, asks: &[K::Ask]) -> Result<Vec<
     let extra = asks.iter().map(K::extra).sum();
     let frame = match kind.is_one_statement(asks) {
         true => Frame::None,
-        false => Frame::Explicit { may_be_lost: K::MAY_BE_LOST },
+        // The connection knows already whether its commits wait for the disk.
+        false => Frame::Explicit { may_be_lost: false },
     };
     let try_it = || seat.transaction(frame, extra, Together { kind, asks });
     match try_it().await {

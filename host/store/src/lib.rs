@@ -33,6 +33,7 @@ mod ready;
 mod reports;
 mod results;
 mod runs;
+mod settles;
 mod shadows;
 mod tasks;
 mod tokens;
@@ -71,6 +72,7 @@ use plans::Plans;
 use polls::Polls;
 use ready::Ready;
 use results::Results;
+use settles::Settles;
 use usage::Unwritten;
 
 static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
@@ -86,6 +88,7 @@ pub struct Store {
     beats: Lane<Beats>,
     results: Lane<Results>,
     begins: Lane<Begins>,
+    settles: Lane<Settles>,
     known: Arc<Known>,
     dialect: Dialect,
     url: Arc<str>,
@@ -132,17 +135,19 @@ impl Store {
         connection.raw(dialect.session()).await.map_err(|error| failed(&error))?;
         let known = Arc::new(Known::default());
         let readers = Pool::new(options.clone());
-        let seat = Seat::new(Some(connection), Arc::new(options));
-        let (leases, leasing) = Lane::open(Leases::new(dialect, Arc::clone(&known)), seat.another());
-        let (beats, beating) = Lane::open(Beats::new(dialect), seat.another());
-        let (results, recording) = Lane::open(Results::new(dialect, Arc::clone(&known)), seat.another());
-        let (begins, beginning) = Lane::open(Begins::new(dialect, Arc::clone(&known)), seat.another());
+        let seat = Seat::new(connection, Arc::new(options));
+        let (leases, leasing) = Lane::open(Leases::new(dialect, Arc::clone(&known)), &seat);
+        let (beats, beating) = Lane::open(Beats::new(dialect), &seat);
+        let (results, recording) = Lane::open(Results::new(dialect, Arc::clone(&known)), &seat);
+        let (begins, beginning) = Lane::open(Begins::new(dialect, Arc::clone(&known)), &seat);
+        let (settles, settling) = Lane::open(Settles, &seat);
         let (writer, commanding) = Commands::open(seat);
         let lanes = [
             tokio::spawn(leasing),
             tokio::spawn(beating),
             tokio::spawn(recording),
             tokio::spawn(beginning),
+            tokio::spawn(settling),
             tokio::spawn(commanding),
         ];
         let ended = tokio::spawn(async move {
@@ -153,7 +158,7 @@ impl Store {
             }
         });
         let url = url.into();
-        Ok((Self { readers, writer, leases, beats, results, begins, known, dialect, url }, ended))
+        Ok((Self { readers, writer, leases, beats, results, begins, settles, known, dialect, url }, ended))
     }
 
     /// Returns the database's dialect.
@@ -171,7 +176,13 @@ impl Store {
     /// Returns the number of commands that wait to be executed.
     #[must_use]
     pub fn backlog(&self) -> usize {
-        let lanes = [self.leases.depth(), self.beats.depth(), self.results.depth(), self.begins.depth()];
+        let lanes = [
+            self.leases.depth(),
+            self.beats.depth(),
+            self.results.depth(),
+            self.begins.depth(),
+            self.settles.depth(),
+        ];
         self.writer.depth() + lanes.iter().sum::<usize>()
     }
 }

@@ -110,6 +110,8 @@ impl Store {
     /// Creates a run, and its jobs if it begins at once. Returns the run and true. If a run with the same fire time or
     /// idempotency key already exists, returns that run and false.
     ///
+    /// The run may be lost if PostgreSQL's machine fails before [`settle`](Self::settle) returns.
+    ///
     /// # Errors
     ///
     /// Returns an error if the database fails.

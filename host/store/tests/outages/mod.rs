@@ -29,6 +29,30 @@ async fn a_store_goes_on_by_itself_after_its_database_was_stopped() {
     writing.await.unwrap();
 }
 
+/// Runs are visible before they are on disk. A crash shows which of them are on disk.
+#[tokio::test]
+async fn a_run_that_is_settled_survives_a_crash_of_the_database() {
+    let Some(mut server) = Private::start(Entry::Open) else { return };
+    let url = format!("postgres://postgres@127.0.0.1:{}/postgres", server.port);
+    let (store, writing) = Store::open(&url).await.unwrap();
+    let mut settled = Vec::new();
+    for _ in 0..3 {
+        settled.push(run_of(&store, once(), 1, 1_000).await);
+        store.settle().await.unwrap();
+        server.stop();
+        assert!(matches!(store.settle().await, Err(StoreError::Unavailable(_))));
+        server.start_again();
+        for run in &settled {
+            assert!(store.run(*run).await.unwrap().is_some());
+        }
+    }
+    let mut node = Node::new("n");
+    node.register(&store, 1_001).await;
+    assert_eq!(node.lease(&store, 9, 1_001).await.jobs.len(), 3);
+    drop(store);
+    writing.await.unwrap();
+}
+
 fn once() -> TaskRequest {
     TaskRequest { max_attempts: 1, ..task() }
 }
