@@ -55,7 +55,7 @@ impl Retention {
             self.counted_at = Some(Instant::now());
         }
         if self.excess > 0 {
-            let removed = store.prune_oldest(self.excess).await?;
+            let removed = store.prune_oldest(self.excess, now).await?;
             self.excess = if removed == 0 { 0 } else { self.excess.saturating_sub(removed) };
         }
         self.goes_on = too_old > 0 || self.excess > 0;

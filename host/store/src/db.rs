@@ -7,6 +7,7 @@ mod rows;
 
 use std::{
     borrow::Cow,
+    io::ErrorKind,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -79,6 +80,19 @@ pub(crate) struct Query {
 
 /// The number of rows that a statement changed.
 pub(crate) struct Done(u64);
+
+/// Returns true if the error shows that PostgreSQL's side has closed the connection, for example because the server
+/// restarted.
+pub(crate) fn is_closed(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(error) => error.kind() != ErrorKind::TimedOut,
+        // The server shut down or crashed, or an administrator ended the session, or it was idle for too long.
+        sqlx::Error::Database(error) => {
+            error.code().is_some_and(|code| matches!(&*code, "57P01" | "57P02" | "57P05"))
+        }
+        _ => false,
+    }
+}
 
 /// Something that executes statements.
 pub(crate) trait Target {

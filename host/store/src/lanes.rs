@@ -6,7 +6,10 @@
 //!
 //! PostgreSQL gives each lane its own connection. SQLite has one connection that writes, and the lanes take turns.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use futures::future::BoxFuture;
 use tokio::{
@@ -16,7 +19,7 @@ use tokio::{
 
 use crate::{
     Dialect, StoreError,
-    db::{Connection, Options},
+    db::{Connection, Options, is_closed},
 };
 
 /// The maximum number of commands that wait in a lane.
@@ -56,7 +59,8 @@ pub(crate) trait Kind: Send + Sync + 'static {
     }
 
     /// Returns true if these commands are carried out by one statement. Such a statement is a transaction by itself and
-    /// saves the two statements around it.
+    /// saves the two statements around it. If the connection is lost, the statement is sent once more, so it must not
+    /// matter whether it was carried out before.
     fn is_one_statement(&self, _asks: &[Self::Ask]) -> bool {
         false
     }
@@ -205,14 +209,24 @@ impl Seat {
         let mut seat = self.connection.lock().await;
         // The connection is taken out of the seat. If this call is cancelled half-way, the next caller does not find
         // a connection in the middle of a transaction.
-        let mut connection = match seat.take() {
+        let kept = seat.take();
+        let is_new = kept.is_none();
+        let mut connection = match kept {
             Some(connection) => connection,
             None => self.connect().await?,
         };
         let dialect = connection.dialect();
         let trying = async {
             if let Frame::Explicit { may_be_lost } = frame {
-                connection.raw(dialect.begin(may_be_lost)).await?;
+                let begin = dialect.begin(may_be_lost);
+                match connection.raw(begin).await {
+                    // The connection was closed after its last use.
+                    Err(error) if is_closed(&error) && !is_new => {
+                        connection = self.connect().await?;
+                        connection.raw(begin).await?;
+                    }
+                    begun => begun?,
+                }
             }
             let outcome = work.run(&mut connection).await;
             let ended = match (&outcome, frame) {
@@ -339,7 +353,12 @@ async fn attempt<K: Kind>(kind: &K, seat: &Seat, asks: &[K::Ask]) -> Result<Vec<
         false => Frame::Explicit { may_be_lost: false },
     };
     let try_it = || seat.transaction(frame, extra, Together { kind, asks });
+    let began = Instant::now();
     match try_it().await {
+        // The connection was probably closed after its last use. If the database is unavailable, connecting fails too.
+        Err(StoreError::Unavailable(_)) if matches!(frame, Frame::None) && began.elapsed() < RECONNECT => {
+            try_it().await
+        }
         Err(StoreError::Contended(reason)) => {
             tracing::warn!(%reason, "a transaction conflicted with another one; retrying");
             try_it().await

@@ -40,6 +40,9 @@ const LOOK_BACK_EVERY_MS: i64 = 10_000;
 /// The rows of the table of reports are counted only if the table has at most this many bytes. The number of rows in a
 /// larger table is estimated.
 const COUNTED_BYTES: i64 = 128 << 20;
+/// The time between two searches for old reports that begin at the very first report, in milliseconds. All other
+/// searches begin after the last removed report.
+const SEARCH_ALL_EVERY_MS: i64 = 3_600_000;
 /// A set of labels is removed if it was last used this many milliseconds ago and no open job requires it.
 const LABEL_SET_MS: i64 = 86_400_000;
 /// The number of latest reports from which the mean number of findings in a report is computed.
@@ -58,6 +61,34 @@ pub(crate) struct Floors {
     checked_at: i64,
     /// The time of the last check with a long look back.
     looked_back_at: i64,
+    /// The reports that were removed.
+    reports: Removed,
+}
+
+/// Where the search for the oldest reports begins. While another transaction is open, PostgreSQL cannot forget removed
+/// rows. A search from the first report would read all of them again at each step.
+#[derive(Debug, Default)]
+struct Removed {
+    /// The id of the last removed report.
+    last: String,
+    /// The time of the last search from the first report. Such searches find reports of a master whose clock was
+    /// behind.
+    all_at: i64,
+}
+
+impl Removed {
+    /// Returns an id that is lower than the ids of the reports to search.
+    fn floor(&mut self, now: i64) -> String {
+        if !(0..SEARCH_ALL_EVERY_MS).contains(&(now - self.all_at)) {
+            self.all_at = now;
+            self.last.clear();
+        }
+        self.last.clone()
+    }
+
+    fn note(&mut self, last: String) {
+        self.last = last;
+    }
 }
 
 impl Floors {
@@ -233,20 +264,22 @@ impl Store {
     pub async fn prune(&self, max_age_ms: i64, now: i64) -> Result<u64, StoreError> {
         let before = now - max_age_ms;
         // A query first tests whether there are old rows, because most of the time there are none.
-        let sql = "SELECT (SELECT COUNT(*) FROM (SELECT id FROM reports ORDER BY id LIMIT 1) AS r WHERE id < $2) \
-                   + (SELECT COUNT(*) FROM (SELECT id FROM runs WHERE state IN ('finished', 'cancelled') \
+        let sql = "SELECT (SELECT COUNT(*) FROM (SELECT id FROM reports WHERE id > $3 ORDER BY id LIMIT 1) AS r \
+                   WHERE id < $2) + (SELECT COUNT(*) FROM (SELECT id FROM runs WHERE state IN ('finished', 'cancelled') \
                    AND finished_at < $1 ORDER BY finished_at LIMIT 1) AS e) \
                    + (SELECT COUNT(*) FROM (SELECT id, created_at FROM shadow_findings ORDER BY id LIMIT 1) AS s WHERE created_at < $1) \
                    + (SELECT COUNT(*) FROM (SELECT day FROM plugin_usage WHERE (day + 1) * 86400000 < $1 LIMIT 1) AS u) \
                    AS old";
-        let row = query(sql).bind(before).bind(first_name(before)).fetch_one(&self.readers).await?;
-        if count(&row, "old")? == 0 {
+        let floor = self.known.upkeep.lock().reports.floor(now);
+        let query_old = query(sql).bind(before).bind(first_name(before)).bind(&floor);
+        if count(&query_old.fetch_one(&self.readers).await?, "old")? == 0 {
             return Ok(0);
         }
-        self.writer
+        let (pruned, last) = self
+            .writer
             .run_relaxed(move |connection| {
                 Box::pin(async move {
-                    let mut pruned = drop_reports(connection, first_name(before), PRUNE_STEP).await?;
+                    let (mut pruned, last) = drop_reports(connection, &floor, &first_name(before)).await?;
                     let statements = [
                         "DELETE FROM jobs WHERE id IN (SELECT jobs.id FROM jobs JOIN (SELECT id FROM runs \
                          WHERE state IN ('finished', 'cancelled') AND finished_at < $1 ORDER BY id LIMIT 20) AS ended \
@@ -262,10 +295,12 @@ impl Store {
                         let gone = query(sql).bind(before).bind(PRUNE_STEP).execute(&mut *connection).await?;
                         pruned += gone.rows_affected();
                     }
-                    Ok(pruned)
+                    Ok((pruned, last))
                 })
             })
-            .await
+            .await?;
+        self.note_removed(last);
+        Ok(pruned)
     }
 
     /// Returns the approximate number of findings: the number of reports times the mean number of findings in the
@@ -306,10 +341,11 @@ impl Store {
     /// # Errors
     ///
     /// Returns an error if the database fails.
-    pub async fn prune_oldest(&self, excess: u64) -> Result<u64, StoreError> {
+    pub async fn prune_oldest(&self, excess: u64, now: i64) -> Result<u64, StoreError> {
         // Reports are removed as a whole, so slightly more findings than the excess may be removed.
-        let sql = "SELECT id, findings FROM reports ORDER BY id LIMIT $1";
-        let rows = query(sql).bind(PRUNE_STEP).fetch_all(&self.readers).await?;
+        let sql = "SELECT id, findings FROM reports WHERE id > $1 ORDER BY id LIMIT $2";
+        let floor = self.known.upkeep.lock().reports.floor(now);
+        let rows = query(sql).bind(&floor).bind(PRUNE_STEP).fetch_all(&self.readers).await?;
         let (mut last, mut pruned) = (None, 0);
         for row in &rows {
             if pruned >= excess {
@@ -321,18 +357,28 @@ impl Store {
         let Some(last) = last else { return Ok(0) };
         // The bound sorts after that report and before all later ones.
         let bound = format!("{last}.");
-        self.writer
+        let last = self
+            .writer
             .run_relaxed(move |connection| {
                 Box::pin(async move {
-                    drop_reports(connection, bound, PRUNE_STEP).await?;
+                    let (_, last) = drop_reports(connection, &floor, &bound).await?;
                     // The findings of candidates are useful only beside the findings of active plugins, and are
                     // removed with them.
-                    let sql = "DELETE FROM shadow_findings WHERE id < (SELECT MIN(id) FROM reports)";
-                    query(sql).execute(connection).await?;
-                    Ok(pruned)
+                    let sql = "DELETE FROM shadow_findings WHERE id > $1 \
+                               AND id < (SELECT MIN(id) FROM reports WHERE id > $2)";
+                    query(sql).bind(floor).bind(bound).execute(connection).await?;
+                    Ok(last)
                 })
             })
-            .await
+            .await?;
+        self.note_removed(last);
+        Ok(pruned)
+    }
+
+    fn note_removed(&self, last: Option<String>) {
+        if let Some(last) = last {
+            self.known.upkeep.lock().reports.note(last);
+        }
     }
 
     /// Gives `role` to the master `holder`, or renews the role, for `hold_ms` milliseconds by the database's clock.
@@ -409,14 +455,21 @@ impl Store {
     }
 }
 
-/// Removes up to `limit` of the oldest reports before `bound`, and their marks.
-async fn drop_reports(connection: &mut Connection, bound: String, limit: i64) -> Result<u64, StoreError> {
-    let sql = "SELECT id FROM reports WHERE id < $1 ORDER BY id LIMIT $2";
-    let rows = query(sql).bind(bound).bind(limit).fetch_all(&mut *connection).await?;
-    let Some(last) = rows.last().map(|row| text(row, "id")).transpose()? else { return Ok(0) };
-    query("DELETE FROM marks WHERE report_id <= $1").bind(&last).execute(&mut *connection).await?;
-    let gone = query("DELETE FROM reports WHERE id <= $1").bind(last).execute(connection).await?;
-    Ok(gone.rows_affected())
+/// Removes some of the oldest reports, and their marks: those after the id `floor` and before the id `bound`. Returns the
+/// number of removed reports, and the id of the last one.
+async fn drop_reports(
+    connection: &mut Connection,
+    floor: &str,
+    bound: &str,
+) -> Result<(u64, Option<String>), StoreError> {
+    let sql = "SELECT id FROM reports WHERE id > $1 AND id < $2 ORDER BY id LIMIT $3";
+    let rows = query(sql).bind(floor).bind(bound).bind(PRUNE_STEP).fetch_all(&mut *connection).await?;
+    let Some(last) = rows.last().map(|row| text(row, "id")).transpose()? else { return Ok((0, None)) };
+    let marks = "DELETE FROM marks WHERE report_id > $1 AND report_id <= $2";
+    query(marks).bind(floor).bind(&last).execute(&mut *connection).await?;
+    let reports = "DELETE FROM reports WHERE id > $1 AND id <= $2";
+    let gone = query(reports).bind(floor).bind(&last).execute(connection).await?;
+    Ok((gone.rows_affected(), Some(last)))
 }
 
 /// Returns a failure as JSON, as the store writes it.

@@ -368,7 +368,7 @@ async fn history_is_pruned_in_steps(store: &Store) {
     store.record(results, 2_000).await.unwrap();
     let open = run_of(store, task(), 1, 2_000).await;
     let kept = store.count_findings().await.unwrap();
-    assert_eq!((kept, store.prune_oldest(kept - 600).await.unwrap()), (700, 100));
+    assert_eq!((kept, store.prune_oldest(kept - 600, 3_000).await.unwrap()), (700, 100));
     assert_eq!(store.count_findings().await.unwrap(), 600);
     assert_eq!(store.prune(1_000_000, 3_000).await.unwrap(), 0);
     let mut steps = 0;

@@ -17,7 +17,7 @@ use sqlx::{
 
 use crate::{Dialect, StoreError};
 
-use super::{Done, Options, Query, Row, Server, Target, nodelay};
+use super::{Done, Options, Query, Row, Server, Target, is_closed, nodelay};
 
 /// The maximum number of connections that read at the same time.
 const READERS: u32 = 4;
@@ -63,7 +63,7 @@ impl Pool {
                         Ok(())
                     })
                 });
-                // Connections are not tested before use, because a read on a broken connection is tried once more.
+                // Connections are not tested before use, because a read on a broken connection is tried again.
                 Driver::Postgres(pool.test_before_acquire(false).connect_lazy_with(*options))
             }
         };
@@ -86,14 +86,15 @@ impl Target for &Pool {
                 Ok(rows.into_iter().map(Row::Sqlite).collect())
             }
             Driver::Postgres(pool) => {
-                let rows = match on_postgres(pool, &query).await {
-                    // The connection was closed after its last use, for example because the server restarted.
-                    Err(sqlx::Error::Io(error)) if error.kind() != ErrorKind::TimedOut => {
-                        on_postgres(pool, &query).await
+                let mut read = on_postgres(pool, &query).await;
+                // If the connection was closed after its last use, the others of the pool may be closed too.
+                for _ in 0..READERS {
+                    match &read {
+                        Err(error) if is_closed(error) => read = on_postgres(pool, &query).await,
+                        _ => break,
                     }
-                    other => other,
-                };
-                Ok(rows?.into_iter().map(Row::Postgres).collect())
+                }
+                Ok(read?.into_iter().map(Row::Postgres).collect())
             }
         }
     }

@@ -29,6 +29,31 @@ async fn a_store_goes_on_by_itself_after_its_database_was_stopped() {
     writing.await.unwrap();
 }
 
+/// Each lane has a connection of its own, and no lane has noticed that the database was away.
+#[tokio::test]
+async fn no_command_fails_because_the_database_was_restarted_before_it() {
+    let Some(mut server) = Private::start(Entry::Open) else { return };
+    let url = format!("postgres://postgres@127.0.0.1:{}/postgres", server.port);
+    let (store, writing) = Store::open(&url).await.unwrap();
+    let mut node = Node::new("n");
+    for round in 0..3 {
+        let now = 1_000 + round;
+        store.create_camera(format!("c{round}"), camera("c", &[]), now).await.unwrap();
+        node.register(&store, now).await;
+        run_of(&store, once(), 1, now).await;
+        store.settle().await.unwrap();
+        let leased = node.lease(&store, 1, now).await;
+        let beat = store.heartbeat("n".into(), node.beat(&leased.jobs), now, LEASE_MS).await.unwrap();
+        assert_eq!(beat, HeartbeatOutcome::Noted { revoked: Vec::new(), lost: 0 });
+        let result = finished(&leased, &leased.jobs[0], Status::Normal);
+        assert_eq!(store.record(vec![result], now).await.unwrap().verdicts, [Verdict::Recorded]);
+        server.stop();
+        server.start_again();
+    }
+    drop(store);
+    writing.await.unwrap();
+}
+
 /// Runs are visible before they are on disk. A crash shows which of them are on disk.
 #[tokio::test]
 async fn a_run_that_is_settled_survives_a_crash_of_the_database() {

@@ -109,7 +109,7 @@ pub(crate) async fn a_candidate_counts_for_nothing_and_is_compared(store: &Store
     let report = store.shadow_report(&digest('b')).await.unwrap();
     assert_eq!((report.diagnoses[0].since, report.diagnoses[0].compared), (None, 3));
     // The candidate's findings are removed with the findings that they were compared with.
-    assert_eq!(store.prune_oldest(2).await.unwrap(), 2);
+    assert_eq!(store.prune_oldest(2, 30 * DAY_MS).await.unwrap(), 2);
     assert_eq!(store.shadow_report(&digest('b')).await.unwrap().diagnoses[0].compared, 1);
     while store.prune(1_000, 30 * DAY_MS).await.unwrap() > 0 {}
     assert_eq!(store.shadow_report(&digest('b')).await.unwrap().diagnoses, []);

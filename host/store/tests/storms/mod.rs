@@ -334,3 +334,27 @@ async fn leases_that_another_master_was_taking_back_when_it_died_expire_later() 
     assert_eq!(store.reap(true, late + 1_000).await.unwrap().expired, 2);
     fresh.close().await;
 }
+
+#[tokio::test]
+async fn old_reports_of_a_master_whose_clock_is_behind_are_removed_within_an_hour() {
+    let Some(fresh) = open(Dialect::Postgres).await else { return };
+    let (one, two) = (fresh.store.clone(), fresh.another().await);
+    let mut node = Node::new("n");
+    node.register(&one, 1_000).await;
+    let hour = 3_600_000;
+    run_of(&one, task(), 3, hour).await;
+    let leased = node.lease(&one, 3, hour).await;
+    let results: Vec<_> = leased.jobs.iter().map(|job| finished(&leased, job, Status::Normal)).collect();
+    let (ahead, behind) = results.split_at(2);
+    one.record(ahead.to_vec(), 3 * hour).await.unwrap();
+    assert_eq!(one.prune_oldest(9, 3 * hour).await.unwrap(), 2);
+    two.record(behind.to_vec(), 2 * hour).await.unwrap();
+    assert_eq!(
+        one.prune_oldest(9, 3 * hour + 1).await.unwrap(),
+        0,
+        "the search begins after the last removed report"
+    );
+    assert_eq!(one.prune_oldest(9, 4 * hour).await.unwrap(), 1);
+    assert_eq!(one.count_findings().await.unwrap(), 0);
+    fresh.close().await;
+}
