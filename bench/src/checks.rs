@@ -42,8 +42,8 @@ const CAMERAS: [Camera; 4] = [
     Camera { size: (640, 360), rate: 25.0, kilobits: 768 },
 ];
 
-/// The number of checks for each full check, which captures everything that the diagnoses request. The other checks end
-/// after the first second of video if it shows no fault.
+/// One in this number of checks is full: it captures everything that the diagnoses request. The other checks end after
+/// the first second of video if it shows no fault.
 const FULL_EVERY: u32 = 4;
 
 /// Processor time of checks.
@@ -121,7 +121,7 @@ pub(crate) fn run(plugins: &PluginSet, given: Option<&Path>, runs: usize) -> any
             let on_average = (full.whole() + short.whole() * (FULL_EVERY - 1)) / FULL_EVERY;
             let what = |looks: &str| format!("{name}: checks per hour and core, {looks}");
             rows.push(Row::at_least(&what("all looks full"), an_hour(full.whole()), "checks", MARK));
-            let looks = format!("one look of {FULL_EVERY} full");
+            let looks = format!("one of {FULL_EVERY} looks full");
             rows.push(Row::at_least(&what(&looks), an_hour(on_average), "checks", MARK));
         }
     }

@@ -1,4 +1,4 @@
-// A Chromium for tests and screenshots: Debian's.
+// Debian's Chromium, for tests and screenshots.
 import { chromium } from 'playwright-core'
 
 export function launch() {
@@ -8,7 +8,7 @@ export function launch() {
   })
 }
 
-/** A page with these preferences. What the page complains about is gathered in `faults`. */
+/** Opens a page with these preferences. Errors of the page are collected in `faults`. */
 export async function open(browser, { language = 'en', theme = 'light', width = 1366, height = 768 } = {}) {
   const context = await browser.newContext({
     viewport: { width, height },

@@ -1,4 +1,5 @@
-// Checks what was built: nothing that a strict Content-Security-Policy refuses, no foreign host, and a small first view.
+// Checks the built files: a strict Content-Security-Policy accepts them, they name no other host, and the first view
+// loads few bytes.
 import { readFileSync, readdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -17,7 +18,7 @@ if (/(?:src|href)="(?!\.\/)/.test(page)) faults.push('index.html names a file by
 const files = readdirSync(dist, { recursive: true, encoding: 'utf8' }).filter((name) => /\.(js|css)$/.test(name))
 for (const name of files) {
   const text = readFileSync(join(dist, name), 'utf8')
-  // The names of XML namespaces and links in messages of libraries are no requests.
+  // Names of XML namespaces, and links in messages of libraries, cause no requests.
   if (/(?:@import|url\()\s*["']?(?:https?:)?\/\//.test(text)) faults.push(`${name} fetches from another host`)
   if (/\bnew Function\(|[^.\w]eval\(/.test(text)) faults.push(`${name} makes code of text`)
   if (!/-[\w-]{8}\.(js|css)$/.test(name)) faults.push(`${name} has no hash in its name`)

@@ -19,7 +19,7 @@ const SOURCES: &[&str] = &[
     "tsconfig.json",
     "vite.config.ts",
 ];
-/// What to do if the built files are not those of the sources.
+/// What to do if the built files do not match the sources.
 const REMEDY: &str = "run `cargo xtask console` and commit the result";
 /// The versions of Node.js that Vite supports.
 const VERSIONS: &str = "Node.js 20.19 or later of version 20, or 22.12 or later";
@@ -37,7 +37,7 @@ fn digest_file() -> PathBuf {
     workspace::root().join("host/console/sources.blake3")
 }
 
-/// Checks that Node and its package manager are there.
+/// Checks that Node.js and npm are installed.
 fn node() -> anyhow::Result<()> {
     let version = output(command("node", &sources()).arg("--version"));
     let Some((major, minor)) = version.ok().as_deref().and_then(parsed) else {
@@ -58,13 +58,13 @@ fn parsed(version: &str) -> Option<(u32, u32)> {
     Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
 }
 
-/// Installs what builds the console: the packages of the lock file.
+/// Installs the npm packages of the lock file, which build the console.
 pub(crate) fn prepare() -> anyhow::Result<()> {
     node()?;
     run(command("npm", &sources()).args(["ci", "--no-audit", "--no-fund"]))
 }
 
-/// Builds the console and puts the files where the master embeds them.
+/// Builds the console, and puts the files into the folder that the master embeds.
 pub(crate) fn build() -> anyhow::Result<()> {
     prepare()?;
     run(command("npm", &sources()).args(["run", "build"]))?;
@@ -73,7 +73,8 @@ pub(crate) fn build() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Checks the digest of the sources. This needs no Node.
+/// Checks that the committed files were built from the present sources, by the digest of the sources. Node.js is not
+/// needed.
 pub(crate) fn is_current() -> anyhow::Result<()> {
     let known = fs::read_to_string(digest_file()).unwrap_or_default();
     if known.trim() != digest()? {

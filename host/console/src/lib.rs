@@ -21,7 +21,7 @@ use rust_embed::RustEmbed;
 #[folder = "dist"]
 struct Files;
 
-/// The page. Without it, this crate is not compiled: `cargo xtask console` builds it.
+/// The page. `cargo xtask console` builds it; without this file, this crate does not compile.
 const PAGE: &[u8] = include_bytes!("../dist/index.html");
 
 /// The page may load and contact only the server that it comes from. Scripts and styles are files, so that the page
@@ -37,7 +37,7 @@ const HEADERS: [(HeaderName, &str); 4] = [
     (header::VARY, "accept-encoding"),
 ];
 
-/// The time for which a browser keeps a file: for ever, because the name of the file contains a hash of its contents.
+/// How long a browser may keep a file: for ever, because the name of the file contains a hash of its contents.
 const KEPT: &str = "public, max-age=31536000, immutable";
 
 /// A way in which a file is compressed.
@@ -83,10 +83,10 @@ async fn asset(name: Result<Path<String>, PathRejection>, headers: HeaderMap) ->
     }
 }
 
-/// Returns a file in the accepted coding. A client that accepts none gets it unpacked.
+/// Returns a file in the accepted coding. A client that accepts no coding gets the file uncompressed.
 fn find(path: &str, accepted: Option<Coding>) -> Option<(Cow<'static, [u8]>, Option<Coding>)> {
     if let Some(file) = Files::get(path) {
-        // The packed files are no files of their own.
+        // A compressed file is not served under its own name.
         return [".br", ".gz"].iter().all(|ending| !path.ends_with(ending)).then_some((file.data, None));
     }
     let packed = Files::get(&format!("{path}.{}", accepted.unwrap_or(Coding::Gzip).ending()))?.data;
@@ -115,8 +115,8 @@ fn allowed(item: &str) -> Option<&str> {
     weight.is_ok_and(|weight| weight > 0.0).then(|| name.trim())
 }
 
-/// Answers that there is no such file. While masters of different versions answer, a file may exist a moment later, so
-/// nobody keeps this answer.
+/// Answers that there is no such file. If masters of different versions answer, another master may have the file, so no
+/// cache may keep this answer.
 fn missing() -> Response {
     let error = Error::new(StatusCode::NOT_FOUND, "not-found", "there is nothing at this path");
     ([(header::CACHE_CONTROL, "no-store")], error).into_response()
@@ -131,7 +131,7 @@ impl Coding {
         }
     }
 
-    /// The ending of a packed file's name.
+    /// The ending of a compressed file's name.
     const fn ending(self) -> &'static str {
         match self {
             Self::Brotli => "br",
@@ -229,7 +229,7 @@ mod tests {
     #[test]
     fn the_console_is_tested_with_this_policy() {
         let server = std::fs::read_to_string("../../web/scripts/serve.mjs").unwrap();
-        // The policy is written there as a sum of strings.
+        // There, the policy is split into several strings.
         let server = server.split_whitespace().collect::<Vec<_>>().join(" ").replace("\" + \"", "");
         assert!(server.contains(POLICY), "{POLICY}");
     }

@@ -53,7 +53,7 @@ async fn one_id_leads_from_the_client_to_the_plugin_s_log_line() {
     master.finished(id, PATIENCE).await;
     let job = master.get(&format!("/api/v1/diagnosis/runs/{id}/jobs")).await["items"][0]["id"].clone();
 
-    // A request without a valid id gets a new one.
+    // A request without a valid id gets a new id.
     let path = format!("/api/v1/diagnosis/runs/{id}");
     let (one, two) =
         (master.request(Method::GET, &path).send().await.unwrap(), master.request(Method::GET, &path));

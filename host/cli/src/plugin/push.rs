@@ -25,8 +25,8 @@ use crate::{
 
 /// The time limit for sending a component of some megabytes over a slow line and for compiling it at the master.
 const PUSH_TIMEOUT: Duration = Duration::from_secs(300);
-/// The size in bytes from which on a message tells the user that the master compiles the component. So large a
-/// component contains an interpreter, and compiling it takes a while.
+/// If a component has at least this size in bytes, a message tells the user that the master compiles it. Such a
+/// component contains an interpreter, so compiling it takes a while.
 const LARGE: usize = 4 << 20;
 
 /// The command's arguments.

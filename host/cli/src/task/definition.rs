@@ -35,11 +35,11 @@ pub(super) struct Arguments {
     /// Run at this interval: 30s, 5m, 1h30m, 1d. Without a schedule the task runs only when it is submitted.
     #[arg(long, value_name = "DURATION", value_parser = duration::parse, conflicts_with_all = ["cron", "at"])]
     every: Option<u64>,
-    /// Run at the times of a cron expression with five fields, or with six, of which the first is the seconds.
+    /// Run at the times of a cron expression: five fields, or six with the seconds first.
     #[arg(long, value_name = "EXPR", conflicts_with = "at")]
     cron: Option<String>,
     /// The time zone of the cron expression, such as Asia/Shanghai. Default: UTC.
-    // If another schedule is given, it excludes --cron. clap then does not report that --cron is missing, so the
+    // --every and --at exclude --cron. If one of them is given, clap does not report that --cron is missing, so the
     // conflicts below report the error.
     #[arg(long, value_name = "TZ", requires = "cron", conflicts_with_all = ["every", "at"])]
     time_zone: Option<String>,
