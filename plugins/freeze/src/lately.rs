@@ -6,8 +6,9 @@
 //! noise makes most tiles new at once.
 
 use crate::{
+    grid::{Grid, Look},
+    pairs::SETTLING_US,
     seconds,
-    watch::{Grid, Look, SETTLING_US},
 };
 
 /// The smallest number of frames before the last seconds. With fewer, it is unknown what was shown before.

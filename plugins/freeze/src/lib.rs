@@ -18,9 +18,14 @@
 //! camera usually shows (see [`usual`]). A picture whose noise stands still is frozen, even if the encoder still
 //! refines the picture.
 
+mod grain;
+mod grid;
+mod keyframes;
 mod lately;
 mod memory;
+mod motion;
 mod news;
+mod pairs;
 mod usual;
 mod watch;
 

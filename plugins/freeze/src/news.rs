@@ -21,7 +21,7 @@ pub(crate) struct Change {
     /// keyframe or the first frame.
     pub(crate) before: Option<f64>,
     /// True if one of the tiles with new content is redrawn, as a clock's digits are: it changes by far more than noise
-    /// causes (see [`Grid::redrawn`](crate::watch::Grid::redrawn)).
+    /// causes (see [`Grid::redrawn`](crate::grid::Grid::redrawn)).
     pub(crate) redrawn: bool,
 }
 

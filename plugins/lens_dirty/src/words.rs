@@ -2,7 +2,7 @@
 
 use easysight_sdk::Text;
 
-use crate::By;
+use crate::report::By;
 
 /// Returns the message of a dirty lens. `percent` is the percentage of the picture behind dirt, and `looks` the number
 /// of clean checks that were compared: 0 if this picture was judged alone.
