@@ -76,8 +76,8 @@ pub struct Camera {
     /// The last picture that was stored while the camera was healthy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_good_picture: Option<GoodPicture>,
-    /// The reason and the start of the camera's loss, and the time of the next request for a picture. Absent if the
-    /// last check got a picture.
+    /// Why and since when the camera gives no picture, and when it is next asked for one. Absent if the last check got
+    /// a picture.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lost: Option<Lost>,
 }

@@ -1334,8 +1334,8 @@ export interface components {
         JobPlan: {
             /**
              * Format: int32
-             * @description The number of checks of a healthy camera for each full check: with 4, one of four checks is full, and the others
-             *     may end after one second. With 0 or 1, all checks are full.
+             * @description One in this number of checks of a healthy camera is full: with 4, one of four, and the others may end after one
+             *     second. With 0 or 1, all checks are full.
              */
             full_look_every?: number;
             /** @description What started the run. */
@@ -1786,9 +1786,9 @@ export interface components {
                 enabled?: boolean;
                 /**
                  * Format: int32
-                 * @description The number of checks of a healthy camera for each full check, 1 to 100: with 4, one of four checks is full; with
-                 *     1, every check is full. A full check captures everything that the diagnoses need. The other checks capture one
-                 *     second, and continue only if that second differs from the last full check.
+                 * @description One in this number of checks of a healthy camera is full, 1 to 100: with 4, one of four; with 1, every check. A
+                 *     full check captures everything that the diagnoses need. The other checks capture one second, and continue only
+                 *     if that second differs from the last full check.
                  */
                 full_look_every?: number;
                 /** @description Groups of cameras. A run checks the cameras that are in these groups when it starts. */
@@ -2424,9 +2424,9 @@ export interface components {
             enabled?: boolean;
             /**
              * Format: int32
-             * @description The number of checks of a healthy camera for each full check, 1 to 100: with 4, one of four checks is full; with
-             *     1, every check is full. A full check captures everything that the diagnoses need. The other checks capture one
-             *     second, and continue only if that second differs from the last full check.
+             * @description One in this number of checks of a healthy camera is full, 1 to 100: with 4, one of four; with 1, every check. A
+             *     full check captures everything that the diagnoses need. The other checks capture one second, and continue only
+             *     if that second differs from the last full check.
              */
             full_look_every?: number;
             /** @description Groups of cameras. A run checks the cameras that are in these groups when it starts. */
@@ -2491,9 +2491,9 @@ export interface components {
             enabled?: boolean;
             /**
              * Format: int32
-             * @description The number of checks of a healthy camera for each full check, 1 to 100: with 4, one of four checks is full; with
-             *     1, every check is full. A full check captures everything that the diagnoses need. The other checks capture one
-             *     second, and continue only if that second differs from the last full check.
+             * @description One in this number of checks of a healthy camera is full, 1 to 100: with 4, one of four; with 1, every check. A
+             *     full check captures everything that the diagnoses need. The other checks capture one second, and continue only
+             *     if that second differs from the last full check.
              */
             full_look_every?: number;
             /** @description Groups of cameras. A run checks the cameras that are in these groups when it starts. */
