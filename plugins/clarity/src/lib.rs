@@ -112,7 +112,12 @@ impl Plugin for Clarity {
             // Defocus spreads each edge, which causes less detail, less contrast, and known edges that are not found
             // again. The lens cannot blur the clock, which is drawn over its picture. If the clock is unreadable too,
             // the picture was blurred after the clock was drawn.
-            .explains("focus_blur", &["scene_change", "lens_dirty", "contrast", "clarity", "clock"])
+            // The trained network of `occlusion` mistakes a picture that is far out of focus for an object in front of
+            // the lens.
+            .explains(
+                "focus_blur",
+                &["scene_change", "lens_dirty", "contrast", "clarity", "clock", "occlusion:learned_odds"],
+            )
     }
 
     fn diagnose(clip: &dyn Clip, config: Config) -> Result<Report, Failure> {

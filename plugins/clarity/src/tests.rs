@@ -1,7 +1,7 @@
 //! Tests of the faults that must be found and, above all, of the healthy pictures that must not raise an alarm.
 
 use easysight_sdk::{
-    native,
+    Extent, explanations_of, native,
     testing::{ArrayClip, CameraMemory},
 };
 
@@ -224,4 +224,20 @@ fn a_camera_that_is_soft_by_nature_is_learnt_after_many_looks() {
     assert!(last.iter().all(|finding| finding.status == Status::Normal));
     let softer = look(&scene(WIDTH, 1.7, 1.7, 0.0));
     assert!(softer.iter().all(|finding| finding.status != Status::Normal));
+}
+
+#[test]
+fn defocus_explains_a_cover_only_if_the_network_suspects_it() {
+    let explanations = explanations_of::<Clarity>();
+    let focus = explanations.into_iter().filter(|explanation| explanation.diagnosis == "focus_blur");
+    let consequences = focus.flat_map(|explanation| match explanation.explains {
+        Extent::These(consequences) => consequences,
+        Extent::Everything => panic!("a defocused picture still shows a scene"),
+    });
+    // A cover that the memory or its shape shows is a fault of its own, even if the rest is out of focus.
+    let covers: Vec<Option<String>> = consequences
+        .filter(|consequence| consequence.diagnosis == "occlusion")
+        .map(|consequence| consequence.decided_by)
+        .collect();
+    assert_eq!(covers, [Some("learned_odds".to_owned())]);
 }
