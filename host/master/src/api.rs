@@ -7,6 +7,7 @@ mod check;
 mod document;
 mod events;
 mod guard;
+mod overview;
 mod parameters;
 mod pictures;
 mod plugins;
@@ -24,6 +25,7 @@ use std::time::Duration;
 
 use axum::{Json, Router, extract::DefaultBodyLimit, http::StatusCode, middleware, routing::get};
 use easysight_daemon::{problem::Error, requests};
+use easysight_protocol::CameraHealth;
 use tower_http::timeout::TimeoutLayer;
 use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -35,11 +37,15 @@ use crate::{master::Shared, principal::Need};
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(300);
 
 #[derive(OpenApi)]
-#[openapi(info(
-    title = "EasySight",
-    description = "Diagnoses surveillance cameras. Errors are problem details (RFC 9457); times are UTC; \
-                   lists are paged: send `next` of a page as `after` to get the following page."
-))]
+#[openapi(
+    info(
+        title = "EasySight",
+        description = "Diagnoses surveillance cameras. Errors are problem details (RFC 9457); times are UTC; \
+                       lists are paged: send `next` of a page as `after` to get the following page."
+    ),
+    // Schemas that only single parameters name are not found by themselves.
+    components(schemas(CameraHealth))
+)]
 struct Document;
 
 /// Makes the router with all routes.
@@ -52,6 +58,8 @@ pub(crate) fn router(master: &Shared) -> anyhow::Result<Router> {
         router.route_layer(middleware::from_fn_with_state((master.clone(), need), guard::check))
     };
     let view = OpenApiRouter::new()
+        .routes(routes!(overview::now))
+        .routes(routes!(overview::days))
         .routes(routes!(cameras::list))
         .routes(routes!(cameras::look_up))
         .routes(routes!(cameras::groups))

@@ -4,6 +4,7 @@ mod access;
 mod announce;
 mod api;
 mod blobs;
+mod census;
 mod clock;
 mod events;
 mod master;

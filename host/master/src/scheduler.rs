@@ -9,6 +9,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use tracing::Instrument;
 
 use crate::{
+    census::Census,
     master::{Master, Shared},
     pictures, repair,
     retention::Retention,
@@ -49,6 +50,7 @@ impl Paced {
 struct Rounds {
     repair: repair::Repair,
     retention: Retention,
+    census: Census,
     gauges: Paced,
     tidying: Paced,
 }
@@ -61,6 +63,7 @@ pub(crate) async fn run(master: Shared, retention: Retention) {
     let mut rounds = Rounds {
         repair: repair::Repair::default(),
         retention,
+        census: Census::default(),
         gauges: Paced::default(),
         tidying: Paced::default(),
     };
@@ -93,7 +96,7 @@ pub(crate) async fn run(master: Shared, retention: Retention) {
 }
 
 async fn look_round(master: &Master, slow: bool, rounds: &mut Rounds) -> Result<(), StoreError> {
-    let Rounds { retention, gauges, tidying, .. } = rounds;
+    let Rounds { retention, census, gauges, tidying, .. } = rounds;
     let now = master.now_ms();
     master.metrics.backlog.set(i64::try_from(master.store.backlog()).unwrap_or(i64::MAX));
     master.metrics.long_polls.set(i64::try_from(master.waiting.len()).unwrap_or(i64::MAX));
@@ -146,6 +149,7 @@ async fn look_round(master: &Master, slow: bool, rounds: &mut Rounds) -> Result<
             tidying.done(began);
         }
         retention.step(&master.store, now).await?;
+        census.step(&master.store, retention.trusts_ages(Instant::now()), now).await?;
     }
     Ok(())
 }

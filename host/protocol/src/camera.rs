@@ -73,6 +73,19 @@ pub struct Camera {
     pub status: Option<Status>,
     /// When the camera's latest clip was captured.
     pub checked_at: Option<DateTime<Utc>>,
+    /// The diagnosis whose finding gives the camera its status. Of several findings with this status, the one whose
+    /// diagnosis comes first in the alphabet counts. Absent if the status is null or `normal`, or if a version
+    /// that did not record the cause checked the camera last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
+    /// The capture time of the first clip that gave the camera its present status. For a lost camera: when it was lost.
+    /// If the status began under a version that did not record this time, the camera has had it at least since then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<DateTime<Utc>>,
+    /// The evidence pictures of the latest finding of `cause`. Absent if that finding has none. Pictures are removed
+    /// after a while, so a request for one may get a 404.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<CameraEvidence>,
     /// The last picture that was stored while the camera was healthy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_good_picture: Option<GoodPicture>,
@@ -80,6 +93,30 @@ pub struct Camera {
     /// a picture.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lost: Option<Lost>,
+}
+
+/// The evidence pictures of the finding that gives a camera its status, for
+/// `GET /api/v1/diagnosis/pictures/{digest}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct CameraEvidence {
+    /// blake3 digest of the picture: the frame that decided the verdict, with the affected places marked.
+    pub picture: String,
+    /// blake3 digest of a small version of the picture.
+    pub thumbnail: String,
+    /// When the clip that the picture is of was captured.
+    pub captured_at: DateTime<Utc>,
+}
+
+/// One page of the list of cameras.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct CameraPage {
+    /// The cameras, in the order that the request names.
+    pub items: Vec<Camera>,
+    /// The value of `after` for the next page of the same order; null on the last page.
+    pub next: Option<String>,
+    /// The number of cameras on all pages. Present only if the request asks for it (`count=true`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub total: Option<u64>,
 }
 
 /// The state of a camera that gave no picture when it was last asked for one.

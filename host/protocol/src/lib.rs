@@ -11,6 +11,7 @@ mod id;
 mod import;
 mod moment;
 mod node;
+mod overview;
 mod page;
 mod plugin;
 mod problem;
@@ -28,7 +29,8 @@ pub use baseline::{
 pub use easysight_address::same_place;
 
 pub use camera::{
-    Camera, CameraGroup, CameraRequest, ChangedCamera, GoodPicture, Labels, Lost, masked_source,
+    Camera, CameraEvidence, CameraGroup, CameraPage, CameraRequest, ChangedCamera, GoodPicture, Labels, Lost,
+    masked_source,
 };
 pub use event::{Event, NodeChange, RunChange};
 pub use finding::{Decision, Evidence, Failure, Finding, Look, Metric, Region, Status, Text};
@@ -37,6 +39,10 @@ pub use import::{ImportAction, ImportAnswer, LineProblem, PlannedLine};
 pub use moment::now;
 pub use node::{
     MasterStatus, NodeMode, NodeState, NodeStatus, PluginSummary, PoolStatus, SystemInfo, Totals,
+};
+pub use overview::{
+    CameraHealth, CauseCount, DayOverview, FormerCounts, GroupOverview, HealthCounts, NodesOverview,
+    Overview, QueueOverview, RunsOverview,
 };
 pub use page::Page;
 pub use plugin::{

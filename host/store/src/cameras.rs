@@ -2,22 +2,23 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use easysight_protocol::{Camera, CameraGroup, CameraRequest, Page, Status, masked_source, same_place};
+use easysight_protocol::{Camera, CameraGroup, CameraRequest, Status, masked_source, same_place};
 
 use crate::{
-    Dialect, PageRequest, Store, StoreError, baselines,
+    Dialect, Store, StoreError, baselines,
     db::{Connection, Row, Rows, query},
     lost, pictures,
-    query::{Select, count, json, maybe_text, maybe_time, page_of, text, time_of},
+    query::{Select, count, json, maybe_json, maybe_text, maybe_time, text, time_of},
     reports::list,
+    words,
 };
 
 /// The maximum number of cameras that one transaction of an import writes.
 const PORTION: usize = 500;
 
-const COLUMNS: &str = "SELECT id, name, source, enabled, labels, group_names, created_at, updated_at, status, \
+pub(crate) const COLUMNS: &str = "SELECT id, name, source, enabled, labels, group_names, created_at, updated_at, status, \
                        checked_at, good_picture, good_picture_at, lost_since, lost_reason, lost_connects, \
-                       lost_looks, lost_looked_at, next_full_look_at FROM cameras";
+                       lost_looks, lost_looked_at, next_full_look_at, cause, status_since, evidence FROM cameras";
 
 /// A camera and its source with the credentials.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,17 +27,6 @@ pub struct StoredCamera {
     pub camera: Camera,
     /// The source with the credentials.
     pub source: String,
-}
-
-/// Which cameras to list.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct CameraFilter {
-    /// Cameras in this group.
-    pub group: Option<String>,
-    /// Cameras with this status.
-    pub status: Option<Status>,
-    /// True for cameras that give no picture, false for cameras that give one.
-    pub lost: Option<bool>,
 }
 
 /// The result of an import.
@@ -147,6 +137,7 @@ impl Store {
                         .execute(&mut *connection)
                         .await?;
                     baselines::remove(connection, &id).await?;
+                    words::remove(connection, &id).await?;
                     let deleted =
                         query("DELETE FROM cameras WHERE id = $1").bind(&id).execute(connection).await?;
                     Ok(deleted.rows_affected() > 0)
@@ -178,25 +169,6 @@ impl Store {
             named.extend(rows.iter().map(read).collect::<Result<Vec<_>, _>>()?);
         }
         Ok(named)
-    }
-
-    /// Lists cameras in the order of their ids.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if the database fails.
-    pub async fn cameras(
-        &self,
-        filter: &CameraFilter,
-        page: &PageRequest,
-    ) -> Result<Page<Camera>, StoreError> {
-        let rows = Select::new(COLUMNS)
-            .and("id IN (SELECT camera_id FROM camera_groups WHERE name = ?)", filter.group.clone())
-            .and("status = ?", filter.status.map(Status::as_str))
-            .and_integer("CASE WHEN lost_since IS NULL THEN 0 ELSE 1 END = ?", filter.lost.map(i64::from))
-            .page(&self.readers, "id", "id > ?", page)
-            .await?;
-        page_of(&rows, page.limit, |row| Ok(read(row)?.camera), |camera| camera.id.clone())
     }
 
     /// Counts the cameras that give no picture.
@@ -311,7 +283,7 @@ async fn put(
         query(sql).bind(moved.clone()).execute(&mut *connection).await?;
         let sql = format!(
             "UPDATE cameras SET baselines_since = $1, good_picture = NULL, good_picture_at = NULL, health = NULL, \
-             status = NULL, checked_at = NULL, lost_since = NULL, lost_reason = NULL, lost_connects = NULL, \
+             status = NULL, cause = NULL, status_since = NULL, evidence = NULL, checked_at = NULL, lost_since = NULL, lost_reason = NULL, lost_connects = NULL, \
              lost_looks = NULL, lost_looked_at = NULL, next_full_look_at = NULL WHERE {}",
             dialect.among("id", "$2")
         );
@@ -324,6 +296,10 @@ async fn put(
         names.dedup();
         groups.push((id, names));
     }
+    let words = latest
+        .iter()
+        .map(|(id, one)| ((*id).to_owned(), words::of(id, &one.name, &one.source, &one.labels, &one.groups)));
+    words::keep(connection, dialect, words.collect()).await?;
     let labels = |camera: &&CameraRequest| serde_json::to_string(&camera.labels);
     let labels = latest.values().map(labels).collect::<Result<Vec<_>, _>>()?;
     let names =
@@ -367,8 +343,10 @@ async fn put(
     Ok(Imported { created, updated: cameras.len() as u64 - created })
 }
 
-fn read(row: &Row) -> Result<StoredCamera, StoreError> {
+pub(crate) fn read(row: &Row) -> Result<StoredCamera, StoreError> {
     let source = text(row, "source")?;
+    let lost = lost::read(row)?;
+    let since = maybe_time(row, "status_since")?;
     let camera = Camera {
         id: text(row, "id")?,
         name: text(row, "name")?,
@@ -380,8 +358,11 @@ fn read(row: &Row) -> Result<StoredCamera, StoreError> {
         updated_at: time_of(row, "updated_at")?,
         status: maybe_text(row, "status")?.as_deref().and_then(Status::of_word),
         checked_at: maybe_time(row, "checked_at")?,
+        cause: maybe_text(row, "cause")?,
+        since: lost.as_ref().map(|lost| lost.since).or(since),
+        evidence: maybe_json(row, "evidence")?,
         last_good_picture: pictures::read(row)?,
-        lost: lost::read(row)?,
+        lost,
     };
     Ok(StoredCamera { camera, source })
 }

@@ -49,6 +49,9 @@ const STATEMENTS: &[(&str, Ahead)] = &[
     ("UPDATE baselines SET as_of = $1 WHERE as_of > $2", Ahead::Past),
     ("UPDATE cameras SET baselines_since = $1 WHERE baselines_since > $2", Ahead::Past),
     ("UPDATE cameras SET checked_at = $1 WHERE checked_at > $2", Ahead::Past),
+    ("UPDATE cameras SET status_since = $1 WHERE status_since > $2", Ahead::Past),
+    // Counts of a wrong time say nothing about the hour in which they were taken.
+    ("DELETE FROM camera_counts WHERE taken_at > $1 AND taken_at > $2", Ahead::Past),
     ("UPDATE cameras SET good_picture_at = $1 WHERE good_picture_at > $2", Ahead::Past),
     ("UPDATE pictures SET kept_at = $1 WHERE kept_at > $2", Ahead::Past),
     ("UPDATE cameras SET lost_since = $1 WHERE lost_since > $2", Ahead::Past),

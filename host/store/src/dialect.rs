@@ -40,6 +40,15 @@ impl Dialect {
         }
     }
 
+    /// Returns a condition that is true if the text that `parameter` stands for occurs in `column`. No character of the
+    /// text has a special meaning.
+    pub(crate) fn contains(self, column: &str, parameter: &str) -> String {
+        match self {
+            Self::Sqlite => format!("instr({column}, {parameter}) > 0"),
+            Self::Postgres => format!("strpos({column}, {parameter}) > 0"),
+        }
+    }
+
     /// Returns an `UPDATE` of those rows of a table that are in a batch and meet `condition`. In the SQL, the batch
     /// is named `x`; its column `key` contains the ids of the table's rows. The statement locks the rows in the order
     /// of their ids. With `skip`, it leaves out rows that another transaction is changing.

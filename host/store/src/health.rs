@@ -13,6 +13,8 @@ const STALE_MS: i64 = 8 * 86_400_000;
 /// The key under which a missing picture is recorded. This key is not the name of a diagnosis, so that the next
 /// picture removes the entry, even if the check with that picture requests other diagnoses.
 const NO_PICTURE: &str = "";
+/// The diagnosis whose findings report a missing picture.
+const SIGNAL_LOSS: &str = "signal_loss";
 
 /// The last results of a camera's diagnoses. Each check writes them, so their stored form is short: the diagnoses
 /// with the same status and time are one [`Group`].
@@ -92,6 +94,15 @@ impl Health {
     /// Returns the worst status of the diagnoses, or None if no diagnosis has one.
     pub(crate) fn status(&self) -> Option<Status> {
         self.0.values().filter_map(|seen| seen.0).max()
+    }
+
+    /// Returns the diagnosis that gives the camera its status, and when its clip was captured. None if the status is
+    /// normal or unknown. Of several diagnoses with this status, the first in the alphabet counts; a missing picture
+    /// comes before all of them.
+    pub(crate) fn cause(&self) -> Option<(&str, i64)> {
+        let worst = self.status().filter(|status| *status > Status::Normal)?;
+        let (name, seen) = self.0.iter().find(|(_, seen)| seen.0 == Some(worst))?;
+        Some((if name == NO_PICTURE { SIGNAL_LOSS } else { name }, seen.1))
     }
 }
 

@@ -9,6 +9,7 @@ mod baselines;
 mod beats;
 mod begins;
 mod cameras;
+mod census;
 mod clock;
 mod db;
 mod dialect;
@@ -20,10 +21,12 @@ mod jobs;
 mod lanes;
 mod leases;
 mod leasing;
+mod listing;
 mod looks;
 mod lost;
 mod news;
 mod nodes;
+mod overview;
 mod pictures;
 mod plans;
 mod plugins;
@@ -35,10 +38,12 @@ mod results;
 mod runs;
 mod settles;
 mod shadows;
+mod standing;
 mod tasks;
 mod tokens;
 mod upkeep;
 mod usage;
+mod words;
 
 use std::{collections::HashMap, path::Path, str::FromStr, sync::Arc};
 
@@ -48,13 +53,16 @@ use sqlx::{migrate::Migrator, postgres::PgConnectOptions, sqlite::SqliteConnectO
 use tokio::task::JoinHandle;
 
 pub use beats::HeartbeatOutcome;
-pub use cameras::{CameraFilter, Imported, StoredCamera};
+pub use cameras::{Imported, StoredCamera};
+pub use census::HourCounts;
 pub use dialect::Dialect;
 pub use error::{OpenError, StoreError};
 pub use findings::FindingFilter;
 pub use leases::{Leased, WantedLease, satisfies};
+pub use listing::{CameraFilter, CameraOrder};
 pub use news::{Listener, MAX_NEWS_BYTES};
 pub use nodes::{Registration, silent_before};
+pub use overview::Tally;
 pub use query::PageRequest;
 pub use results::Recorded;
 pub use runs::{FanOut, NewRun, Retried, RunFilter, Start, StoredRun};
@@ -158,7 +166,9 @@ impl Store {
             }
         });
         let url = url.into();
-        Ok((Self { readers, writer, leases, beats, results, begins, settles, known, dialect, url }, ended))
+        let store = Self { readers, writer, leases, beats, results, begins, settles, known, dialect, url };
+        store.fill_words().await.map_err(|error| failed(&error))?;
+        Ok((store, ended))
     }
 
     /// Returns the database's dialect.

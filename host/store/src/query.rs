@@ -44,12 +44,34 @@ impl Select {
         self
     }
 
+    pub(crate) fn and_value(mut self, condition: &str, value: Value) -> Self {
+        self.push(condition, value);
+        self
+    }
+
+    /// Adds a condition with two values: `condition` has two `?`.
+    pub(crate) fn and_pair(mut self, condition: &str, first: Value, second: &str) -> Self {
+        self.values.push(first);
+        let condition = condition.replacen('?', &format!("${}", self.values.len()), 1);
+        self.push(&condition, Value::Text(Some(second.to_owned())));
+        self
+    }
+
+    /// Adds a condition without a value.
+    pub(crate) fn and_fixed(mut self, condition: &str) -> Self {
+        self.join(condition);
+        self
+    }
+
     fn push(&mut self, condition: &str, value: Value) {
         self.values.push(value);
-        let word = if self.conditions == 0 { " WHERE " } else { " AND " };
+        self.join(&condition.replace('?', &format!("${}", self.values.len())));
+    }
+
+    fn join(&mut self, condition: &str) {
+        self.sql.push_str(if self.conditions == 0 { " WHERE " } else { " AND " });
+        self.sql.push_str(condition);
         self.conditions += 1;
-        self.sql.push_str(word);
-        self.sql.push_str(&condition.replace('?', &format!("${}", self.values.len())));
     }
 
     /// Reads the rows after the last item of the previous page. Reads one row more than requested, to find out whether

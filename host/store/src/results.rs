@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use easysight_protocol::{DiagnosisResult, JobId, JobOutcome, JobResult, JobState, RunId, Status, Verdict};
+use easysight_protocol::{DiagnosisResult, JobId, JobOutcome, JobResult, JobState, RunId, Verdict};
 use futures::future::BoxFuture;
 use parking_lot::Mutex;
 use uuid::Uuid;
@@ -24,6 +24,7 @@ use crate::{
     ready::ReadyJob,
     reports::{self, Document, Report, list},
     shadows::{self, Compared},
+    standing::{self, Standing},
     usage::Usage,
 };
 
@@ -378,43 +379,42 @@ async fn note_cameras(
         return Ok(());
     }
     let sql = format!(
-        "SELECT id, health, checked_at, {} FROM cameras WHERE {} ORDER BY id{}",
+        "SELECT id, health, checked_at, {}, {} FROM cameras WHERE {} ORDER BY id{}",
+        standing::COLUMNS,
         lost::COLUMNS,
         dialect.among("id", "$1"),
         dialect.to_change()
     );
     let rows = query(sql).bind(list(judged.keys())).fetch_all(&mut *connection).await?;
-    let (mut ids, mut healths, mut states, mut times) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    let mut all_lost = Vec::new();
+    let (mut ids, mut healths, mut times) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut standings, mut all_lost) = (Vec::new(), Vec::new());
     for row in &rows {
         let id = text(row, "id")?;
         let mut health: Health = maybe_json(row, "health")?.unwrap_or_default();
-        let mut checked_at = row.try_get::<Option<i64>>("checked_at")?.unwrap_or(i64::MIN);
+        let mut checked_at = row.try_get::<Option<i64>>("checked_at")?;
+        let mut standing = Standing::read(row)?;
         let mut lost = lost::read(row)?;
         for (result, captured_at) in judged.get(id.as_str()).into_iter().flatten() {
             if let JobOutcome::Finished { findings, .. } = &result.outcome {
                 health.note(findings, *captured_at);
+                standing = standing.after(&health, findings, *captured_at, checked_at)?;
                 // A clip that was captured before the last check does not show the present state.
-                if *captured_at >= checked_at {
+                if checked_at.is_none_or(|before| *captured_at >= before) {
                     lost = lost::after(&id, lost, findings, *captured_at)?;
                 }
-                checked_at = checked_at.max(*captured_at);
+                checked_at = checked_at.max(Some(*captured_at));
             }
         }
         ids.push(id);
         healths.push(serde_json::to_string(&health)?);
-        states.push(health.status().map(Status::as_str));
-        times.push(checked_at.min(now));
+        times.push(checked_at.map(|at| at.min(now)));
+        standings.push(standing);
         all_lost.push(lost);
     }
-    let rows = Rows::new()
-        .texts("camera_id", ids)
-        .texts("health", healths)
-        .maybe_texts("status", states)
-        .integers("checked_at", times);
-    let rows = lost::add(rows, &all_lost);
-    let set = "health = x.health, status = COALESCE(x.status, cameras.status), checked_at = x.checked_at";
-    let set = format!("{set}, {}", lost::SET);
+    let rows =
+        Rows::new().texts("camera_id", ids).texts("health", healths).maybe_integers("checked_at", times);
+    let rows = lost::add(standing::add(rows, &standings)?, &all_lost);
+    let set = format!("health = x.health, checked_at = x.checked_at, {}, {}", standing::SET, lost::SET);
     let sql = dialect.update(&Update {
         table: "cameras",
         key: "camera_id",

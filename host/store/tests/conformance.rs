@@ -7,6 +7,7 @@ mod history;
 mod leases;
 mod lost;
 mod outages;
+mod overview;
 mod pictures;
 mod remembering;
 mod shadows;
@@ -50,6 +51,13 @@ use outages::{
     a_deadline_takes_nothing_from_nodes_that_could_not_report,
     a_node_is_silent_only_where_it_could_have_been_heard, a_node_that_still_holds_its_attempt_keeps_it,
     a_result_counts_also_where_expiry_was_the_last_attempt, nothing_expires_before_nodes_could_be_heard,
+};
+use overview::{
+    a_camera_s_standing_has_cause_beginning_and_evidence,
+    a_page_goes_on_where_the_last_one_ended_although_cameras_come_and_go,
+    cameras_are_found_by_what_people_remember_but_not_by_passwords,
+    cameras_are_sorted_by_every_order_across_pages, each_health_is_counted_and_found_by_its_word,
+    runs_of_a_day_are_counted, the_census_is_taken_once_an_hour_and_kept_for_400_days,
 };
 use pictures::{
     a_camera_is_asked_for_a_good_picture_now_and_then, a_good_picture_is_of_one_place,
@@ -180,6 +188,13 @@ on_both!(
     findings_are_found_by_what_they_are,
     progress_of_ended_runs_is_kept,
     a_cancelled_run_is_not_tried_again,
+    each_health_is_counted_and_found_by_its_word,
+    a_camera_s_standing_has_cause_beginning_and_evidence,
+    cameras_are_sorted_by_every_order_across_pages,
+    a_page_goes_on_where_the_last_one_ended_although_cameras_come_and_go,
+    cameras_are_found_by_what_people_remember_but_not_by_passwords,
+    the_census_is_taken_once_an_hour_and_kept_for_400_days,
+    runs_of_a_day_are_counted,
 );
 
 fn page(limit: u32) -> PageRequest {

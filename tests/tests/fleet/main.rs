@@ -28,6 +28,7 @@ mod hostile;
 mod idle;
 mod looks;
 mod outages;
+mod overview;
 mod pictures;
 mod process;
 mod proxy;

@@ -28,7 +28,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Lists cameras in the order of their ids. */
+        /** Lists cameras: searched, filtered, sorted and counted. */
         get: operations["cameras_list"];
         put?: never;
         /** Creates a camera. */
@@ -564,6 +564,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/overview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Returns how all cameras are now and were a day ago, what to act on, and the state of queue, nodes and runs. */
+        get: operations["overview_now"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/overview/days": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Returns the share of cameras that were online and intact on each of the last days, oldest day first. */
+        get: operations["overview_days"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/plugins": {
         parameters: {
             query?: never;
@@ -856,6 +890,12 @@ export interface components {
         /** @description A camera. */
         Camera: {
             /**
+             * @description The diagnosis whose finding gives the camera its status. Of several findings with this status, the one whose
+             *     diagnosis comes first in the alphabet counts. Absent if the status is null or `normal`, or if a version
+             *     that did not record the cause checked the camera last.
+             */
+            cause?: string | null;
+            /**
              * Format: date-time
              * @description When the camera's latest clip was captured.
              */
@@ -867,6 +907,7 @@ export interface components {
             created_at: string;
             /** @description If false, tasks skip the camera. */
             enabled: boolean;
+            evidence?: components["schemas"]["CameraEvidence"] | null;
             /** @description The camera's groups, sorted. */
             groups: string[];
             /** @description The camera's id. */
@@ -877,6 +918,12 @@ export interface components {
             lost?: components["schemas"]["Lost"] | null;
             /** @description The camera's name. */
             name: string;
+            /**
+             * Format: date-time
+             * @description The capture time of the first clip that gave the camera its present status. For a lost camera: when it was lost.
+             *     If the status began under a version that did not record this time, the camera has had it at least since then.
+             */
+            since?: string | null;
             /** @description The address of the camera's picture, with secrets masked. */
             source: string;
             status?: components["schemas"]["Status"] | null;
@@ -885,6 +932,21 @@ export interface components {
              * @description When the camera was last changed.
              */
             updated_at: string;
+        };
+        /**
+         * @description The evidence pictures of the finding that gives a camera its status, for
+         *     `GET /api/v1/diagnosis/pictures/{digest}`.
+         */
+        CameraEvidence: {
+            /**
+             * Format: date-time
+             * @description When the clip that the picture is of was captured.
+             */
+            captured_at: string;
+            /** @description blake3 digest of the picture: the frame that decided the verdict, with the affected places marked. */
+            picture: string;
+            /** @description blake3 digest of a small version of the picture. */
+            thumbnail: string;
         };
         /** @description A group of cameras. */
         CameraGroup: {
@@ -897,10 +959,27 @@ export interface components {
             name: string;
         };
         /**
+         * @description How a camera is, in one word.
+         * @enum {string}
+         */
+        CameraHealth: "offline" | "critical" | "error" | "warning" | "unknown" | "unchecked" | "normal" | "muted";
+        /**
          * @description The id of a camera. An address is refused.
          * @example gate-3
          */
         CameraId: string;
+        /** @description One page of the list of cameras. */
+        CameraPage: {
+            /** @description The cameras, in the order that the request names. */
+            items: components["schemas"]["Camera"][];
+            /** @description The value of `after` for the next page of the same order; null on the last page. */
+            next?: string | null;
+            /**
+             * Format: int64
+             * @description The number of cameras on all pages. Present only if the request asks for it (`count=true`).
+             */
+            total?: number | null;
+        };
         /** @description The body of `POST /api/v1/diagnosis/cameras` and of `PUT …/{id}`. */
         CameraRequest: {
             /** @description If false, tasks skip the camera. */
@@ -927,10 +1006,43 @@ export interface components {
          * @example /clips/gate.mp4
          */
         CameraSource: string;
+        /** @description The number of cameras with one root cause. */
+        CauseCount: {
+            /**
+             * Format: int64
+             * @description The number of cameras.
+             */
+            cameras: number;
+            /** @description The diagnosis. Null for cameras that were last checked by a version that did not record the cause. */
+            cause?: string | null;
+        };
         /** @description A camera after it was changed. The answer of `PUT /api/v1/diagnosis/cameras/{id}`. */
         ChangedCamera: components["schemas"]["Camera"] & {
             /** @description Present if the master kept stored secrets, for example the password, although the address changed. */
             note?: string | null;
+        };
+        /** @description How the cameras were on one day. The shares are means over the hours of the day in which the cameras were counted. */
+        DayOverview: {
+            /**
+             * Format: date
+             * @description The day, in the time zone of the request.
+             */
+            day: string;
+            /**
+             * Format: int32
+             * @description The number of hours in which the cameras were counted. 0 if nothing is known about the day.
+             */
+            hours: number;
+            /**
+             * Format: double
+             * @description The share of the judged cameras that were normal, 0 to 1. Null if it is not known.
+             */
+            intact?: number | null;
+            /**
+             * Format: double
+             * @description The share of the watched cameras that gave a picture, 0 to 1. Null if it is not known.
+             */
+            online?: number | null;
         };
         /** @description The metric that decided the verdict, and its threshold. */
         Decision: {
@@ -1141,6 +1253,16 @@ export interface components {
             /** @description What to do about the fault. The most promising suggestion comes first. */
             suggestions?: components["schemas"]["Text"][];
         };
+        /** @description Earlier numbers of cameras by health. */
+        FormerCounts: {
+            /**
+             * Format: date-time
+             * @description When the cameras were counted.
+             */
+            at: string;
+            /** @description The counts. */
+            counts: components["schemas"]["HealthCounts"];
+        };
         /** @description A picture of a healthy camera. */
         GoodPicture: {
             /** @description The picture's digest, for `GET /api/v1/diagnosis/pictures/{digest}`. */
@@ -1150,6 +1272,79 @@ export interface components {
              * @description When the master received the picture.
              */
             taken_at: string;
+        };
+        /** @description How the cameras of a group are. A camera in several groups counts in each of them. */
+        GroupOverview: {
+            /**
+             * Format: int64
+             * @description The number of watched cameras that are normal. The share intact is `intact` / `judged`.
+             */
+            intact: number;
+            /**
+             * Format: int64
+             * @description The number of watched cameras that are lost or have a status.
+             */
+            judged: number;
+            /** @description The group's name. */
+            name: string;
+            /**
+             * Format: int64
+             * @description The number of watched cameras that are not lost. The share online is `online` / `watched`.
+             */
+            online: number;
+            /**
+             * Format: int64
+             * @description The number of cameras in the group.
+             */
+            total: number;
+            /**
+             * Format: int64
+             * @description The number of these that are not disabled.
+             */
+            watched: number;
+        };
+        /** @description The number of cameras by health. Each camera counts once. */
+        HealthCounts: {
+            /**
+             * Format: int64
+             * @description Cameras whose status is `critical`.
+             */
+            critical: number;
+            /**
+             * Format: int64
+             * @description Cameras whose status is `error`.
+             */
+            error: number;
+            /**
+             * Format: int64
+             * @description Disabled cameras.
+             */
+            muted: number;
+            /**
+             * Format: int64
+             * @description Cameras whose status is `normal`.
+             */
+            normal: number;
+            /**
+             * Format: int64
+             * @description Cameras that give no picture.
+             */
+            offline: number;
+            /**
+             * Format: int64
+             * @description Cameras that were never checked.
+             */
+            unchecked: number;
+            /**
+             * Format: int64
+             * @description Cameras that were checked, but that no diagnosis could judge.
+             */
+            unknown: number;
+            /**
+             * Format: int64
+             * @description Cameras whose status is `warning`.
+             */
+            warning: number;
         };
         /** @description The answer to a heartbeat. */
         HeartbeatAnswer: {
@@ -1561,6 +1756,34 @@ export interface components {
          * @enum {string}
          */
         NodeState: "online" | "offline" | "draining";
+        /** @description The number of nodes in each state. */
+        NodesOverview: {
+            /**
+             * Format: int64
+             * @description The number of jobs that the ready nodes work on.
+             */
+            busy: number;
+            /**
+             * Format: int64
+             * @description Nodes that finish their jobs and take no further ones.
+             */
+            draining: number;
+            /**
+             * Format: int64
+             * @description The number of jobs that the ready nodes take at a time.
+             */
+            places: number;
+            /**
+             * Format: int64
+             * @description Nodes that take jobs.
+             */
+            ready: number;
+            /**
+             * Format: int64
+             * @description Nodes that were not heard of for the time of a lease, or that unregistered.
+             */
+            silent: number;
+        };
         /** @description The origin of a run: ids that connect the log lines and traces of all programs that work on the run. */
         Origin: {
             /** @description The id of the request that started the run, or a generated id if a schedule started the run. */
@@ -1568,46 +1791,41 @@ export interface components {
             /** @description W3C trace context of that request. Absent if no traces are exported. */
             traceparent?: string | null;
         };
-        /** @description One page of a list. */
-        Page_Camera: {
+        /** @description The answer of `GET /api/v1/overview`. */
+        Overview: {
             /**
-             * @description The items, in the list's order. A page may have fewer items than the limit, or none, although a next page
-             *     exists: a search ends a page after it has looked through a fixed number of items.
+             * @description Cameras that need someone: offline, critical, error or warning. The most urgent come first; of equally urgent
+             *     ones, those that became so last. The list ends after as many cameras as were asked for; `now` counts all.
              */
-            items: {
-                /**
-                 * Format: date-time
-                 * @description When the camera's latest clip was captured.
-                 */
-                checked_at?: string | null;
-                /**
-                 * Format: date-time
-                 * @description When the camera was created.
-                 */
-                created_at: string;
-                /** @description If false, tasks skip the camera. */
-                enabled: boolean;
-                /** @description The camera's groups, sorted. */
-                groups: string[];
-                /** @description The camera's id. */
-                id: string;
-                /** @description Labels, for people and for filters. */
-                labels: components["schemas"]["Labels"];
-                last_good_picture?: components["schemas"]["GoodPicture"] | null;
-                lost?: components["schemas"]["Lost"] | null;
-                /** @description The camera's name. */
-                name: string;
-                /** @description The address of the camera's picture, with secrets masked. */
-                source: string;
-                status?: components["schemas"]["Status"] | null;
-                /**
-                 * Format: date-time
-                 * @description When the camera was last changed.
-                 */
-                updated_at: string;
-            }[];
-            /** @description The value of `after` for the next page; null on the last page. */
-            next?: string | null;
+            act: components["schemas"]["Camera"][];
+            /**
+             * Format: date-time
+             * @description When the overview was computed.
+             */
+            at: string;
+            /** @description What is wrong with the cameras that need someone, by root cause. The most frequent cause comes first. */
+            causes: components["schemas"]["CauseCount"][];
+            /** @description The groups. The group with the smallest share of intact cameras comes first. */
+            groups: components["schemas"]["GroupOverview"][];
+            /**
+             * Format: date-time
+             * @description When the latest clip of any camera was captured. Null if no camera was ever checked.
+             */
+            newest_check?: string | null;
+            /** @description The nodes. */
+            nodes: components["schemas"]["NodesOverview"];
+            /** @description The number of cameras by health, now. */
+            now: components["schemas"]["HealthCounts"];
+            /**
+             * Format: int64
+             * @description The number of enabled cameras whose last check was more than 24 hours ago. Their state may be out of date.
+             */
+            old: number;
+            /** @description The jobs. */
+            queue: components["schemas"]["QueueOverview"];
+            /** @description The runs that are open, and those that ended in the last 24 hours. */
+            runs: components["schemas"]["RunsOverview"];
+            yesterday?: components["schemas"]["FormerCounts"] | null;
         };
         /** @description One page of a list. */
         Page_DiagnosisResult: {
@@ -2017,6 +2235,24 @@ export interface components {
             /** @description The plugin's semantic version. */
             version: string;
         };
+        /** @description The number of jobs in each state. */
+        QueueOverview: {
+            /**
+             * Format: int64
+             * @description Jobs that failed at their last attempt.
+             */
+            dead: number;
+            /**
+             * Format: int64
+             * @description Jobs that wait for a node.
+             */
+            queued: number;
+            /**
+             * Format: int64
+             * @description Jobs that nodes work on.
+             */
+            running: number;
+        };
         /** @description A box in the picture. Coordinates are shares (0 to 1) of the picture's width and height. */
         Region: {
             /** @description What the box shows. */
@@ -2169,6 +2405,34 @@ export interface components {
          * @enum {string}
          */
         RunState: "waiting" | "running" | "finished" | "cancelled";
+        /** @description The number of runs in each state. */
+        RunsOverview: {
+            /**
+             * Format: int64
+             * @description Runs that were cancelled in the last 24 hours.
+             */
+            cancelled: number;
+            /**
+             * Format: int64
+             * @description Runs that finished in the last 24 hours.
+             */
+            finished: number;
+            /**
+             * Format: int64
+             * @description Runs with jobs that have not ended.
+             */
+            running: number;
+            /**
+             * Format: int64
+             * @description Runs that wait for a plugin or a camera.
+             */
+            waiting: number;
+            /**
+             * Format: int64
+             * @description Runs that ended in the last 24 hours and have dead jobs.
+             */
+            with_failures: number;
+        };
         /** @description When a task runs. */
         Schedule: {
             /** @enum {string} */
@@ -2673,16 +2937,37 @@ export interface operations {
     cameras_list: {
         parameters: {
             query?: {
+                /**
+                 * @description Only cameras in whose id, name, address (without its secrets), groups or labels (`key=value`) this text occurs,
+                 *     in upper or lower case. No character has a special meaning. At most 4096 characters.
+                 */
+                q?: string;
                 /** @description Only cameras in this group. */
                 group?: string;
                 /** @description Only cameras with this status. */
                 status?: components["schemas"]["Status"];
                 /** @description Only cameras that give no picture (`true`), or only cameras that give one (`false`). */
                 lost?: boolean;
-                /** @description The value of `next` on the previous page. */
+                /** @description Only cameras whose status this diagnosis gives (`cause` of the camera). */
+                cause?: string;
+                /** @description Only cameras that were last checked before this time. Cameras that were never checked are left out. */
+                checked_before?: string;
+                /**
+                 * @description The order: by `id`, by `name` (whether letters A to Z are upper or lower case), by `health` (the most urgent
+                 *     first), by `checked_at` (never checked cameras first), or by `since` (cameras of which it is not known first). If
+                 *     absent, `id`. Equal cameras are sorted by id.
+                 */
+                sort?: "id" | "name" | "health" | "checked_at" | "since";
+                /** @description The direction of the order. If absent, `ascending`. */
+                direction?: "ascending" | "descending";
+                /** @description If true, the answer has the number of all cameras that match (`total`). */
+                count?: boolean;
+                /** @description The value of `next` on the previous page of the same order. */
                 after?: string;
                 /** @description The largest number of items on the page, 1 to 1000. If absent, 100. */
                 limit?: number;
+                /** @description Only cameras with this health. Repeat the parameter for several ones: `health=error&health=offline`. */
+                health?: components["schemas"]["CameraHealth"][];
             };
             header?: never;
             path?: never;
@@ -2695,7 +2980,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page_Camera"];
+                    "application/json": components["schemas"]["CameraPage"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             default: {
@@ -4209,6 +4502,78 @@ export interface operations {
                 };
                 content: {
                     "text/event-stream": components["schemas"]["Event"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    overview_now: {
+        parameters: {
+            query?: {
+                /** @description The largest number of cameras in `act`, 1 to 200. If absent, 60. */
+                act?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Overview"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    overview_days: {
+        parameters: {
+            query?: {
+                /** @description The number of days, 1 to 400. If absent, 30. The last day is today. */
+                days?: number;
+                /** @description The time zone in which days begin, for example `Asia/Shanghai`. If absent, UTC. */
+                time_zone?: string;
+                /** @description Only the cameras of this group. */
+                group?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DayOverview"][];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             default: {

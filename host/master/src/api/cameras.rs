@@ -4,12 +4,19 @@ mod import;
 mod offered;
 mod sheet;
 
-use axum::{Json, extract::State, http::StatusCode};
+use axum::{
+    Json,
+    extract::{RawQuery, State},
+    http::StatusCode,
+};
+use chrono::{DateTime, Utc};
 use easysight_daemon::{body::JsonBody, problem::Error};
-use easysight_protocol::{Camera, CameraGroup, CameraRequest, ChangedCamera, Page, Problem, Status};
-use easysight_store::CameraFilter;
+use easysight_protocol::{
+    Camera, CameraGroup, CameraHealth, CameraPage, CameraRequest, ChangedCamera, Problem, Status,
+};
+use easysight_store::{CameraFilter, CameraOrder};
 use serde::Deserialize;
-use utoipa::IntoParams;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::{
     master::Shared,
@@ -18,39 +25,136 @@ use crate::{
 
 use super::{
     check,
-    parameters::{PageQuery, Params, Path},
+    parameters::{PageQuery, Params, Path, plain, repeated},
 };
 
 use offered::{KEPT, check_camera, resolve};
 
 pub(super) use import::{__path_import, import};
 
+/// The largest number of characters of a search, as many as the longest source has.
+const MAX_SEARCH: usize = 4_096;
+/// All words of `health`.
+const HEALTHS: &str = "offline, critical, error, warning, unknown, unchecked, normal, muted";
+
+/// The value by which cameras are sorted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum CameraSort {
+    #[default]
+    Id,
+    Name,
+    Health,
+    CheckedAt,
+    Since,
+}
+
+/// The direction of a list.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum Direction {
+    #[default]
+    Ascending,
+    Descending,
+}
+
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct CameraQuery {
+    /// Only cameras in whose id, name, address (without its secrets), groups or labels (`key=value`) this text occurs,
+    /// in upper or lower case. No character has a special meaning. At most 4096 characters.
+    #[param(max_length = 4_096, pattern = r"^[^\u0000-\u001f\u007f-\u009f]*$")]
+    q: Option<String>,
     /// Only cameras in this group.
     group: Option<String>,
     /// Only cameras with this status.
     status: Option<Status>,
     /// Only cameras that give no picture (`true`), or only cameras that give one (`false`).
     lost: Option<bool>,
-    /// The value of `next` on the previous page.
+    /// Only cameras whose status this diagnosis gives (`cause` of the camera).
+    cause: Option<String>,
+    /// Only cameras that were last checked before this time. Cameras that were never checked are left out.
+    checked_before: Option<DateTime<Utc>>,
+    /// The order: by `id`, by `name` (whether letters A to Z are upper or lower case), by `health` (the most urgent
+    /// first), by `checked_at` (never checked cameras first), or by `since` (cameras of which it is not known first). If
+    /// absent, `id`. Equal cameras are sorted by id.
+    #[param(inline)]
+    sort: Option<CameraSort>,
+    /// The direction of the order. If absent, `ascending`.
+    #[param(inline)]
+    direction: Option<Direction>,
+    /// If true, the answer has the number of all cameras that match (`total`).
+    count: Option<bool>,
+    /// The value of `next` on the previous page of the same order.
     after: Option<String>,
     /// The largest number of items on the page, 1 to 1000. If absent, 100.
     #[param(minimum = 1, maximum = 1_000)]
     limit: Option<u32>,
 }
 
-/// Lists cameras in the order of their ids.
-#[utoipa::path(get, path = "/api/v1/diagnosis/cameras", tag = "cameras", params(CameraQuery),
-    responses((status = 200, body = Page<Camera>), (status = "default", body = Problem)))]
+impl CameraQuery {
+    /// Returns the filter. `query` is the text of the query, because `health` may occur in it several times.
+    fn filter(&self, query: Option<&str>) -> Result<CameraFilter, Error> {
+        let words = self.q.as_deref().map(str::trim).filter(|words| !words.is_empty());
+        for (name, value) in
+            [("q", self.q.as_deref()), ("group", self.group.as_deref()), ("cause", self.cause.as_deref())]
+        {
+            plain(name, value)?;
+        }
+        if self.q.as_ref().is_some_and(|words| words.chars().count() > MAX_SEARCH) {
+            let detail = format!("q: at most {MAX_SEARCH} characters are allowed");
+            return Err(Error::new(StatusCode::BAD_REQUEST, "invalid-query", detail));
+        }
+        let order = match self.sort.unwrap_or_default() {
+            CameraSort::Id => CameraOrder::Id,
+            CameraSort::Name => CameraOrder::Name,
+            CameraSort::Health => CameraOrder::Health,
+            CameraSort::CheckedAt => CameraOrder::CheckedAt,
+            CameraSort::Since => CameraOrder::Since,
+        };
+        if self.after.as_deref().is_some_and(|mark| !order.knows(mark)) {
+            return Err(invalid(
+                "/after",
+                "this is not the `next` of a page in this order; begin without `after`",
+            ));
+        }
+        plain("after", self.after.as_deref())?;
+        Ok(CameraFilter {
+            group: self.group.clone(),
+            status: self.status,
+            lost: self.lost,
+            words: words.map(str::to_owned),
+            health: repeated(query, "health", CameraHealth::of_word, HEALTHS)?,
+            cause: self.cause.clone(),
+            checked_before: self.checked_before.map(|at| at.timestamp_millis()),
+            order,
+            descending: self.direction == Some(Direction::Descending),
+        })
+    }
+}
+
+/// Lists cameras: searched, filtered, sorted and counted.
+#[utoipa::path(get, path = "/api/v1/diagnosis/cameras", tag = "cameras",
+    params(CameraQuery, ("health" = Option<Vec<CameraHealth>>, Query,
+        description = "Only cameras with this health. Repeat the parameter for several ones: `health=error&health=offline`.")),
+    responses((status = 200, body = CameraPage), (status = 422, body = Problem),
+        (status = "default", body = Problem)))]
 pub(super) async fn list(
     State(master): State<Shared>,
     Params(query): Params<CameraQuery>,
-) -> Result<Json<Page<Camera>>, Error> {
-    let filter = CameraFilter { group: query.group, status: query.status, lost: query.lost };
+    RawQuery(raw): RawQuery,
+) -> Result<Json<CameraPage>, Error> {
+    let filter = query.filter(raw.as_deref())?;
     let page = PageQuery { after: query.after, limit: query.limit }.page()?;
-    Ok(Json(master.store.cameras(&filter, &page).await.map_err(|error| store_error(&error))?))
+    let total = async {
+        match query.count {
+            Some(true) => master.store.count_cameras(&filter).await.map(Some),
+            _ => Ok(None),
+        }
+    };
+    let read = futures::try_join!(master.store.cameras(&filter, &page), total);
+    let (found, total) = read.map_err(|error| store_error(&error))?;
+    Ok(Json(CameraPage { items: found.items, next: found.next, total }))
 }
 
 /// Creates a camera.

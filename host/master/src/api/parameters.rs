@@ -55,11 +55,40 @@ pub(super) struct PageQuery {
 
 impl PageQuery {
     pub(super) fn page(self) -> Result<PageRequest, Error> {
-        let limit = self.limit.unwrap_or(PAGE);
-        if !(1..=MAX_PAGE).contains(&limit) {
-            let detail = format!("limit: expected a number from 1 to {MAX_PAGE}");
-            return Err(Error::new(StatusCode::BAD_REQUEST, "invalid-query", detail));
-        }
-        Ok(PageRequest { after: self.after, limit })
+        Ok(PageRequest { after: self.after, limit: bounded("limit", self.limit, PAGE, MAX_PAGE)? })
     }
+}
+
+fn refused(detail: impl Into<String>) -> Error {
+    Error::new(StatusCode::BAD_REQUEST, "invalid-query", detail)
+}
+
+/// Returns a number from 1 to `most`, or `usual` if it is absent.
+pub(super) fn bounded(name: &str, value: Option<u32>, usual: u32, most: u32) -> Result<u32, Error> {
+    match value.unwrap_or(usual) {
+        value if (1..=most).contains(&value) => Ok(value),
+        _ => Err(refused(format!("{name}: expected a number from 1 to {most}"))),
+    }
+}
+
+/// Refuses a text that no stored text can contain: `PostgreSQL` has no U+0000, and no name has control characters.
+pub(super) fn plain(name: &str, value: Option<&str>) -> Result<(), Error> {
+    if value.is_some_and(|value| value.contains(char::is_control)) {
+        return Err(refused(format!("{name}: control characters are not allowed")));
+    }
+    Ok(())
+}
+
+/// Returns the values of a parameter that may occur several times in a query.
+pub(super) fn repeated<T>(
+    query: Option<&str>,
+    name: &str,
+    parse: impl Fn(&str) -> Option<T>,
+    expected: &str,
+) -> Result<Vec<T>, Error> {
+    let pairs = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes());
+    let values = pairs.filter(|(key, _)| key == name).map(|(_, value)| {
+        parse(&value).ok_or_else(|| refused(format!("{name}: `{value}` is none of {expected}")))
+    });
+    values.collect()
 }

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use easysight_protocol::Status;
-use easysight_store::{Dialect, FindingFilter, PageRequest, Store};
+use easysight_protocol::{CameraHealth, Status};
+use easysight_store::{CameraFilter, Dialect, FindingFilter, PageRequest, Store};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection, migrate::Migrator};
 
 use crate::{
@@ -134,6 +134,12 @@ async fn all_is_there(store: &Store) {
     assert_eq!((run.progress.total, run.progress.finished), (2, 2));
     let shown = store.camera("c0").await.unwrap().unwrap().camera;
     assert_eq!(shown.status, Some(Status::Error));
+    // The cause and the beginning of the status are not known, but the camera is counted and found.
+    assert_eq!((&shown.cause, shown.since, shown.health()), (&None, None, CameraHealth::Error));
+    let filter = CameraFilter { words: Some("HALL".into()), ..CameraFilter::default() };
+    assert_eq!(store.count_cameras(&filter).await.unwrap(), 2);
+    let tally = store.tally_cameras(5_000).await.unwrap();
+    assert_eq!((tally.counts.error, tally.causes), (2, [(None, 2)].into()));
 }
 
 /// Checks a camera after the upgrade. The new finding replaces the camera's old status.
@@ -147,6 +153,7 @@ async fn goes_on(store: &Store) {
     store.record(vec![finished(&leased, job, Status::Normal)], 6_000).await.unwrap();
     let shown = store.camera("c0").await.unwrap().unwrap().camera;
     assert_eq!(shown.status, Some(Status::Normal));
+    assert_eq!(shown.since, Some(shown.checked_at.unwrap()));
     let of_camera = FindingFilter { camera_id: Some("c0".into()), ..FindingFilter::default() };
     assert_eq!(named(store, of_camera).await.len(), 4);
 }

@@ -18,7 +18,8 @@ use values::{Dice, Schemas};
 const ROUNDS: usize = 8;
 /// Fields in which a value that its schema allows may still be invalid, because of other fields or the active
 /// plugins.
-const BEYOND_SCHEMAS: [&str; 6] = ["/cameras", "/config", "/diagnoses", "/id", "/schedule", "/source"];
+const BEYOND_SCHEMAS: [&str; 8] =
+    ["/after", "/cameras", "/config", "/diagnoses", "/id", "/schedule", "/source", "/time_zone"];
 const JSON: &str = "application/json";
 
 /// An operation of the document.
@@ -179,9 +180,16 @@ fn addressed<'a>(
                 continue;
             }
             let value = schemas.valid(&parameter["schema"], dice);
-            let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-            request =
-                if place == "query" { request.query(&[(name, value)]) } else { request.header(name, value) };
+            // A list is sent as one parameter for each item.
+            let values = value.as_array().cloned().unwrap_or_else(|| vec![value]);
+            for value in values {
+                let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                request = if place == "query" {
+                    request.query(&[(name, value)])
+                } else {
+                    request.header(name, value)
+                };
+            }
         }
     }
     request
