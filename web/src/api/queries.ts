@@ -1,16 +1,19 @@
 // What the pages read, one function a resource. Keys begin with the resource, so that a live event can refresh it.
 import { keepPreviousData, useQuery } from '@tanstack/vue-query'
 import { computed, toValue, type MaybeRefOrGetter } from 'vue'
+import { zone } from '@/blocks/format'
 import { api, take } from './client'
 import type {
   Activation,
   BaselineInfo,
   Camera,
   CameraGroup,
+  DayOverview,
   Job,
   JobState,
   MasterStatus,
   Node,
+  Overview,
   Page,
   Plugin,
   PluginUsage,
@@ -30,6 +33,28 @@ export function useMaster() {
     queryFn: () => take<MasterStatus>(api.GET('/api/v1/diagnosis/workers/status')),
     refetchInterval: 20_000,
     retry: false,
+  })
+}
+
+/** The cameras that need someone in one answer: more than a page shows at once. */
+const ACT = 60
+
+export function useOverview() {
+  return useQuery({
+    queryKey: ['overview'],
+    queryFn: ({ signal }) => take<Overview>(api.GET('/api/v1/overview', { params: { query: { act: ACT } }, signal })),
+    refetchInterval: MINUTE,
+  })
+}
+
+/** The last days, of the zone in which the reader lives. The master counts once an hour. */
+export function useDays(days: number) {
+  return useQuery({
+    queryKey: ['days', days],
+    queryFn: () =>
+      take<DayOverview[]>(api.GET('/api/v1/overview/days', { params: { query: { days, time_zone: zone } } })),
+    refetchInterval: 10 * MINUTE,
+    staleTime: MINUTE,
   })
 }
 

@@ -22,5 +22,15 @@ export function useHeld(ids: Ref<string[]>, ready: Ref<boolean>) {
   function renew(): void {
     held.value = ready.value ? ids.value : undefined
   }
-  return { shown, fresh, changed, renew }
+  /** Appends what was read on: the next page of the list. */
+  function extend(more: string[]): void {
+    if (!held.value) return
+    const known = new Set(held.value)
+    held.value = [...held.value, ...more.filter((id) => !known.has(id))]
+  }
+  /** Holds nothing until another list is ready. */
+  function release(): void {
+    held.value = undefined
+  }
+  return { shown, fresh, changed, renew, extend, release }
 }

@@ -1,9 +1,9 @@
-// All cameras, once for the whole console. The API lists cameras in the order of their ids and filters them by group,
-// status and loss. It can neither search, sort nor count them, so that is done here.
+// All cameras, for the pages that need every name. Lists of cameras are read in pages: `useCameraList.ts`.
 import { useQuery, type QueryClient } from '@tanstack/vue-query'
 import { computed, shallowRef } from 'vue'
 import { api, take } from '@/api/client'
 import type { Camera, Page } from '@/api/types'
+import { replaceListed } from './useCameraList'
 
 const PAGE = 1_000
 /** A list of more cameras than this is long, and read less often. */
@@ -61,6 +61,7 @@ export async function refreshCamera(client: QueryClient, id: string): Promise<vo
   if (!camera) return
   alone.set(id, { camera, at: Date.now() })
   client.setQueryData(['camera', id], camera)
+  replaceListed(client, camera)
   const list = client.getQueryCache().find<Camera[]>({ queryKey: ['cameras'] })
   if (!list?.state.data?.some((one) => one.id === id)) return
   // One camera makes the list neither new nor free of errors: its age and its last failure stay.

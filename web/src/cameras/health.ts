@@ -1,15 +1,18 @@
 // How a camera is, as one of the words that the whole console uses.
-import type { Camera, Finding } from '@/api/types'
+import type { Camera, CameraHealth, Finding, HealthCounts } from '@/api/types'
 
 export type Health = 'normal' | 'warning' | 'error' | 'critical' | 'unknown' | 'offline' | 'muted'
 
 /** From the most urgent to the least. */
 export const HEALTHS: Health[] = ['offline', 'critical', 'error', 'warning', 'unknown', 'normal', 'muted']
 
-/** Compares names as people count: Gate 2 before Gate 10. */
-export const names = new Intl.Collator(undefined, { numeric: true })
+/** The states that need someone. */
+export const URGENT: Health[] = ['offline', 'critical', 'error', 'warning']
 
-const RANK = Object.fromEntries(HEALTHS.map((one, rank) => [one, rank])) as Record<Health, number>
+/** The words of the API for a state. */
+export function wordsOf(health: Health): CameraHealth[] {
+  return health === 'unknown' ? ['unknown', 'unchecked'] : [health]
+}
 
 export function healthOf(camera: Camera): Health {
   if (!camera.enabled) return 'muted'
@@ -19,29 +22,13 @@ export function healthOf(camera: Camera): Health {
 
 /** True if a person should see to the camera. */
 export function needsSomeone(health: Health): boolean {
-  return health === 'offline' || health === 'critical' || health === 'error' || health === 'warning'
+  return URGENT.includes(health)
 }
 
-const OLD_MS = 24 * 3_600_000
-
-/** True if the state is that of a check more than a day ago. The master keeps such a state as it is. */
-export function isOld(camera: Camera, now: number): boolean {
-  return camera.enabled && Boolean(camera.checked_at) && now - Date.parse(camera.checked_at ?? '') > OLD_MS
-}
-
-export function byUrgency(a: Camera, b: Camera): number {
-  return RANK[healthOf(a)] - RANK[healthOf(b)] || lossOrder(a) - lossOrder(b) || names.compare(a.name, b.name)
-}
-
-/** Of the cameras without a picture, those that were lost first come last: they are known already. */
-function lossOrder(camera: Camera): number {
-  return camera.lost ? -Date.parse(camera.lost.since) : 0
-}
-
-export function countByHealth(cameras: Camera[]): Record<Health, number> {
-  const counts = Object.fromEntries(HEALTHS.map((one) => [one, 0])) as Record<Health, number>
-  for (const camera of cameras) counts[healthOf(camera)] += 1
-  return counts
+/** The numbers of the API in the words of the console: what was never checked cannot be told either. */
+export function countsOf(counts: HealthCounts): Record<Health, number> {
+  const { unchecked, unknown, ...others } = counts
+  return { ...others, unknown: unknown + unchecked }
 }
 
 export type FindingMark = 'normal' | 'warning' | 'error' | 'critical' | 'unknown' | 'failed'

@@ -1,44 +1,64 @@
-// Which cameras a list shows, and in which order.
-import type { Camera } from '@/api/types'
-import { byUrgency, healthOf, isOld, names, needsSomeone } from './health'
-import { matches } from './search'
+// Which cameras a list shows, and in which order: from the address of the page to what the master is asked.
+import type { operations } from '@/api/schema'
+import { HEALTHS, URGENT, wordsOf, type Health } from './health'
 
-export const SORTS = ['urgency', 'name', 'id', 'checked', 'changed'] as const
-export type Sort = (typeof SORTS)[number]
+export type CameraQuery = NonNullable<operations['cameras_list']['parameters']['query']>
 
 export interface ListFilter {
   words: string
   /** A state, `attention` for all states that need someone, or `old` for those of a check long ago. */
   health: string
   group: string
+  /** The diagnosis that gives the cameras their state. */
+  cause: string
   /** The order; a minus in front turns it round. */
   sort: string
 }
 
-const ORDERS: Record<Sort, (a: Camera, b: Camera) => number> = {
-  urgency: byUrgency,
-  name: (a, b) => names.compare(a.name, b.name),
-  id: (a, b) => names.compare(a.id, b.id),
-  checked: (a, b) => (b.checked_at ?? '').localeCompare(a.checked_at ?? ''),
-  changed: (a, b) => b.updated_at.localeCompare(a.updated_at),
+const OLD_MS = 24 * 3_600_000
+/** A time in a request is rounded, so that the same list has the same request for a while. */
+const ROUND_MS = 60_000
+
+/** The orders as people want them first: the most urgent, the latest. */
+const ORDERS = {
+  urgency: { sort: 'health', falls: false },
+  name: { sort: 'name', falls: false },
+  id: { sort: 'id', falls: false },
+  checked: { sort: 'checked_at', falls: true },
+  since: { sort: 'since', falls: true },
+} as const
+export type Sort = keyof typeof ORDERS
+export const SORTS = Object.keys(ORDERS) as Sort[]
+
+function isSort(word: string): word is Sort {
+  return Object.hasOwn(ORDERS, word)
 }
 
-function hasHealth(camera: Camera, wanted: string, now: number): boolean {
-  if (!wanted) return true
-  if (wanted === 'old') return isOld(camera, now)
-  const health = healthOf(camera)
-  return wanted === 'attention' ? needsSomeone(health) : health === wanted
+/** The order that the address names, or the usual one where it names none that exists. */
+export function orderOf(sort: string): { by: Sort; reversed: boolean } {
+  const reversed = sort.startsWith('-')
+  const by = reversed ? sort.slice(1) : sort
+  return isSort(by) ? { by, reversed } : { by: 'urgency', reversed: false }
 }
 
-export function listed(cameras: Camera[], filter: ListFilter, now = Date.now()): Camera[] {
-  const words = filter.words.trim().toLowerCase()
-  const fits = (camera: Camera): boolean => {
-    if (filter.group && !camera.groups.includes(filter.group)) return false
-    if (!hasHealth(camera, filter.health, now)) return false
-    return !words || matches(camera, words)
-  }
-  const reversed = filter.sort.startsWith('-')
-  const order = ORDERS[filter.sort.replace('-', '') as Sort] ?? ORDERS.urgency
-  const found = cameras.filter(fits).sort(order)
-  return reversed ? found.reverse() : found
+function healthsOf(wanted: string): Health[] {
+  if (wanted === 'attention') return URGENT
+  // A paused camera is not checked, so its state cannot get too old.
+  if (wanted === 'old') return HEALTHS.filter((one) => one !== 'muted')
+  return HEALTHS.filter((one) => one === wanted)
+}
+
+export function queryOf(filter: ListFilter, now = Date.now()): CameraQuery {
+  const { by, reversed } = orderOf(filter.sort)
+  const { sort, falls } = ORDERS[by]
+  const query: CameraQuery = { sort, direction: falls === reversed ? 'ascending' : 'descending' }
+  const words = filter.words.trim()
+  const healths = healthsOf(filter.health).flatMap(wordsOf)
+  if (words) query.q = words
+  if (filter.group) query.group = filter.group
+  if (filter.cause) query.cause = filter.cause
+  if (healths.length) query.health = healths
+  if (filter.health === 'old')
+    query.checked_before = new Date(Math.floor((now - OLD_MS) / ROUND_MS) * ROUND_MS).toISOString()
+  return query
 }

@@ -18,8 +18,5 @@ export function useSelection(selected: Ref<Set<string>>, cameras: () => Camera[]
     from = at
     selected.value = next
   }
-  function toggleAll(): void {
-    selected.value = isAll.value ? new Set() : new Set(cameras().map((one) => one.id))
-  }
-  return { isAll, isSome, toggle, toggleAll }
+  return { isAll, isSome, toggle }
 }

@@ -4,7 +4,9 @@ import { onScopeDispose } from 'vue'
 import { address } from '@/api/client'
 import type { Camera, LiveEvent } from '@/api/types'
 import { LONG_LIST, refreshCamera } from '@/cameras/cameras'
+import { LISTED, loadedPages } from '@/cameras/useCameraList'
 import { connection } from './connection'
+import { paced } from './paced'
 import { follow } from './stream'
 
 /** Events of this time are taken together. */
@@ -13,6 +15,10 @@ const GATHER_MS = 800
 const MOST_SINGLE_CAMERAS = 20
 /** A long list of cameras is read again at most once in this time. */
 const LONG_LIST_PAUSE_MS = 60_000
+/** The overview is read again at most once in this time, however many events come. */
+const OVERVIEW_PAUSE_MS = 5_000
+/** A listed page of cameras is read again at most once in this time; a list of n pages takes n times as long. */
+const PAGE_PAUSE_MS = 10_000
 
 export function useLive(): void {
   const client = useQueryClient()
@@ -31,19 +37,33 @@ export function useLive(): void {
     const wait = isLong ? LONG_LIST_PAUSE_MS - (Date.now() - readAt) : 0
     if (wait <= 0) {
       listAskedAt = Date.now()
-      void client.invalidateQueries({ queryKey: ['cameras'] })
+      void client.invalidateQueries({ queryKey: ['cameras'], exact: true })
     } else
       renewal ??= setTimeout(() => {
         renewal = undefined
         renewList()
       }, wait)
   }
+  const overview = paced(
+    () => void client.invalidateQueries({ queryKey: ['overview'] }),
+    () => OVERVIEW_PAUSE_MS,
+  )
+  const pages = paced(
+    () => void client.invalidateQueries({ queryKey: LISTED }),
+    () => PAGE_PAUSE_MS * loadedPages(client),
+  )
   const flush = (): void => {
     timer = undefined
-    if (resources.delete('cameras')) renewList()
+    overview.ask()
+    if (resources.delete('cameras')) {
+      renewList()
+      pages.ask()
+    }
     for (const one of resources) void client.invalidateQueries({ queryKey: [one] })
-    if (cameras.size > MOST_SINGLE_CAMERAS) renewList()
-    else for (const id of cameras) void refreshCamera(client, id)
+    if (cameras.size > MOST_SINGLE_CAMERAS) {
+      renewList()
+      pages.ask()
+    } else for (const id of cameras) void refreshCamera(client, id)
     for (const id of cameras) {
       void client.invalidateQueries({ queryKey: ['results', id] })
       void client.invalidateQueries({ queryKey: ['cause', id] })
@@ -81,5 +101,7 @@ export function useLive(): void {
     end()
     clearTimeout(timer)
     clearTimeout(renewal)
+    overview.stop()
+    pages.stop()
   })
 }

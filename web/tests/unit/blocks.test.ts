@@ -104,6 +104,22 @@ describe('a list that is read', () => {
     expect([fresh.value, changed.value]).toEqual([0, true])
   })
 
+  it('goes on with the next page, and holds nothing of another list', async () => {
+    const ids = ref(['a', 'b'])
+    const { shown, fresh, extend, release } = useHeld(
+      computed(() => ids.value),
+      ref(true),
+    )
+    ids.value = ['new', 'a', 'b', 'c', 'd']
+    extend(['b', 'c', 'd'])
+    expect(shown.value).toEqual(['a', 'b', 'c', 'd'])
+    expect(fresh.value).toBe(1)
+    release()
+    ids.value = ['x']
+    await nextTick()
+    expect(shown.value).toEqual(['x'])
+  })
+
   it('is not held before it is complete', async () => {
     const ids = ref(['a'])
     const ready = ref(false)

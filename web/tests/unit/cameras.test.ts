@@ -1,10 +1,9 @@
 import { describe, expect, it } from 'vitest'
-import { byUrgency, countByHealth, healthOf, isOld, markOf, rootCause } from '@/cameras/health'
-import { listed } from '@/cameras/list'
+import { countsOf, healthOf, markOf, needsSomeone, rootCause } from '@/cameras/health'
+import { orderOf, queryOf } from '@/cameras/list'
 import { checksOf, median, mergedChecks, pointsOf } from '@/cameras/checks'
 import { beginning, explaining, latestOfEach } from '@/cameras/useCause'
 import { tasksOf } from '@/cameras/diagnoseNow'
-import { sharesByGroup } from '@/overview/shares'
 import type { Camera, Task } from '@/api/types'
 import { camera, finding, lost } from './camera'
 
@@ -19,29 +18,15 @@ describe('the health of a camera', () => {
     expect(healthOf(camera('a', { status: null }))).toBe('unknown')
   })
 
-  it('orders the urgent ones first, and of the lost ones those lost last', () => {
-    const cameras = [
-      camera('fine'),
-      camera('warned', { status: 'warning' }),
-      camera('old-loss', { lost: lost(at(1)) }),
-      camera('new-loss', { lost: lost(at(5)) }),
-      camera('worst', { status: 'critical' }),
-    ]
-    expect(cameras.sort(byUrgency).map((one) => one.id)).toEqual(['new-loss', 'old-loss', 'worst', 'warned', 'fine'])
+  it('needs someone where there is a fault or no picture', () => {
+    const words = ['offline', 'critical', 'error', 'warning', 'unknown', 'normal', 'muted'] as const
+    expect(words.filter(needsSomeone)).toEqual(['offline', 'critical', 'error', 'warning'])
   })
 
-  it('is old a day after the check, unless the camera is paused', () => {
-    const checked = { checked_at: at(0) }
-    const day = Date.parse(at(24))
-    expect(isOld(camera('a', checked), day)).toBe(false)
-    expect(isOld(camera('a', checked), day + 1)).toBe(true)
-    expect(isOld(camera('a', { ...checked, enabled: false }), day + 1)).toBe(false)
-    expect(isOld(camera('a', { checked_at: null }), day + 1)).toBe(false)
-  })
-
-  it('is counted once a camera', () => {
-    const counts = countByHealth([camera('a'), camera('b', { status: 'error' }), camera('c', { enabled: false })])
-    expect(counts).toMatchObject({ normal: 1, error: 1, muted: 1, offline: 0 })
+  it('is counted by the master, and what was never checked cannot be told', () => {
+    const counts = { offline: 1, critical: 2, error: 3, warning: 4, unknown: 5, unchecked: 6, normal: 7, muted: 8 }
+    const { unchecked, ...others } = counts
+    expect(countsOf(counts)).toEqual({ ...others, unknown: 5 + unchecked })
   })
 })
 
@@ -97,32 +82,41 @@ describe('the cause of a fault', () => {
 })
 
 describe('a list of cameras', () => {
-  const cameras = [
-    camera('gate', { name: 'North gate', groups: ['yard'], labels: { site: 'north' } }),
-    camera('hall', { name: 'Hall', status: 'error', source: 'rtsp://***@192.168.7.9/live' }),
-    camera('roof', { name: 'Roof', lost: lost(at(1)) }),
-  ]
-  const ids = (filter: Partial<Parameters<typeof listed>[1]>): string[] =>
-    listed(cameras, { words: '', health: '', group: '', sort: 'name', ...filter }).map((one) => one.id)
+  const nothing = { words: '', health: '', group: '', cause: '', sort: 'name' }
+  const asks = (filter: Partial<typeof nothing>) => queryOf({ ...nothing, ...filter }, Date.parse(at(48)) + 59_000)
 
-  it('finds words in names, addresses, groups and labels', () => {
-    expect(ids({ words: 'NORTH' })).toEqual(['gate'])
-    expect(ids({ words: '192.168.7' })).toEqual(['hall'])
-    expect(ids({ words: 'site=north' })).toEqual(['gate'])
+  it('asks the master for what is in the address, and for nothing else', () => {
+    expect(asks({})).toEqual({ sort: 'name', direction: 'ascending' })
+    expect(asks({ words: '  东门 ', group: 'yard', cause: 'freeze' })).toMatchObject({
+      q: '东门',
+      group: 'yard',
+      cause: 'freeze',
+    })
+    expect(asks({ words: '   ' })).not.toHaveProperty('q')
   })
 
-  it('filters by state, and by all states that need someone', () => {
-    expect(ids({ health: 'offline' })).toEqual(['roof'])
-    expect(ids({ health: 'attention' })).toEqual(['hall', 'roof'])
-    expect(ids({ group: 'yard' })).toEqual(['gate'])
-    const long = [camera('new', { checked_at: at(5) }), camera('old', { checked_at: at(0) })]
-    const filter = { words: '', health: 'old', group: '', sort: 'name' }
-    expect(listed(long, filter, Date.parse(at(26))).map((one) => one.id)).toEqual(['old'])
+  it('asks for a state in the words of the master', () => {
+    expect(asks({ health: 'offline' }).health).toEqual(['offline'])
+    expect(asks({ health: 'unknown' }).health).toEqual(['unknown', 'unchecked'])
+    expect(asks({ health: 'attention' }).health).toEqual(['offline', 'critical', 'error', 'warning'])
+    expect(asks({ health: 'nonsense' })).not.toHaveProperty('health')
+  })
+
+  it('asks for old states with the same time for a minute, and never for paused cameras', () => {
+    const old = asks({ health: 'old' })
+    expect(old.checked_before).toBe(at(24))
+    expect(old.health).toContain('normal')
+    expect(old.health).not.toContain('muted')
   })
 
   it('is sorted both ways, and by urgency where the order is unknown', () => {
-    expect(ids({ sort: '-name' })).toEqual(['roof', 'gate', 'hall'])
-    expect(ids({ sort: 'nonsense' })).toEqual(['roof', 'hall', 'gate'])
+    expect(asks({ sort: 'urgency' })).toEqual({ sort: 'health', direction: 'ascending' })
+    expect(asks({ sort: '-name' })).toEqual({ sort: 'name', direction: 'descending' })
+    // The latest come first.
+    expect(asks({ sort: 'checked' })).toEqual({ sort: 'checked_at', direction: 'descending' })
+    expect(asks({ sort: '-since' })).toEqual({ sort: 'since', direction: 'ascending' })
+    expect(orderOf('-changed')).toEqual({ by: 'urgency', reversed: false })
+    expect(orderOf('toString')).toEqual({ by: 'urgency', reversed: false })
   })
 })
 
@@ -172,17 +166,6 @@ describe('checks', () => {
 })
 
 describe('groups', () => {
-  it('have shares of the cameras that are watched', () => {
-    const cameras = [
-      camera('a', { groups: ['yard'] }),
-      camera('b', { groups: ['yard'], status: 'error' }),
-      camera('c', { groups: ['yard'], lost: lost(at(1)) }),
-      camera('d', { groups: ['yard'], status: null }),
-      camera('e', { groups: ['yard'], enabled: false }),
-    ]
-    expect(sharesByGroup(cameras)).toEqual([{ name: 'yard', watched: 4, online: 0.75, intact: 1 / 3 }])
-  })
-
   it('bring a camera into a task', () => {
     const tasks = [
       { id: 'a', groups: ['yard'] },

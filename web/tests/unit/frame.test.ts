@@ -46,10 +46,31 @@ describe('the search', () => {
   })
 })
 
+describe('the search for cameras', () => {
+  it('asks the master once for what was typed, when the person pauses', async () => {
+    vi.useFakeTimers()
+    const asked: string[] = []
+    vi.stubGlobal('fetch', (request: Request) => {
+      const url = new URL(request.url)
+      if (url.searchParams.has('q')) asked.push(url.search)
+      const items = [{ id: 'gate', name: '东门', enabled: true, status: 'error' }]
+      return Promise.resolve(new Response(/plugins/.test(url.pathname) ? '[]' : JSON.stringify({ items })))
+    })
+    const box = mount(SearchBox, { global: global() })
+    expect(asked).toEqual([])
+    for (const words of ['东', '东门', '东门 ']) await box.find('input').setValue(words)
+    await vi.advanceTimersByTimeAsync(1_000)
+    expect(asked).toEqual([`?q=${encodeURIComponent('东门')}&limit=7`])
+    expect(box.find('[role=option]').text()).toContain('gate')
+    box.unmount()
+  })
+})
+
 describe('the banner of a loss', () => {
   it('says how old the cameras are, not when anything was heard last', async () => {
     vi.useFakeTimers()
-    queryClient.setQueryData(['cameras'], [], { updatedAt: Date.now() - 240_000 })
+    queryClient.setQueryData(['overview'], {}, { updatedAt: Date.now() - 600_000 })
+    queryClient.setQueryData(['cameras', 'listed', {}], [], { updatedAt: Date.now() - 240_000 })
     const banner = mount(LossBanner, { global: global() })
     connection.reached()
     connection.streamIs('lost')

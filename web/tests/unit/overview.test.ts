@@ -2,7 +2,9 @@ import { mount } from '@vue/test-utils'
 import { describe, expect, it } from 'vitest'
 import { defineComponent } from 'vue'
 import { i18n } from '@/locales'
+import HealthCounts from '@/overview/HealthCounts.vue'
 import { type Standing, useSentence } from '@/overview/sentence'
+import { stripOf } from '@/overview/strip'
 
 const { locale } = i18n.global
 const nothing = { watched: 4, normal: 1, urgent: 0, unknown: 0, old: 0 }
@@ -27,5 +29,46 @@ describe('the sentence', () => {
     locale.value = 'zh'
     expect(sentenceOf({ ...nothing, urgent: 3 })).toBe('4 台摄像机中 1 台正常，3 台需要处理。')
     locale.value = 'en'
+  })
+})
+
+describe('the counts', () => {
+  const counts = { offline: 3, critical: 0, error: 1, warning: 2, unknown: 0, normal: 90, muted: 4 }
+  const show = (before?: typeof counts) =>
+    mount(HealthCounts, {
+      props: { counts, before },
+      global: { plugins: [i18n], stubs: { RouterLink: { template: '<a><slot /></a>' } } },
+    })
+
+  it('say how many more or fewer there are than a day ago, and which of that is bad', () => {
+    const shown = show({ ...counts, offline: 1, warning: 5, normal: 95, muted: 2 })
+    const changes = shown.findAll('.number .small').map((one) => [one.text(), one.classes().includes('worse')])
+    expect(changes).toEqual([
+      ['+2', true],
+      ['−3', false],
+      ['−5', true],
+      ['+2', false],
+    ])
+  })
+
+  it('say nothing of a day ago where that is not known', () => {
+    expect(show().findAll('.number .small')).toEqual([])
+  })
+})
+
+describe('the strip of days', () => {
+  const day = (day: string, intact: number | null) => ({ day, hours: intact === null ? 0 : 24, online: 1, intact })
+
+  it('begins below its lowest bar, so that small differences are seen', () => {
+    const { floor, bars } = stripOf([day('2026-01-01', 0.975), day('2026-01-02', 1)])
+    expect(floor).toBe(0.95)
+    expect(bars.map((one) => one.height)).toEqual([expect.closeTo(0.5), 1])
+    expect(stripOf([day('2026-01-01', 0.3)]).floor).toBe(0)
+    expect(stripOf([day('2026-01-01', 0)]).bars[0]?.height).toBe(0)
+  })
+
+  it('has no bar for a day of which nothing is known', () => {
+    const { bars } = stripOf([day('2026-01-01', null), day('2026-01-02', 1)])
+    expect(bars.map((one) => one.height)).toEqual([undefined, 1])
   })
 })

@@ -1,0 +1,13 @@
+// What a person types, once they pause: a request for each letter would be one too many.
+import { onScopeDispose, ref, watch, type Ref } from 'vue'
+
+export function useSettled(typed: Ref<string>, pauseMs = 250): Readonly<Ref<string>> {
+  const settled = ref(typed.value)
+  let timer: ReturnType<typeof setTimeout> | undefined
+  watch(typed, (now) => {
+    clearTimeout(timer)
+    timer = setTimeout(() => (settled.value = now), pauseMs)
+  })
+  onScopeDispose(() => clearTimeout(timer))
+  return settled
+}
