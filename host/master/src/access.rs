@@ -14,7 +14,7 @@ use axum::http::StatusCode;
 use chrono::{DateTime, TimeDelta, Utc};
 use easysight_daemon::problem::Error;
 use easysight_protocol::{NewToken, TokenInfo, TokenRequest};
-use easysight_store::{Store, StoreError, StoredToken};
+use easysight_store::{Acting, Store, StoreError, StoredToken};
 use parking_lot::Mutex;
 use subtle::ConstantTimeEq;
 
@@ -165,7 +165,7 @@ fn hash(secret: &str) -> String {
 
 /// Makes a token at the time `created_at` and stores its hash.
 pub(crate) async fn make_token(
-    store: &Store,
+    by: &Acting<'_>,
     request: TokenRequest,
     created_at: DateTime<Utc>,
 ) -> anyhow::Result<NewToken> {
@@ -180,7 +180,7 @@ pub(crate) async fn make_token(
         revoked_at: None,
     };
     let lifetime_ms = lifetime.map(|lifetime| lifetime.num_milliseconds());
-    store.create_token(StoredToken { info: info.clone(), hash: hash(&secret), lifetime_ms }).await?;
+    by.create_token(StoredToken { info: info.clone(), hash: hash(&secret), lifetime_ms }).await?;
     Ok(NewToken { token: format!("{PREFIX}{id}_{secret}"), info })
 }
 
@@ -193,9 +193,22 @@ fn random_hex<const N: usize>() -> anyhow::Result<String> {
 
 #[cfg(test)]
 mod tests {
-    use easysight_protocol::Scope;
+    use easysight_protocol::{ActorKind, Scope};
+    use easysight_store::Actor;
 
     use super::*;
+
+    fn nobody() -> Actor {
+        Actor::on_this_machine(ActorKind::CommandLine, None)
+    }
+
+    async fn make_token(
+        store: &Store,
+        request: TokenRequest,
+        created_at: DateTime<Utc>,
+    ) -> anyhow::Result<NewToken> {
+        super::make_token(&store.by(nobody()), request, created_at).await
+    }
 
     async fn access(loopback: bool) -> (Access, Store, tempfile::TempDir) {
         let dir = tempfile::tempdir().unwrap();
@@ -234,7 +247,7 @@ mod tests {
         let over = make_token(&store, over, easysight_protocol::now()).await.unwrap();
         assert!(!access.refresh().await.unwrap());
         assert!(access.authenticate(Credentials::Missing).await.is_err());
-        store.revoke_token(over.info.id, 1).await.unwrap();
+        store.by(nobody()).revoke_token(over.info.id, 1).await.unwrap();
         assert!(access.refresh().await.unwrap());
     }
 
@@ -262,7 +275,7 @@ mod tests {
         let over = TokenRequest { expires_at: past, ..request(Scope::Admin) };
         let over = make_token(&store, over, easysight_protocol::now()).await.unwrap();
         assert_eq!(holder(&over.token).await, None);
-        store.revoke_token(viewer.info.id, 1).await.unwrap();
+        store.by(nobody()).revoke_token(viewer.info.id, 1).await.unwrap();
         access.forget();
         assert_eq!(holder(&viewer.token).await, None);
         assert!(!access.still_knows(&known).await.unwrap());

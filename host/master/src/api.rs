@@ -1,7 +1,9 @@
 //! The HTTP API. Every error is a problem document. The `OpenAPI` document is made from this code.
 
+mod audit;
 mod baselines;
 mod blobs;
+mod by;
 mod cameras;
 mod check;
 mod document;
@@ -117,7 +119,8 @@ pub(crate) fn router(master: &Shared) -> anyhow::Result<Router> {
     let administer = OpenApiRouter::new()
         .routes(routes!(tokens::list))
         .routes(routes!(tokens::create))
-        .routes(routes!(tokens::revoke));
+        .routes(routes!(tokens::revoke))
+        .routes(routes!(audit::list));
     let (api, document) = OpenApiRouter::with_openapi(Document::openapi())
         .merge(guarded(view, Need::View))
         .merge(guarded(operate, Need::Operate))

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     access::Access, clock::Clock, events::Events, metrics::Metrics, news::Relay, pictures::Pictures,
-    pollers::Pollers, registry::Registry, uploads::Uploads, waiting::Waiting,
+    pollers::Pollers, refusals::Refusals, registry::Registry, uploads::Uploads, waiting::Waiting,
 };
 
 /// The longest time between two rounds of the scheduler. If the time is longer, the process counts as stuck.
@@ -33,6 +33,8 @@ pub(crate) struct Master {
     /// one. None if good pictures are not requested.
     pub(crate) good_picture_ms: Option<i64>,
     pub(crate) access: Access,
+    /// Refused requests that the audit log has already.
+    pub(crate) refusals: Refusals,
     pub(crate) events: Events,
     /// The news for other masters. None if no other master shares the database.
     pub(crate) relay: Option<Relay>,

@@ -212,6 +212,9 @@ pub(crate) async fn upkeep(
 mod tests {
     use std::path::Path;
 
+    use easysight_protocol::ActorKind;
+    use easysight_store::Actor;
+
     use super::*;
     use crate::blobs::Directory;
 
@@ -273,7 +276,8 @@ mod tests {
             age(&store, picture, seconds).await;
         }
         let camera = serde_json::from_str(r#"{"name": "c", "source": "rtsp://a/b"}"#).unwrap();
-        store.import_cameras(vec![("c".to_owned(), camera)], 1).await.unwrap();
+        let nobody = Actor::on_this_machine(ActorKind::Anybody, None);
+        store.by(nobody).import_cameras(vec![("c".to_owned(), camera)], 1).await.unwrap();
         store.note_good_picture("c".into(), made[1].0.to_string(), 1).await.unwrap();
         assert_eq!(pictures.clean_up(&store, false, now_ms()).await.unwrap(), 0);
         assert_eq!(pictures.clean_up(&store, true, now_ms()).await.unwrap(), 1);

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use easysight_protocol::{DiagnosisInfo, JobPlan, PlannedPlugin, PluginSignature, PublishedPlugin, Text};
 use easysight_sandbox::{ConfigSchema, Digest, LoadError, Plugin, Sandbox};
-use easysight_store::{Store, StoreError};
+use easysight_store::{Actor, Store, StoreError};
 use easysight_trust::{RefusedPlugin, TrustedKeys, Untrusted, genuine, load};
 use parking_lot::RwLock;
 use serde_json::{Map, Value};
@@ -166,6 +166,7 @@ impl Registry {
         &self,
         bytes: Vec<u8>,
         signed: Option<PluginSignature>,
+        actor: Actor,
         now: DateTime<Utc>,
     ) -> Result<(PublishedPlugin, bool), PublishError> {
         let digest = Digest::of(&bytes);
@@ -181,9 +182,10 @@ impl Registry {
         let imports = easysight_sandbox::imports(&bytes).map_err(PublishError::Refused)?;
         self.keep(digest, bytes).await?;
         let published = known.unwrap_or_else(|| describe(&plugin, size_bytes, imports, now));
-        let new = self.store.publish(published.clone()).await?;
+        let by = self.store.by(actor);
+        let new = by.publish(published.clone()).await?;
         if let Some(signed) = signed {
-            self.store.add_signatures(signed).await?;
+            by.add_signatures(signed, now.timestamp_millis()).await?;
         }
         Ok((self.find(digest).await?.unwrap_or(published), new))
     }

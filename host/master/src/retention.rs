@@ -15,6 +15,8 @@ const HOLD: Duration = Duration::from_secs(86_400);
 pub(crate) struct Retention {
     /// Findings and ended runs older than this are removed.
     max_age_ms: i64,
+    /// Entries of the audit log older than this are removed.
+    max_audit_age_ms: i64,
     /// The largest number of findings that are kept.
     max_findings: u64,
     counted_at: Option<Instant>,
@@ -26,8 +28,16 @@ pub(crate) struct Retention {
 }
 
 impl Retention {
-    pub(crate) const fn new(max_age_ms: i64, max_findings: u64) -> Self {
-        Self { max_age_ms, max_findings, counted_at: None, excess: 0, goes_on: false, held_until: None }
+    pub(crate) const fn new(max_age_ms: i64, max_audit_age_ms: i64, max_findings: u64) -> Self {
+        Self {
+            max_age_ms,
+            max_audit_age_ms,
+            max_findings,
+            counted_at: None,
+            excess: 0,
+            goes_on: false,
+            held_until: None,
+        }
     }
 
     /// Stops the removal by age for one day of measured time, in which a person can correct the clock. This is called
@@ -48,8 +58,11 @@ impl Retention {
 
     /// Removes a small part of the history that exceeds the limits.
     pub(crate) async fn step(&mut self, store: &Store, now: i64) -> Result<(), StoreError> {
-        let too_old =
-            if self.trusts_ages(Instant::now()) { store.prune(self.max_age_ms, now).await? } else { 0 };
+        let mut too_old = 0;
+        if self.trusts_ages(Instant::now()) {
+            too_old += store.prune(self.max_age_ms, now).await?;
+            too_old += store.prune_audit(self.max_audit_age_ms, now).await?;
+        }
         if self.counted_at.is_none_or(|at| at.elapsed() >= COUNT_EVERY) {
             self.excess = store.count_findings().await?.saturating_sub(self.max_findings);
             self.counted_at = Some(Instant::now());
@@ -69,7 +82,7 @@ mod tests {
 
     #[test]
     fn ages_are_not_trusted_for_a_day_after_a_jump() {
-        let mut retention = Retention::new(1, 1);
+        let mut retention = Retention::new(1, 1, 1);
         let now = Instant::now();
         assert!(retention.trusts_ages(now));
         retention.hold(now);

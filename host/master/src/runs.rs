@@ -4,19 +4,27 @@
 use std::collections::BTreeSet;
 
 use easysight_protocol::{JobPlan, Origin, Run, RunChange, RunId, TaskRequest, Trigger};
-use easysight_store::{FanOut, NewRun, Start, StoreError, StoredRun};
+use easysight_store::{Actor, FanOut, NewRun, Start, StoreError, StoredRun};
 
 use crate::master::Master;
 
-/// Creates a run, with its jobs if nothing is missing. The second value is false if an equivalent run exists
-/// already. The jobs may start before the run is on the database's disk, but this function returns after it is.
-pub(crate) async fn begin(master: &Master, new: NewRun) -> Result<(Run, bool), StoreError> {
+/// Creates a run, with its jobs if nothing is missing. `actor` is the caller who starts the run; None if a schedule
+/// starts it. The second value is false if an equivalent run exists already. The jobs may start before the run is on
+/// the database's disk, but this function returns after it is.
+pub(crate) async fn begin(
+    master: &Master,
+    new: NewRun,
+    actor: Option<Actor>,
+) -> Result<(Run, bool), StoreError> {
     let start = start_of(master, new.trigger, new.task_id.as_deref(), &new.definition, &new.origin).await?;
     let jobs = match &start {
         Start::Now(jobs) => Some(jobs.cameras.len()),
         Start::Waits(_) => None,
     };
-    let (run, made) = master.store.create_run(new, start, master.now_ms()).await?;
+    let (run, made) = match actor {
+        Some(actor) => master.store.by(actor).create_run(new, start, master.now_ms()).await?,
+        None => master.store.create_run(new, start, master.now_ms()).await?,
+    };
     if made {
         master.tell_run(run.id, RunChange::Created);
         if let Some(jobs) = jobs {

@@ -199,7 +199,7 @@ async fn fire(master: &Master, task: Task) -> Result<(), StoreError> {
             definition: task.definition,
             origin: Origin { request_id: Some(request.to_string()), traceparent: traceparent() },
         };
-        let (run, made) = runs::begin(master, new).await?;
+        let (run, made) = runs::begin(master, new, None).await?;
         if made {
             tracing::info!(%request, run = %run.id, "the run of a due task was created");
         }

@@ -29,6 +29,7 @@ use crate::{
     news::{Relay, exchange},
     pictures::{Keep, Pictures},
     pollers::Pollers,
+    refusals::Refusals,
     registry::Registry,
     retention::Retention,
     scheduler,
@@ -99,6 +100,7 @@ pub(crate) async fn run(settings: MasterSettings) -> anyhow::Result<ExitCode> {
         pictures: Pictures::new(blobs("pictures", "jpg")?, keep),
         good_picture_ms: settings.good_picture_ms,
         access,
+        refusals: Refusals::default(),
         events: Events::new(),
         relay,
         metrics: Metrics::new(),
@@ -112,8 +114,8 @@ pub(crate) async fn run(settings: MasterSettings) -> anyhow::Result<ExitCode> {
         started_at: easysight_protocol::now(),
         id: easysight_protocol::fresh_id().to_string(),
     });
-    let max_age_ms = i64::try_from(settings.retention.as_millis()).unwrap_or(i64::MAX);
-    let retention = Retention::new(max_age_ms, settings.max_findings);
+    let ms = |age: Duration| i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
+    let retention = Retention::new(ms(settings.retention), ms(settings.audit_age), settings.max_findings);
     let scheduler = scheduler::spawn(&master, retention);
     let relaying = tokio::spawn(exchange::run(Arc::clone(&master)));
     let watched = Arc::clone(&master);
@@ -171,7 +173,7 @@ async fn serve(
     handle: Handle<SocketAddr>,
     master: &Arc<Master>,
 ) -> anyhow::Result<Serving> {
-    let router = api::router(master)?.into_make_service();
+    let router = api::router(master)?.into_make_service_with_connect_info::<SocketAddr>();
     Ok(match &settings.tls {
         None => Box::pin(axum_server::from_tcp(listener)?.handle(handle).serve(router)),
         Some(files) => {

@@ -34,6 +34,8 @@ pub(crate) struct MasterSettings {
     pub(crate) tls: Option<TlsFiles>,
     pub(crate) lease: Duration,
     pub(crate) retention: Duration,
+    /// The age at which entries of the audit log are removed.
+    pub(crate) audit_age: Duration,
     pub(crate) picture_limit: u64,
     /// The age at which a camera's last good picture is replaced. None if no good pictures are requested.
     pub(crate) good_picture_ms: Option<i64>,
@@ -96,6 +98,9 @@ impl MasterSettings {
             tls,
             lease: given.required("lease-time", |text| seconds_in(text, 1.0..=3600.0))?,
             retention: given.required("retention-days", |text| {
+                number_in(text, 1..=36_500).map(|days: u64| Duration::from_secs(days * 86_400))
+            })?,
+            audit_age: given.required("audit-days", |text| {
                 number_in(text, 1..=36_500).map(|days: u64| Duration::from_secs(days * 86_400))
             })?,
             picture_limit: given.required("picture-limit", |text| bytes(text, 1 << 20..=1 << 50))?,

@@ -6,7 +6,7 @@ use clap::{Arg, ArgMatches, Command};
 use easysight_protocol::{Scope, TokenRequest};
 use easysight_store::Store;
 
-use crate::{access::make_token, settings::MasterSettings};
+use crate::{access::make_token, operator::actor, settings::MasterSettings};
 
 /// The maximum difference between the clocks of masters that share a database. The clock of this machine counts as
 /// behind only if it is behind the latest entry of the database by more than this time.
@@ -68,7 +68,7 @@ async fn carry_out(store: &Store, matches: &ArgMatches) -> anyhow::Result<()> {
                 check_clock(store).await?;
             }
             let request = TokenRequest { name: text("name"), scope, expires_at: None, lifetime_s };
-            let made = make_token(store, request, easysight_protocol::now()).await?;
+            let made = make_token(&store.by(actor()), request, easysight_protocol::now()).await?;
             eprintln!("token {} ({}); keep it, because it is not shown again:", made.info.id, scope.as_str());
             println!("{}", made.token);
         }
@@ -84,7 +84,8 @@ async fn carry_out(store: &Store, matches: &ArgMatches) -> anyhow::Result<()> {
         }
         Some(("revoke", given)) => {
             let id = given.get_one::<String>("id").cloned().unwrap_or_default();
-            if !store.revoke_token(id.clone(), easysight_protocol::now().timestamp_millis()).await? {
+            let now = easysight_protocol::now().timestamp_millis();
+            if !store.by(actor()).revoke_token(id.clone(), now).await? {
                 bail!("there is no valid token `{id}`; `easysight-master token list` lists all tokens");
             }
             eprintln!("token {id} was revoked");

@@ -88,6 +88,10 @@ id!(
     LeaseToken
 );
 id!(
+    /// The id of an entry in the audit log.
+    AuditId
+);
+id!(
     /// The id of one process of a node: a new one at every start.
     Incarnation
 );

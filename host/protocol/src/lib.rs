@@ -3,6 +3,7 @@
 //! published in the OpenAPI document.
 
 mod access;
+mod audit;
 mod baseline;
 mod camera;
 mod event;
@@ -23,6 +24,7 @@ mod task;
 mod worker;
 
 pub use access::{NewToken, ParseScopeError, Scope, TokenInfo, TokenRequest};
+pub use audit::{ActorKind, AuditActor, AuditEntry, AuditObject, AuditOutcome, AuditWay};
 pub use baseline::{
     Baseline, BaselineError, BaselineInfo, BaselineReset, LOOKS_MEMORY, MAX_BASELINE_BYTES, plugin_name,
 };
@@ -34,7 +36,7 @@ pub use camera::{
 };
 pub use event::{Event, NodeChange, RunChange};
 pub use finding::{Decision, Evidence, Failure, Finding, Look, Metric, Region, Status, Text};
-pub use id::{Ids, Incarnation, JobId, LeaseToken, RunId, SubmissionId, fresh_id};
+pub use id::{AuditId, Ids, Incarnation, JobId, LeaseToken, RunId, SubmissionId, fresh_id};
 pub use import::{ImportAction, ImportAnswer, LineProblem, PlannedLine};
 pub use moment::now;
 pub use node::{

@@ -8,9 +8,12 @@ use easysight_protocol::{
     Baseline, BaselineInfo, Finding, JobPlan, LOOKS_MEMORY, LeasedJob, MAX_BASELINE_BYTES, PlannedPlugin,
     plugin_name,
 };
+use serde_json::json;
 
 use crate::{
-    Dialect, Store, StoreError, cameras,
+    Acting, Dialect, Store, StoreError,
+    audit::fields,
+    cameras,
     db::{Connection, Rows, query},
     jobs::{QUEUED_AGAIN, read_queued},
     lost::{self, Spared},
@@ -25,7 +28,7 @@ use crate::{
 /// camera fit, even if each baseline has the maximum size.
 const MAX_LEASE_LETTERS: u64 = 32 * ((MAX_BASELINE_BYTES as u64).div_ceil(3) * 4);
 
-impl Store {
+impl Acting<'_> {
     /// Removes all baselines of a camera, or only the baseline of the plugin with this name. Returns the number of
     /// removed baselines, or None if there is no such camera. A job that was leased before the reset cannot bring a
     /// baseline back.
@@ -39,23 +42,29 @@ impl Store {
         plugin: Option<String>,
         now: i64,
     ) -> Result<Option<u64>, StoreError> {
-        let dialect = self.dialect;
-        self.writer
+        let entry = self.entry("camera.reset_baselines", "camera", &camera, now);
+        let dialect = self.store.dialect;
+        self.store
+            .writer
             .run(move |connection| {
                 Box::pin(async move {
                     if !cameras::lock(connection, dialect, &camera).await? {
                         return Ok(None);
                     }
-                    let forgotten = match plugin {
-                        Some(plugin) => forget_one(connection, &camera, &plugin, now).await?,
+                    let forgotten = match &plugin {
+                        Some(plugin) => forget_one(connection, &camera, plugin, now).await?,
                         None => forget_all(connection, &camera, now).await?,
                     };
+                    let after = fields([("plugin", json!(plugin)), ("removed", json!(forgotten))]);
+                    entry.after(after).write(connection).await?;
                     Ok(Some(forgotten))
                 })
             })
             .await
     }
+}
 
+impl Store {
     /// Returns the baselines of a camera, sorted by plugin.
     ///
     /// # Errors

@@ -11,6 +11,7 @@ use futures::future::BoxFuture;
 
 use crate::{
     Dialect, FanOut, Known, NewRun, Start, StoreError,
+    audit::Entry,
     db::{Connection, Row, Rows, query},
     jobs::{CHUNK, JobsOf, NewJob},
     lanes::Kind,
@@ -33,7 +34,7 @@ pub(crate) enum Begun {
     Existing,
 }
 
-/// The condition of jobs whose runs the same statement creates.
+/// The condition of jobs and audit entries whose runs the same statement creates.
 const OF_MADE: &str = "run_id IN (SELECT id FROM made)";
 
 /// A new run, ready to be written.
@@ -53,10 +54,12 @@ pub(crate) struct Begin {
     now: i64,
     finished_at: Option<i64>,
     deadline_at: Option<i64>,
+    /// The entry in the audit log. A run that a schedule starts has none.
+    entry: Option<Entry>,
 }
 
 impl Begin {
-    pub(crate) fn new(new: NewRun, start: Start, now: i64) -> Self {
+    pub(crate) fn new(new: NewRun, start: Start, entry: Option<Entry>, now: i64) -> Self {
         let (state, plan, waits_for, cameras) = match start {
             Start::Now(FanOut { plan, cameras, missing }) => {
                 let state = if cameras.is_empty() { RunState::Finished } else { RunState::Running };
@@ -80,6 +83,7 @@ impl Begin {
             now,
             deadline_at: deadline_ms.map(|ms| now.saturating_add(ms)),
             definition: new.definition,
+            entry,
         }
     }
 
@@ -191,18 +195,32 @@ impl Kind for Begins {
                 .iter()
                 .flat_map(|begin| NewJob::all(&begin.jobs(), &self.known.ids, begin.now))
                 .collect();
+            let mut entries: Vec<&Entry> = order.iter().filter_map(|begin| begin.entry.as_ref()).collect();
             let (runs, rows) = Begin::statement(self.dialect, &order)?;
             let made = if self.is_one_statement(asks) {
-                let (insert, of_jobs) =
-                    NewJob::statement(self.dialect, &jobs, OF_MADE, 1 + rows.parameters(self.dialect));
-                let sql = format!("WITH made AS ({runs}), added AS ({insert}) SELECT id FROM made");
-                let both = query(sql).bind_rows(rows, self.dialect)?.bind_rows(of_jobs, self.dialect)?;
-                ids(&both.fetch_all(&mut *connection).await?)?
+                let first = 1 + rows.parameters(self.dialect);
+                let (insert, of_jobs) = NewJob::statement(self.dialect, &jobs, OF_MADE, first);
+                let first = first + of_jobs.parameters(self.dialect);
+                let mut sql = format!("WITH made AS ({runs}), added AS ({insert})");
+                let mut noted = None;
+                if !entries.is_empty() {
+                    let (insert, of_entries) = Entry::statement(self.dialect, &entries, OF_MADE, first)?;
+                    sql = format!("{sql}, noted AS ({insert})");
+                    noted = Some(of_entries);
+                }
+                sql.push_str(" SELECT id FROM made");
+                let mut all = query(sql).bind_rows(rows, self.dialect)?.bind_rows(of_jobs, self.dialect)?;
+                if let Some(of_entries) = noted {
+                    all = all.bind_rows(of_entries, self.dialect)?;
+                }
+                ids(&all.fetch_all(&mut *connection).await?)?
             } else {
                 let made =
                     ids(&query(runs).bind_rows(rows, self.dialect)?.fetch_all(&mut *connection).await?)?;
                 jobs.retain(|job| made.contains(&job.run_id));
                 NewJob::insert(connection, self.dialect, &jobs).await?;
+                entries.retain(|entry| entry.run().is_some_and(|run| made.contains(&run)));
+                Entry::write_all(&entries, connection).await?;
                 made
             };
             let mut ready: HashMap<RunId, Vec<ReadyJob>> = HashMap::new();

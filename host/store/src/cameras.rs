@@ -1,17 +1,26 @@
 //! Cameras and their groups.
 
+mod changes;
+
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use easysight_protocol::{Camera, CameraGroup, CameraRequest, Status, masked_source, same_place};
+use serde_json::Value;
 
 use crate::{
-    Dialect, Store, StoreError, baselines,
+    Acting, Dialect, Store, StoreError,
+    audit::{Fields, Tally},
+    baselines,
     db::{Connection, Row, Rows, query},
     lost, pictures,
     query::{Select, count, json, maybe_json, maybe_text, maybe_time, text, time_of},
     reports::list,
     words,
 };
+
+use changes::{change, defined, fields_of, masked, note};
+
+pub(crate) use changes::Change;
 
 /// The maximum number of cameras that one transaction of an import writes.
 const PORTION: usize = 500;
@@ -38,7 +47,7 @@ pub struct Imported {
     pub updated: u64,
 }
 
-impl Store {
+impl Acting<'_> {
     /// Creates a camera.
     ///
     /// # Errors
@@ -50,19 +59,22 @@ impl Store {
         camera: CameraRequest,
         now: i64,
     ) -> Result<StoredCamera, StoreError> {
+        let entry = self.entry("camera.create", "camera", &id, now);
         let found = id.clone();
-        let dialect = self.dialect;
-        self.writer
+        let dialect = self.store.dialect;
+        self.store
+            .writer
             .run(move |connection| {
                 Box::pin(async move {
                     if lock(connection, dialect, &id).await? {
                         return Err(StoreError::Conflict(format!("a camera `{id}` exists already").into()));
                     }
-                    put(connection, dialect, &[(id, camera)], now).await
+                    let (_, changes) = put(connection, dialect, &[(id, camera)], now).await?;
+                    note(connection, &entry, changes).await
                 })
             })
             .await?;
-        self.camera(&found).await?.ok_or_else(|| StoreError::corrupt("a new camera is missing"))
+        self.store.camera(&found).await?.ok_or_else(|| StoreError::corrupt("a new camera is missing"))
     }
 
     /// Changes a camera. Returns false if it does not exist.
@@ -76,13 +88,16 @@ impl Store {
         camera: CameraRequest,
         now: i64,
     ) -> Result<bool, StoreError> {
-        let dialect = self.dialect;
-        self.writer
+        let entry = self.entry("camera.update", "camera", &id, now);
+        let dialect = self.store.dialect;
+        self.store
+            .writer
             .run(move |connection| {
                 Box::pin(async move {
                     let known = lock(connection, dialect, &id).await?;
                     if known {
-                        put(connection, dialect, &[(id, camera)], now).await?;
+                        let (_, changes) = put(connection, dialect, &[(id, camera)], now).await?;
+                        note(connection, &entry, changes).await?;
                     }
                     Ok(known)
                 })
@@ -101,18 +116,27 @@ impl Store {
         cameras: Vec<(String, CameraRequest)>,
         now: i64,
     ) -> Result<Imported, StoreError> {
-        let dialect = self.dialect;
+        let dialect = self.store.dialect;
         let mut imported = Imported::default();
+        let mut tally = Tally::new(self.entry_of_many("camera.import", "camera", now));
         let mut cameras = cameras.into_iter();
         loop {
             let portion: Vec<_> = cameras.by_ref().take(PORTION).collect();
             if portion.is_empty() {
                 return Ok(imported);
             }
-            let of_portion = self
+            let so_far = tally;
+            let (of_portion, counted) = self
+                .store
                 .writer
-                .run(move |connection| Box::pin(async move { put(connection, dialect, &portion, now).await }))
+                .run(move |connection| {
+                    Box::pin(async move {
+                        let (of_portion, changes) = put(connection, dialect, &portion, now).await?;
+                        Ok((of_portion, so_far.add(connection, changes).await?))
+                    })
+                })
                 .await?;
+            tally = counted;
             imported.created += of_portion.created;
             imported.updated += of_portion.updated;
         }
@@ -123,29 +147,32 @@ impl Store {
     /// # Errors
     ///
     /// Returns an error if the database fails.
-    pub async fn delete_camera(&self, id: String) -> Result<bool, StoreError> {
-        let dialect = self.dialect;
-        self.writer
+    pub async fn delete_camera(&self, id: String, now: i64) -> Result<bool, StoreError> {
+        let entry = self.entry("camera.delete", "camera", &id, now);
+        let dialect = self.store.dialect;
+        self.store
+            .writer
             .run(move |connection| {
                 Box::pin(async move {
                     // The camera's row is locked first, as in every change of data that belongs to a camera.
-                    if !lock(connection, dialect, &id).await? {
-                        return Ok(false);
-                    }
+                    let known = defined(connection, dialect, vec![id.clone()]).await?;
+                    let Some(known) = known.into_values().next() else { return Ok(false) };
                     query("DELETE FROM camera_groups WHERE camera_id = $1")
                         .bind(&id)
                         .execute(&mut *connection)
                         .await?;
                     baselines::remove(connection, &id).await?;
                     words::remove(connection, &id).await?;
-                    let deleted =
-                        query("DELETE FROM cameras WHERE id = $1").bind(&id).execute(connection).await?;
-                    Ok(deleted.rows_affected() > 0)
+                    query("DELETE FROM cameras WHERE id = $1").bind(&id).execute(&mut *connection).await?;
+                    entry.before(masked(known)).write(connection).await?;
+                    Ok(true)
                 })
             })
             .await
     }
+}
 
+impl Store {
     /// Returns a camera, or None if it does not exist.
     ///
     /// # Errors
@@ -260,24 +287,17 @@ async fn put(
     dialect: Dialect,
     cameras: &[(String, CameraRequest)],
     now: i64,
-) -> Result<Imported, StoreError> {
+) -> Result<(Imported, Vec<(String, Change)>), StoreError> {
     let latest: BTreeMap<&str, &CameraRequest> =
         cameras.iter().map(|(id, camera)| (id.as_str(), camera)).collect();
-    let sql = format!(
-        "SELECT id, source FROM cameras WHERE {} ORDER BY id{}",
-        dialect.among("id", "$1"),
-        dialect.to_change()
-    );
-    let known = query(sql).bind(list(latest.keys())).fetch_all(&mut *connection).await?;
+    let ids = latest.keys().map(|id| (*id).to_owned()).collect();
+    let known = defined(connection, dialect, ids).await?;
     // If a source names another place, the data about the former place is removed, although the camera keeps its id.
-    let mut moved = Vec::new();
-    for row in &known {
-        let id = text(row, "id")?;
-        let source = text(row, "source")?;
-        if latest.get(id.as_str()).is_some_and(|camera| !same_place(&source, &camera.source)) {
-            moved.push(id);
-        }
-    }
+    let is_moved = |(id, fields): &(&String, &Fields)| {
+        let source = fields.get("source").and_then(Value::as_str).unwrap_or_default();
+        latest.get(id.as_str()).is_some_and(|camera| !same_place(source, &camera.source))
+    };
+    let moved: Vec<String> = known.iter().filter(is_moved).map(|(id, _)| id.clone()).collect();
     if !moved.is_empty() {
         let sql = format!("DELETE FROM baselines WHERE {}", dialect.among("camera_id", "$1"));
         query(sql).bind(moved.clone()).execute(&mut *connection).await?;
@@ -340,7 +360,9 @@ async fn put(
         query(sql).bind_rows(rows, dialect)?.execute(connection).await?;
     }
     let created = latest.len().saturating_sub(known.len()) as u64;
-    Ok(Imported { created, updated: cameras.len() as u64 - created })
+    let changes =
+        latest.iter().map(|(id, camera)| ((*id).to_owned(), change(known.get(*id), fields_of(camera))));
+    Ok((Imported { created, updated: cameras.len() as u64 - created }, changes.collect()))
 }
 
 pub(crate) fn read(row: &Row) -> Result<StoredCamera, StoreError> {

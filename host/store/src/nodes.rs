@@ -2,9 +2,11 @@
 //! process of a node: the node gets a new one at every start.
 
 use easysight_protocol::{DistributedNode, Incarnation, Labels, NodeState, RegisterRequest, RunId, Totals};
+use serde_json::json;
 
 use crate::{
-    Dialect, Store, StoreError,
+    Acting, Dialect, Store, StoreError,
+    audit::fields,
     beats::clock_offset,
     db::{Connection, Row, query},
     endings::Ended,
@@ -107,24 +109,41 @@ impl Store {
         self.known.ready.add(queued, now);
         Ok(gone)
     }
+}
 
+impl Acting<'_> {
     /// Removes an offline node from the list. Returns false if there is no such node.
     ///
     /// # Errors
     ///
     /// Returns an error if the database fails.
-    pub async fn forget_node(&self, node_id: String, silent_before: i64) -> Result<bool, StoreError> {
-        self.writer
+    pub async fn forget_node(
+        &self,
+        node_id: String,
+        silent_before: i64,
+        now: i64,
+    ) -> Result<bool, StoreError> {
+        let entry = self.entry("node.remove", "node", &node_id, now);
+        self.store
+            .writer
             .run(move |connection| {
                 Box::pin(async move {
-                    let sql = "DELETE FROM nodes WHERE id = $1 AND (registered = 0 OR last_heartbeat < $2)";
-                    let gone = query(sql).bind(node_id).bind(silent_before).execute(connection).await?;
-                    Ok(gone.rows_affected() > 0)
+                    let sql = "DELETE FROM nodes WHERE id = $1 AND (registered = 0 OR last_heartbeat < $2) \
+                               RETURNING document";
+                    let gone =
+                        query(sql).bind(node_id).bind(silent_before).fetch_optional(&mut *connection).await?;
+                    let Some(gone) = gone else { return Ok(false) };
+                    let node: RegisterRequest = json(&gone, "document")?;
+                    let before = fields([("name", json!(node.name)), ("labels", json!(node.labels))]);
+                    entry.before(before).write(connection).await?;
+                    Ok(true)
                 })
             })
             .await
     }
+}
 
+impl Store {
     /// Returns the labels of a node, or None if the node is not registered with this incarnation.
     ///
     /// # Errors

@@ -1,17 +1,19 @@
 //! Published plugins, their signatures, and the active plugin of each diagnosis.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use easysight_protocol::{Activation, KeySignature, PluginSignature, PublishedPlugin};
+use serde_json::{Value, json};
 
 use crate::{
-    Store, StoreError,
+    Acting, Store, StoreError,
+    audit::{Fields, fields},
     db::{Connection, Row, query},
     query::{json, maybe_text, text, time_of},
     shadows,
 };
 
-impl Store {
+impl Acting<'_> {
     /// Records a plugin whose bytes are stored. Returns false if its digest is already known.
     ///
     /// # Errors
@@ -19,7 +21,14 @@ impl Store {
     /// Returns [`StoreError::Conflict`] if the name and version belong to another digest, or another error if the
     /// database fails.
     pub async fn publish(&self, plugin: PublishedPlugin) -> Result<bool, StoreError> {
-        self.writer
+        let published_at = plugin.published_at.timestamp_millis();
+        let entry = self.entry("plugin.publish", "plugin", &plugin.digest, published_at).after(fields([
+            ("name", json!(plugin.name)),
+            ("version", json!(plugin.version)),
+            ("size_bytes", json!(plugin.size_bytes)),
+        ]));
+        self.store
+            .writer
             .run(move |connection| {
                 Box::pin(async move {
                     let known = query("SELECT digest FROM plugins WHERE digest = $1")
@@ -37,8 +46,8 @@ impl Store {
                     .bind(&plugin.name)
                     .bind(&plugin.version)
                     .bind(serde_json::to_string(&plugin)?)
-                    .bind(plugin.published_at.timestamp_millis())
-                    .execute(connection)
+                    .bind(published_at)
+                    .execute(&mut *connection)
                     .await?;
                     if made.rows_affected() == 0 {
                         let detail = format!(
@@ -47,6 +56,7 @@ impl Store {
                         );
                         return Err(StoreError::Conflict(detail.into()));
                     }
+                    entry.write(connection).await?;
                     Ok(true)
                 })
             })
@@ -58,28 +68,41 @@ impl Store {
     /// # Errors
     ///
     /// Returns an error if the database fails.
-    pub async fn add_signatures(&self, signed: PluginSignature) -> Result<(), StoreError> {
-        self.writer
+    pub async fn add_signatures(&self, signed: PluginSignature, now: i64) -> Result<(), StoreError> {
+        let entry = self.entry("plugin.sign", "plugin", &signed.digest, now);
+        self.store
+            .writer
             .run(move |connection| {
                 Box::pin(async move {
                     let sql = "INSERT INTO plugin_signatures (digest, key, descriptor, signature) \
                                VALUES ($1, $2, $3, $4) ON CONFLICT (digest, key) DO UPDATE SET \
-                               descriptor = excluded.descriptor, signature = excluded.signature";
+                               descriptor = excluded.descriptor, signature = excluded.signature \
+                               WHERE plugin_signatures.descriptor <> excluded.descriptor \
+                               OR plugin_signatures.signature <> excluded.signature";
+                    let mut keys = Vec::new();
                     for one in signed.signatures {
-                        query(sql)
+                        let added = query(sql)
                             .bind(&signed.digest)
-                            .bind(one.key)
+                            .bind(&one.key)
                             .bind(one.descriptor)
                             .bind(one.signature)
                             .execute(&mut *connection)
                             .await?;
+                        if added.rows_affected() > 0 {
+                            keys.push(one.key);
+                        }
                     }
-                    Ok(())
+                    if keys.is_empty() {
+                        return Ok(());
+                    }
+                    entry.after(fields([("signed_by", json!(keys))])).write(connection).await
                 })
             })
             .await
     }
+}
 
+impl Store {
     /// Returns the signatures of a plugin, sorted by key. The list is empty if there is no such plugin.
     ///
     /// # Errors
@@ -136,7 +159,9 @@ impl Store {
                    (SELECT MAX(b.sequence) FROM activations b WHERE b.diagnosis = a.diagnosis) ORDER BY a.diagnosis";
         query(sql).fetch_all(&self.readers).await?.iter().map(read).collect()
     }
+}
 
+impl Acting<'_> {
     /// Activates a plugin for these diagnoses. Without a digest, the diagnoses have no active plugin afterwards.
     ///
     /// # Errors
@@ -148,15 +173,29 @@ impl Store {
         digest: Option<String>,
         now: i64,
     ) -> Result<(), StoreError> {
-        self.writer
+        let action = if digest.is_some() { "plugin.activate" } else { "plugin.deactivate" };
+        let entry = self.entry_of_many(action, "plugin", now);
+        self.store
+            .writer
             .run(move |connection| {
                 Box::pin(async move {
-                    for diagnosis in &diagnoses {
-                        append(connection, diagnosis, digest.as_deref(), now).await?;
+                    if diagnoses.is_empty() {
+                        return Ok(());
                     }
+                    let mut before = BTreeMap::new();
+                    for diagnosis in &diagnoses {
+                        let was = active(connection, diagnosis).await?;
+                        append(connection, diagnosis, digest.as_deref(), now).await?;
+                        // A request may name a diagnosis twice. What was active before the request counts.
+                        before.entry(diagnosis.clone()).or_insert(was);
+                    }
+                    let after = diagnoses.iter().map(|diagnosis| (diagnosis.clone(), digest.clone()));
+                    let plugin = digest.clone().or_else(|| before.values().flatten().next().cloned());
+                    let after = for_diagnoses(&after.collect());
+                    entry.about(plugin).before(for_diagnoses(&before)).after(after).write(connection).await?;
                     // A plugin that is active for a diagnosis is not its candidate any more.
                     match digest {
-                        Some(digest) => shadows::end(connection, &digest, &diagnoses).await,
+                        Some(digest) => shadows::end(connection, &digest, &diagnoses).await.map(|_| ()),
                         None => Ok(()),
                     }
                 })
@@ -173,7 +212,9 @@ impl Store {
     /// Returns an error if the database fails.
     pub async fn roll_back(&self, diagnosis: String, now: i64) -> Result<Option<Activation>, StoreError> {
         let name = diagnosis.clone();
+        let entry = self.entry_of_many("plugin.roll_back", "plugin", now);
         let rolled = self
+            .store
             .writer
             .run(move |connection| {
                 Box::pin(async move {
@@ -187,6 +228,11 @@ impl Store {
                     let before = history.iter().skip(first + 1).flatten().next().cloned();
                     let Some(before) = before else { return Ok(false) };
                     append(connection, &diagnosis, Some(&before), now).await?;
+                    let active = |digest: &String| {
+                        for_diagnoses(&BTreeMap::from([(diagnosis.clone(), Some(digest.clone()))]))
+                    };
+                    let entry = entry.before(active(current)).after(active(&before));
+                    entry.about(Some(before)).write(connection).await?;
                     Ok(true)
                 })
             })
@@ -194,8 +240,20 @@ impl Store {
         if !rolled {
             return Ok(None);
         }
-        Ok(self.activations().await?.into_iter().find(|one| one.diagnosis == name))
+        Ok(self.store.activations().await?.into_iter().find(|one| one.diagnosis == name))
     }
+}
+
+/// Returns the digest of the plugin that is active for a diagnosis.
+async fn active(connection: &mut Connection, diagnosis: &str) -> Result<Option<String>, StoreError> {
+    let sql = "SELECT digest FROM activations WHERE diagnosis = $1 ORDER BY sequence DESC LIMIT 1";
+    let row = query(sql).bind(diagnosis).fetch_optional(connection).await?;
+    Ok(row.as_ref().map(|row| maybe_text(row, "digest")).transpose()?.flatten())
+}
+
+/// Returns the active plugins of diagnoses as fields: the digest of each, or null where no plugin is active.
+fn for_diagnoses(active: &BTreeMap<String, Option<String>>) -> Fields {
+    active.iter().map(|(diagnosis, digest)| (diagnosis.clone(), Value::from(digest.clone()))).collect()
 }
 
 async fn append(

@@ -3,12 +3,15 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use easysight_protocol::{
-    JobPlan, JobState, Origin, Page, Progress, Run, RunId, RunState, TaskRequest, Trigger,
+    JobPlan, JobState, Origin, Page, Progress, Run, RunId, RunState, TaskRequest, Trigger, masked_source,
+    uploaded_name,
 };
 use serde::Serialize;
+use serde_json::json;
 
 use crate::{
-    Dialect, PageRequest, Store, StoreError,
+    Acting, Dialect, PageRequest, Store, StoreError,
+    audit::{Entry, fields},
     begins::{Begin, Begun},
     db::{Connection, Row, Rows, Target, query},
     dialect::Update,
@@ -106,6 +109,32 @@ pub(crate) fn word_of(value: &impl Serialize) -> Result<String, StoreError> {
     }
 }
 
+impl Acting<'_> {
+    /// Does the same as [`Store::create_run`], for a caller who starts a run.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the database fails.
+    pub async fn create_run(&self, new: NewRun, start: Start, now: i64) -> Result<(Run, bool), StoreError> {
+        let entry = match &new.task_id {
+            Some(task) => self.entry("task.submit", "task", task, now).after(fields([
+                ("run", json!(new.id)),
+                ("priority", json!(new.definition.priority)),
+                ("config", json!(new.definition.config)),
+            ])),
+            None => {
+                // A submission has a source instead of cameras.
+                let source = new.definition.cameras.first().map_or("", String::as_str);
+                let source = uploaded_name(source).map_or_else(|| masked_source(source), str::to_owned);
+                let after = [("source", json!(source)), ("diagnoses", json!(new.definition.diagnoses))];
+                self.entry("submission.create", "run", new.id.to_string(), now).after(fields(after))
+            }
+        };
+        let entry = entry.with_run(new.id);
+        self.store.begin_run(new, start, Some(entry), now).await
+    }
+}
+
 impl Store {
     /// Creates a run, and its jobs if it begins at once. Returns the run and true. If a run with the same fire time or
     /// idempotency key already exists, returns that run and false.
@@ -116,6 +145,16 @@ impl Store {
     ///
     /// Returns an error if the database fails.
     pub async fn create_run(&self, new: NewRun, start: Start, now: i64) -> Result<(Run, bool), StoreError> {
+        self.begin_run(new, start, None, now).await
+    }
+
+    async fn begin_run(
+        &self,
+        new: NewRun,
+        start: Start,
+        entry: Option<Entry>,
+        now: i64,
+    ) -> Result<(Run, bool), StoreError> {
         if matches!(start, Start::Now(_)) {
             self.note_label_set(&label_set(&new.definition.required_labels), now).await?;
         }
@@ -124,7 +163,7 @@ impl Store {
             Start::Waits(_) => None,
         };
         let (fire_time, key) = (new.fire_time, new.idempotency_key.clone());
-        let begin = Begin::new(new, start, now);
+        let begin = Begin::new(new, start, entry, now);
         let run = begin.run()?;
         match self.begins.send(begin).await? {
             Begun::New(ready) => {
@@ -291,7 +330,9 @@ impl Store {
         let rows = query(sql).bind(limit).fetch_all(&self.readers).await?;
         rows.iter().map(|row| Ok(read(row)?.0)).collect()
     }
+}
 
+impl Acting<'_> {
     /// Cancels a run and all of its jobs that have not ended, including running ones. Returns false if the run has
     /// already ended or does not exist.
     ///
@@ -299,20 +340,27 @@ impl Store {
     ///
     /// Returns an error if the database fails.
     pub async fn cancel_run(&self, id: RunId, now: i64) -> Result<bool, StoreError> {
-        let dialect = self.dialect;
-        self.writer
+        let entry = self.entry("run.cancel", "run", id.to_string(), now);
+        let dialect = self.store.dialect;
+        self.store
+            .writer
             .run(move |connection| {
                 Box::pin(async move {
                     let sql = "UPDATE runs SET state = 'cancelled', finished_at = $2 \
-                               WHERE id = $1 AND state IN ('waiting', 'running')";
-                    let run = query(sql).bind(id.to_string()).bind(now).execute(&mut *connection).await?;
+                               WHERE id = $1 AND state IN ('waiting', 'running') RETURNING task_id";
+                    let run =
+                        query(sql).bind(id.to_string()).bind(now).fetch_optional(&mut *connection).await?;
                     let open = dialect.all("jobs", "run_id = $1 AND state IN ('queued', 'running')");
                     let sql = format!(
                         "UPDATE jobs SET state = 'cancelled', finished_at = $2, leased_until = NULL WHERE {open}"
                     );
                     query(sql).bind(id.to_string()).bind(now).execute(&mut *connection).await?;
                     keep_progress(connection, dialect, vec![id.to_string()]).await?;
-                    Ok(run.rows_affected() > 0)
+                    let Some(run) = run else { return Ok(false) };
+                    let task = maybe_text(&run, "task_id")?;
+                    let after = fields([("task", json!(task)), ("state", json!(RunState::Cancelled))]);
+                    entry.after(after).write(connection).await?;
+                    Ok(true)
                 })
             })
             .await
@@ -324,10 +372,13 @@ impl Store {
     ///
     /// Returns an error if the database fails.
     pub async fn retry_run(&self, id: RunId, now: i64) -> Result<Retried, StoreError> {
-        let dialect = self.dialect;
-        let Some(run) = self.run(id).await? else { return Ok(Retried::Unknown) };
-        self.note_label_set(&label_set(&run.definition.required_labels), now).await?;
+        let entry = self.entry("run.retry", "run", id.to_string(), now);
+        let dialect = self.store.dialect;
+        let Some(run) = self.store.run(id).await? else { return Ok(Retried::Unknown) };
+        self.store.note_label_set(&label_set(&run.definition.required_labels), now).await?;
+        let task = run.run.task_id;
         let retried = self
+            .store
             .writer
             .run(move |connection| {
                 Box::pin(async move {
@@ -349,6 +400,8 @@ impl Store {
                     let rows = query(sql).bind(id.to_string()).bind(now).fetch_all(&mut *connection).await?;
                     if !rows.is_empty() {
                         reopen(connection, vec![id]).await?;
+                        let after = fields([("task", json!(task)), ("queued_jobs", json!(rows.len()))]);
+                        entry.after(after).write(connection).await?;
                     }
                     Ok(Ok(rows.iter().map(read_queued).collect::<Result<Vec<_>, _>>()?))
                 })
@@ -358,8 +411,8 @@ impl Store {
             Err(refused) => refused,
             Ok(ready) => {
                 let jobs = ready.len() as u64;
-                self.known.ending.forget(id);
-                self.known.ready.add(ready, now);
+                self.store.known.ending.forget(id);
+                self.store.known.ready.add(ready, now);
                 Retried::Queued(jobs)
             }
         })

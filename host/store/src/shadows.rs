@@ -6,9 +6,11 @@ use chrono::{DateTime, Utc};
 use easysight_protocol::{
     Finding, Ids, JobId, MeanCost, ShadowChange, ShadowDiagnosis, ShadowDifference, ShadowReport,
 };
+use serde_json::json;
 
 use crate::{
-    Dialect, Store, StoreError,
+    Acting, Dialect, Store, StoreError,
+    audit::fields,
     db::{Connection, Rows, query},
     query::{count, json, maybe_text, parsed, text, time_of},
     reports::list,
@@ -28,7 +30,7 @@ pub struct Shadow {
     pub since: DateTime<Utc>,
 }
 
-impl Store {
+impl Acting<'_> {
     /// Makes a plugin the candidate for these diagnoses.
     ///
     /// # Errors
@@ -36,13 +38,21 @@ impl Store {
     /// Returns [`StoreError::Conflict`] if one of the diagnoses has another candidate, or another error if the
     /// database fails. In both cases, nothing is changed.
     pub async fn shadow(&self, digest: String, diagnoses: Vec<String>, now: i64) -> Result<(), StoreError> {
-        self.writer
+        let entry = self.entry("plugin.begin_shadow", "plugin", &digest, now);
+        self.store
+            .writer
             .run(move |connection| {
                 Box::pin(async move {
+                    let mut begun = Vec::new();
                     for diagnosis in diagnoses {
                         let sql = "INSERT INTO shadows (diagnosis, digest, since) VALUES ($1, $2, $3) \
                                    ON CONFLICT (diagnosis) DO NOTHING";
-                        query(sql).bind(&diagnosis).bind(&digest).bind(now).execute(&mut *connection).await?;
+                        let new = query(sql)
+                            .bind(&diagnosis)
+                            .bind(&digest)
+                            .bind(now)
+                            .execute(&mut *connection)
+                            .await?;
                         let sql = "SELECT digest FROM shadows WHERE diagnosis = $1";
                         let row = query(sql).bind(&diagnosis).fetch_one(&mut *connection).await?;
                         let stands = text(&row, "digest")?;
@@ -52,8 +62,14 @@ impl Store {
                             );
                             return Err(StoreError::Conflict(detail.into()));
                         }
+                        if new.rows_affected() > 0 {
+                            begun.push(diagnosis);
+                        }
                     }
-                    Ok(())
+                    if begun.is_empty() {
+                        return Ok(());
+                    }
+                    entry.after(fields([("candidate_for", json!(begun))])).write(connection).await
                 })
             })
             .await
@@ -65,12 +81,29 @@ impl Store {
     /// # Errors
     ///
     /// Returns an error if the database fails.
-    pub async fn end_shadow(&self, digest: String, diagnoses: Vec<String>) -> Result<(), StoreError> {
-        self.writer
-            .run(move |connection| Box::pin(async move { end(connection, &digest, &diagnoses).await }))
+    pub async fn end_shadow(
+        &self,
+        digest: String,
+        diagnoses: Vec<String>,
+        now: i64,
+    ) -> Result<(), StoreError> {
+        let entry = self.entry("plugin.end_shadow", "plugin", &digest, now);
+        self.store
+            .writer
+            .run(move |connection| {
+                Box::pin(async move {
+                    let ended = end(connection, &digest, &diagnoses).await?;
+                    if ended.is_empty() {
+                        return Ok(());
+                    }
+                    entry.before(fields([("candidate_for", json!(ended))])).write(connection).await
+                })
+            })
             .await
     }
+}
 
+impl Store {
     /// Returns all candidates, sorted by diagnosis.
     ///
     /// # Errors
@@ -165,23 +198,27 @@ fn mean(a: MeanCost, runs_a: u64, b: MeanCost, runs_b: u64) -> MeanCost {
     MeanCost { fuel: of(a.fuel, b.fuel), compute_ms: of(a.compute_ms, b.compute_ms) }
 }
 
-/// Ends the candidacy of a plugin for these diagnoses.
+/// Ends the candidacy of a plugin for these diagnoses. Returns the diagnoses for which the plugin was the candidate.
 pub(crate) async fn end(
     connection: &mut Connection,
     digest: &str,
     diagnoses: &[String],
-) -> Result<(), StoreError> {
+) -> Result<Vec<String>, StoreError> {
+    let mut ended = Vec::new();
     for diagnosis in diagnoses {
-        query("DELETE FROM shadows WHERE diagnosis = $1 AND digest = $2")
+        let gone = query("DELETE FROM shadows WHERE diagnosis = $1 AND digest = $2")
             .bind(diagnosis)
             .bind(digest)
             .execute(&mut *connection)
             .await?;
+        if gone.rows_affected() > 0 {
+            ended.push(diagnosis.clone());
+        }
     }
     let sql =
         "DELETE FROM baselines WHERE plugin = $1 AND NOT EXISTS (SELECT 1 FROM shadows WHERE digest = $1)";
     query(sql).bind(digest).execute(connection).await?;
-    Ok(())
+    Ok(ended)
 }
 
 /// Returns the digests among `digests` whose plugins are candidates now.

@@ -3,14 +3,15 @@
 use easysight_protocol::{Page, Task, TaskRequest};
 
 use crate::{
-    PageRequest, Store, StoreError,
+    Acting, PageRequest, Store, StoreError,
+    audit::{Fields, difference, fields_of},
     db::{Row, query},
     query::{Select, json, maybe_time, page_of, text, time_of},
 };
 
 const COLUMNS: &str = "SELECT id, definition, enabled, next_run_at, created_at, updated_at FROM tasks";
 
-impl Store {
+impl Acting<'_> {
     /// Creates a task.
     ///
     /// # Errors
@@ -24,7 +25,9 @@ impl Store {
         now: i64,
     ) -> Result<(), StoreError> {
         let document = serde_json::to_string(&definition)?;
-        self.writer
+        let entry = self.entry("task.create", "task", &id, now).after(shown(&definition)?);
+        self.store
+            .writer
             .run(move |connection| {
                 Box::pin(async move {
                     let made = query(
@@ -36,12 +39,12 @@ impl Store {
                     .bind(i64::from(definition.enabled))
                     .bind(next_run_at)
                     .bind(now)
-                    .execute(connection)
+                    .execute(&mut *connection)
                     .await?;
                     if made.rows_affected() == 0 {
                         return Err(StoreError::Conflict(format!("a task `{id}` exists already").into()));
                     }
-                    Ok(())
+                    entry.write(connection).await
                 })
             })
             .await
@@ -60,10 +63,18 @@ impl Store {
         now: i64,
     ) -> Result<bool, StoreError> {
         let document = serde_json::to_string(&definition)?;
-        self.writer
+        let entry = self.entry("task.update", "task", &id, now);
+        let after = shown(&definition)?;
+        let dialect = self.store.dialect;
+        self.store
+            .writer
             .run(move |connection| {
                 Box::pin(async move {
-                    let changed = query(
+                    let sql =
+                        format!("SELECT definition, enabled FROM tasks WHERE id = $1{}", dialect.to_change());
+                    let known = query(sql).bind(&id).fetch_optional(&mut *connection).await?;
+                    let Some(known) = known else { return Ok(false) };
+                    query(
                         "UPDATE tasks SET definition = $2, enabled = $3, next_run_at = $4, updated_at = $5 \
                          WHERE id = $1",
                     )
@@ -72,9 +83,18 @@ impl Store {
                     .bind(i64::from(definition.enabled))
                     .bind(next_run_at)
                     .bind(now)
-                    .execute(connection)
+                    .execute(&mut *connection)
                     .await?;
-                    Ok(changed.rows_affected() > 0)
+                    if let Some((before, after)) = difference(&shown(&defined(&known)?)?, &after) {
+                        let is_only_enabled = before.keys().chain(after.keys()).all(|name| name == "enabled");
+                        let entry = match (is_only_enabled, definition.enabled) {
+                            (false, _) => entry,
+                            (true, false) => entry.rather("task.pause"),
+                            (true, true) => entry.rather("task.resume"),
+                        };
+                        entry.before(before).after(after).write(connection).await?;
+                    }
+                    Ok(true)
                 })
             })
             .await
@@ -85,18 +105,24 @@ impl Store {
     /// # Errors
     ///
     /// Returns an error if the database fails.
-    pub async fn delete_task(&self, id: String) -> Result<bool, StoreError> {
-        self.writer
+    pub async fn delete_task(&self, id: String, now: i64) -> Result<bool, StoreError> {
+        let entry = self.entry("task.delete", "task", &id, now);
+        self.store
+            .writer
             .run(move |connection| {
                 Box::pin(async move {
-                    let deleted =
-                        query("DELETE FROM tasks WHERE id = $1").bind(id).execute(connection).await?;
-                    Ok(deleted.rows_affected() > 0)
+                    let sql = "DELETE FROM tasks WHERE id = $1 RETURNING definition, enabled";
+                    let deleted = query(sql).bind(id).fetch_optional(&mut *connection).await?;
+                    let Some(deleted) = deleted else { return Ok(false) };
+                    entry.before(shown(&defined(&deleted)?)?).write(connection).await?;
+                    Ok(true)
                 })
             })
             .await
     }
+}
 
+impl Store {
     /// Returns a task, or None if it does not exist. The caller fills in `waits_for`.
     ///
     /// # Errors
@@ -149,15 +175,24 @@ impl Store {
 }
 
 fn read(row: &Row) -> Result<Task, StoreError> {
-    let mut definition: TaskRequest = json(row, "definition")?;
-    definition.enabled = row.try_get::<i64>("enabled")? != 0;
-    definition.id = None;
     Ok(Task {
         id: text(row, "id")?,
-        definition,
+        definition: defined(row)?,
         next_run_at: maybe_time(row, "next_run_at")?,
         created_at: time_of(row, "created_at")?,
         updated_at: time_of(row, "updated_at")?,
         waits_for: Vec::new(),
     })
+}
+
+fn defined(row: &Row) -> Result<TaskRequest, StoreError> {
+    let mut definition: TaskRequest = json(row, "definition")?;
+    definition.enabled = row.try_get::<i64>("enabled")? != 0;
+    definition.id = None;
+    Ok(definition)
+}
+
+/// Returns the fields of a definition for the audit log.
+fn shown(definition: &TaskRequest) -> Result<Fields, StoreError> {
+    fields_of(&TaskRequest { id: None, ..definition.clone() })
 }

@@ -1,9 +1,11 @@
 //! Tokens. Only their hashes are stored.
 
 use easysight_protocol::TokenInfo;
+use serde_json::json;
 
 use crate::{
-    Store, StoreError,
+    Acting, Store, StoreError,
+    audit::fields,
     db::{Row, query},
     query::{Select, maybe_time, text, time_of, word},
     runs::word_of,
@@ -26,7 +28,7 @@ pub struct StoredToken {
     pub lifetime_ms: Option<i64>,
 }
 
-impl Store {
+impl Acting<'_> {
     /// Stores a token.
     ///
     /// # Errors
@@ -34,15 +36,22 @@ impl Store {
     /// Returns an error if the database fails.
     pub async fn create_token(&self, token: StoredToken) -> Result<(), StoreError> {
         let scope = word_of(&token.info.scope)?;
+        let created_at = token.info.created_at.timestamp_millis();
+        let entry = self.entry("token.create", "token", &token.info.id, created_at).after(fields([
+            ("name", json!(token.info.name)),
+            ("scope", json!(token.info.scope)),
+            ("expires_at", json!(token.info.expires_at)),
+        ]));
         if token.lifetime_ms.is_some() {
-            let mut made_here = self.known.tokens.lock();
+            let mut made_here = self.store.known.tokens.lock();
             // The oldest token is dropped, because it is least likely to be moved when the clock is corrected.
             if made_here.len() >= REMEMBERED {
                 made_here.remove(0);
             }
             made_here.push(token.info.id.clone());
         }
-        self.writer
+        self.store
+            .writer
             .run(move |connection| {
                 Box::pin(async move {
                     let info = token.info;
@@ -53,12 +62,12 @@ impl Store {
                         .bind(info.name)
                         .bind(scope)
                         .bind(token.hash)
-                        .bind(info.created_at.timestamp_millis())
+                        .bind(created_at)
                         .bind(info.expires_at.map(|at| at.timestamp_millis()))
                         .bind(token.lifetime_ms)
-                        .execute(connection)
+                        .execute(&mut *connection)
                         .await?;
-                    Ok(())
+                    entry.write(connection).await
                 })
             })
             .await
@@ -70,16 +79,28 @@ impl Store {
     ///
     /// Returns an error if the database fails.
     pub async fn revoke_token(&self, id: String, now: i64) -> Result<bool, StoreError> {
-        self.writer
+        let entry = self.entry("token.revoke", "token", &id, now);
+        self.store
+            .writer
             .run(move |connection| {
                 Box::pin(async move {
-                    let sql = "UPDATE tokens SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL";
-                    Ok(query(sql).bind(id).bind(now).execute(connection).await?.rows_affected() > 0)
+                    let sql = "UPDATE tokens SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL \
+                               RETURNING name, scope";
+                    let revoked = query(sql).bind(id).bind(now).fetch_optional(&mut *connection).await?;
+                    let Some(revoked) = revoked else { return Ok(false) };
+                    let before = fields([
+                        ("name", json!(text(&revoked, "name")?)),
+                        ("scope", json!(text(&revoked, "scope")?)),
+                    ]);
+                    entry.before(before).write(connection).await?;
+                    Ok(true)
                 })
             })
             .await
     }
+}
 
+impl Store {
     /// Returns a token, or None if it does not exist.
     ///
     /// # Errors

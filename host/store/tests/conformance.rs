@@ -1,6 +1,7 @@
 //! Tests the guarantees of the store on both databases.
 #![cfg(test)]
 
+mod audit;
 mod clocks;
 mod databases;
 mod history;
@@ -15,12 +16,18 @@ mod simulation;
 mod storms;
 mod upgrades;
 
+use audit::{
+    a_change_has_an_entry_that_says_who_and_what, a_change_that_fails_leaves_no_entry,
+    an_import_has_one_entry_with_what_was_written, no_secret_gets_into_the_audit_log,
+    runs_are_recorded_once_and_only_if_a_person_starts_them, the_audit_log_is_searched_paged_and_pruned,
+    what_is_removed_stays_in_the_audit_log,
+};
 use clocks::{
     a_task_runs_at_the_times_that_a_clock_ahead_has_used_up, a_token_holds_for_as_long_as_it_was_made_for,
     deadlines_move_with_a_clock_that_jumps, what_a_clock_that_was_ahead_wrote_is_brought_back,
     what_cameras_and_jobs_keep_of_a_clock_that_was_ahead_is_brought_back,
 };
-use databases::{Node, camera, fan_out, finished, open, plan, published, run_of, task};
+use databases::{Node, anybody, camera, fan_out, finished, open, plan, published, run_of, task};
 use easysight_protocol::{
     JobId, KeySignature, PluginSignature, RunId, RunState, Scope, Status, TokenInfo, Trigger, Verdict,
 };
@@ -124,7 +131,24 @@ async fn findings_of_before_are_there_after_an_upgrade_of_postgres() {
     upgrades::findings_of_before_are_there_after_an_upgrade(Dialect::Postgres).await;
 }
 
+#[tokio::test]
+async fn a_change_without_its_entry_is_undone_on_sqlite() {
+    audit::a_change_without_its_entry_is_undone(Dialect::Sqlite).await;
+}
+
+#[tokio::test]
+async fn a_change_without_its_entry_is_undone_on_postgres() {
+    audit::a_change_without_its_entry_is_undone(Dialect::Postgres).await;
+}
+
 on_both!(
+    a_change_has_an_entry_that_says_who_and_what,
+    a_change_that_fails_leaves_no_entry,
+    what_is_removed_stays_in_the_audit_log,
+    an_import_has_one_entry_with_what_was_written,
+    no_secret_gets_into_the_audit_log,
+    runs_are_recorded_once_and_only_if_a_person_starts_them,
+    the_audit_log_is_searched_paged_and_pruned,
     what_a_clock_that_was_ahead_wrote_is_brought_back,
     deadlines_move_with_a_clock_that_jumps,
     what_cameras_and_jobs_keep_of_a_clock_that_was_ahead_is_brought_back,
@@ -203,9 +227,9 @@ fn page(limit: u32) -> PageRequest {
 
 async fn cameras_are_kept_grouped_and_paged(store: &Store) {
     for (id, groups) in [("a", &["hall"][..]), ("b", &["hall", "north"]), ("c", &[])] {
-        store.create_camera(id.into(), camera(id, groups), 1_000).await.unwrap();
+        store.by(anybody()).create_camera(id.into(), camera(id, groups), 1_000).await.unwrap();
     }
-    let taken = store.create_camera("a".into(), camera("again", &[]), 1_000).await.unwrap_err();
+    let taken = store.by(anybody()).create_camera("a".into(), camera("again", &[]), 1_000).await.unwrap_err();
     assert!(matches!(taken, StoreError::Conflict(_)), "{taken}");
     let first = store.cameras(&CameraFilter::default(), &page(2)).await.unwrap();
     assert_eq!(first.items.iter().map(|c| c.id.as_str()).collect::<Vec<_>>(), ["a", "b"]);
@@ -223,16 +247,16 @@ async fn cameras_are_kept_grouped_and_paged(store: &Store) {
     assert_eq!(found[0].1, "rtsp://user:secret@a/live");
     assert_eq!(missing, ["camera `x`", "a camera in the group `empty`"]);
     let imported = vec![("a".to_owned(), camera("a2", &[])), ("d".to_owned(), camera("d", &[]))];
-    let done = store.import_cameras(imported, 2_000).await.unwrap();
+    let done = store.by(anybody()).import_cameras(imported, 2_000).await.unwrap();
     assert_eq!((done.created, done.updated), (1, 1));
     assert_eq!(store.camera("a").await.unwrap().unwrap().camera.groups, Vec::<String>::new());
-    assert!(store.delete_camera("a".into()).await.unwrap());
-    assert!(!store.delete_camera("a".into()).await.unwrap());
+    assert!(store.by(anybody()).delete_camera("a".into(), 9_000).await.unwrap());
+    assert!(!store.by(anybody()).delete_camera("a".into(), 9_000).await.unwrap());
     assert!(store.camera("a").await.unwrap().is_none());
 }
 
 async fn a_due_task_fires_once_and_a_repeated_request_makes_no_second_run(store: &Store) {
-    store.create_task("t".into(), task(), Some(5_000), 1_000).await.unwrap();
+    store.by(anybody()).create_task("t".into(), task(), Some(5_000), 1_000).await.unwrap();
     assert!(store.due_tasks(4_999, 10).await.unwrap().is_empty());
     let due = store.due_tasks(5_000, 10).await.unwrap();
     assert_eq!(due[0].id, "t");
@@ -274,7 +298,8 @@ async fn a_due_task_fires_once_and_a_repeated_request_makes_no_second_run(store:
 
 async fn a_command_that_fails_undoes_itself_alone(store: &Store) {
     let (store_a, store_b) = (store.clone(), store.clone());
-    store.create_camera("taken".into(), camera("taken", &[]), 1).await.unwrap();
+    store.by(anybody()).create_camera("taken".into(), camera("taken", &[]), 1).await.unwrap();
+    let (store_a, store_b) = (store_a.by(anybody()), store_b.by(anybody()));
     let (good, bad) = tokio::join!(
         store_a.create_camera("good".into(), camera("good", &["g"]), 1),
         store_b.create_camera("taken".into(), camera("other", &["g"]), 1),
@@ -315,22 +340,28 @@ async fn commands_of_many_callers_do_not_mix(store: &Store) {
 
 async fn plugins_are_activated_and_rolled_back(store: &Store) {
     let plugin = |version: &str, digest: &str| published("brightness", version, digest);
-    assert!(store.publish(plugin("1.0.0", "a")).await.unwrap());
-    assert!(!store.publish(plugin("1.0.0", "a")).await.unwrap());
-    assert!(matches!(store.publish(plugin("1.0.0", "b")).await, Err(StoreError::Conflict(_))));
-    assert!(store.publish(plugin("1.1.0", "b")).await.unwrap());
-    assert!(store.publish(plugin("1.2.0", "c")).await.unwrap());
-    assert_eq!(store.roll_back("brightness".into(), 1).await.unwrap(), None);
+    assert!(store.by(anybody()).publish(plugin("1.0.0", "a")).await.unwrap());
+    assert!(!store.by(anybody()).publish(plugin("1.0.0", "a")).await.unwrap());
+    assert!(matches!(store.by(anybody()).publish(plugin("1.0.0", "b")).await, Err(StoreError::Conflict(_))));
+    assert!(store.by(anybody()).publish(plugin("1.1.0", "b")).await.unwrap());
+    assert!(store.by(anybody()).publish(plugin("1.2.0", "c")).await.unwrap());
+    assert_eq!(store.by(anybody()).roll_back("brightness".into(), 1).await.unwrap(), None);
     for digest in ["a", "b", "c"] {
-        store.activate(vec!["brightness".into()], Some(digest.into()), 1).await.unwrap();
+        store.by(anybody()).activate(vec!["brightness".into()], Some(digest.into()), 1).await.unwrap();
     }
     let now = |store: Store| async move { store.activations().await.unwrap()[0].digest.clone() };
     assert_eq!(now(store.clone()).await.as_deref(), Some("c"));
-    assert_eq!(store.roll_back("brightness".into(), 2).await.unwrap().unwrap().digest.as_deref(), Some("b"));
-    assert_eq!(store.roll_back("brightness".into(), 3).await.unwrap().unwrap().digest.as_deref(), Some("a"));
-    assert_eq!(store.roll_back("brightness".into(), 4).await.unwrap(), None);
+    assert_eq!(
+        store.by(anybody()).roll_back("brightness".into(), 2).await.unwrap().unwrap().digest.as_deref(),
+        Some("b")
+    );
+    assert_eq!(
+        store.by(anybody()).roll_back("brightness".into(), 3).await.unwrap().unwrap().digest.as_deref(),
+        Some("a")
+    );
+    assert_eq!(store.by(anybody()).roll_back("brightness".into(), 4).await.unwrap(), None);
     assert_eq!(store.plugins().await.unwrap().iter().filter(|p| !p.active_for.is_empty()).count(), 1);
-    store.activate(vec!["brightness".into()], None, 5).await.unwrap();
+    store.by(anybody()).activate(vec!["brightness".into()], None, 5).await.unwrap();
     assert_eq!(now(store.clone()).await, None);
 }
 
@@ -345,16 +376,19 @@ async fn a_plugin_is_signed_by_one_key_after_the_other(store: &Store) {
         PluginSignature { digest: "a".into(), signatures: keys.iter().map(one).collect() }
     };
     for digest in ["a", "b"] {
-        store.publish(plugin(digest)).await.unwrap();
+        store.by(anybody()).publish(plugin(digest)).await.unwrap();
     }
     assert_eq!(store.signatures("a").await.unwrap(), signed(&[]));
-    store.add_signatures(signed(&[("k2", "x")])).await.unwrap();
-    store.add_signatures(signed(&[("k1", "y"), ("k2", "z")])).await.unwrap();
+    store.by(anybody()).add_signatures(signed(&[("k2", "x")]), 2).await.unwrap();
+    store.by(anybody()).add_signatures(signed(&[("k1", "y"), ("k2", "z")]), 3).await.unwrap();
     assert_eq!(store.signatures("a").await.unwrap(), signed(&[("k1", "y"), ("k2", "z")]));
     let signers: Vec<_> = store.plugins().await.unwrap().into_iter().map(|one| one.signed_by).collect();
     assert_eq!(signers, [vec!["k1".to_owned(), "k2".into()], Vec::new()]);
     let stranger = PluginSignature { digest: "x".into(), ..signed(&[("k1", "y")]) };
-    assert!(store.add_signatures(stranger).await.is_err(), "a plugin that does not exist cannot be signed");
+    assert!(
+        store.by(anybody()).add_signatures(stranger, 4).await.is_err(),
+        "a plugin that does not exist cannot be signed"
+    );
 }
 
 async fn tokens_are_revoked_once(store: &Store) {
@@ -366,10 +400,14 @@ async fn tokens_are_revoked_once(store: &Store) {
         expires_at: None,
         revoked_at: None,
     };
-    store.create_token(StoredToken { info, hash: "h".into(), lifetime_ms: None }).await.unwrap();
+    store
+        .by(anybody())
+        .create_token(StoredToken { info, hash: "h".into(), lifetime_ms: None })
+        .await
+        .unwrap();
     assert_eq!(store.token("1").await.unwrap().unwrap().info.scope, Scope::Publisher);
-    assert!(store.revoke_token("1".into(), 9).await.unwrap());
-    assert!(!store.revoke_token("1".into(), 9).await.unwrap());
+    assert!(store.by(anybody()).revoke_token("1".into(), 9).await.unwrap());
+    assert!(!store.by(anybody()).revoke_token("1".into(), 9).await.unwrap());
     assert!(store.tokens().await.unwrap()[0].info.revoked_at.is_some());
     assert!(store.token("2").await.unwrap().is_none());
 }

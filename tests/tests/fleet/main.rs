@@ -15,6 +15,7 @@ mod programs;
 mod access;
 mod addresses;
 mod api;
+mod audit;
 mod bad_cameras;
 mod balance;
 mod bare_node;

@@ -93,6 +93,7 @@ const CASES: &[Case] = &[
     ),
     case!("MASTER_LEASE_TIME", [], [None, Some("20")], milliseconds_of_a_lease, ["8000", "20000"]),
     case!("MASTER_RETENTION_DAYS", [], [None, Some("2")], still_has_a_run_of_before, ["yes", "no"]),
+    case!("MASTER_AUDIT_DAYS", [], [None, Some("2")], still_has_an_entry_of_before, ["yes", "no"]),
     case!("MASTER_PICTURE_LIMIT", [], [None, Some("1MiB")], keeps_two_large_pictures, ["yes", "no"]),
     case!("MASTER_GOOD_PICTURE_HOURS", [], [None, Some("0")], asks_for_a_good_picture, ["yes", "no"]),
     case!("MASTER_MAX_FINDINGS", [], [None, Some("1000")], keeps_1100_findings, ["yes", "no"]),
@@ -260,6 +261,29 @@ async fn milliseconds_of_a_lease(stage: Stage) -> String {
     answer["lease_ms"].to_string()
 }
 
+/// Executes a statement on the database of a master that is not running. Returns the number of changed rows.
+async fn change_the_database(stage: &Stage, sql: &'static str) -> u64 {
+    let file = fs::read_dir(stage.path("data")).unwrap().map(|entry| entry.unwrap().path());
+    let file = file.into_iter().find(|path| path.extension().is_some_and(|suffix| suffix == "db")).unwrap();
+    let mut database = sqlx::SqliteConnection::connect(file.to_str().unwrap()).await.unwrap();
+    let changed = sqlx::query(sql).execute(&mut database).await.unwrap().rows_affected();
+    database.close().await.unwrap();
+    changed
+}
+
+/// Returns whether an entry of the audit log that is five days old still exists.
+async fn still_has_an_entry_of_before(stage: Stage) -> String {
+    let master = stage.master();
+    let camera = json!({"id": "gate", "name": "Gate", "source": "rtsp://10.0.0.1/live"});
+    assert_eq!(master.post("/api/v1/diagnosis/cameras", &camera).await.0, 201);
+    drop(master);
+    let aged = "UPDATE audit SET recorded_at = recorded_at - 5 * 86400000";
+    assert_eq!(change_the_database(&stage, aged).await, 1);
+    let master = stage.master();
+    let is_gone = comes_about!(master.get("/api/v1/audit").await["items"] == json!([]));
+    yes(!is_gone)
+}
+
 /// Returns whether a run that ended five days ago still exists.
 async fn still_has_a_run_of_before(stage: Stage) -> String {
     let master = stage.master_with_work(1).await;
@@ -268,12 +292,8 @@ async fn still_has_a_run_of_before(stage: Stage) -> String {
     assert_eq!(status, 200, "{body}");
     master.finished(&run, PATIENCE).await;
     drop(master);
-    let file = fs::read_dir(stage.path("data")).unwrap().map(|entry| entry.unwrap().path());
-    let file = file.into_iter().find(|path| path.extension().is_some_and(|suffix| suffix == "db")).unwrap();
-    let mut database = sqlx::SqliteConnection::connect(file.to_str().unwrap()).await.unwrap();
     let aged = "UPDATE runs SET finished_at = finished_at - 5 * 86400000";
-    assert_eq!(sqlx::query(aged).execute(&mut database).await.unwrap().rows_affected(), 1);
-    database.close().await.unwrap();
+    assert_eq!(change_the_database(&stage, aged).await, 1);
     let master = stage.master();
     let path = format!("/api/v1/diagnosis/runs/{run}");
     let gone = comes_about!(read(master.request(Method::GET, &path)).await.0 == 404);

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Makes version 1.0.1 of a guest of the tests. The guests themselves have version 1.0.0.
-fn later(component: Vec<u8>) -> Vec<u8> {
+pub(crate) fn later(component: Vec<u8>) -> Vec<u8> {
     let (now, then) = (b"1.0.0{", b"1.0.1{");
     let at = component.windows(now.len()).position(|bytes| bytes == now).unwrap();
     let mut component = component;

@@ -4,6 +4,27 @@
  */
 
 export interface paths {
+    "/api/v1/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists the entries of the audit log, latest first: what people changed, who changed it, when and from where. With
+         *     `Accept: text/csv` or `format=csv`, and with `Accept: application/x-ndjson` or `format=ndjson`, the answer contains
+         *     all entries that the filters select (after the entry `after`, if it is given); `limit` has no effect then.
+         */
+        get: operations["audit_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/diagnosis/camera-groups": {
         parameters: {
             query?: never;
@@ -857,6 +878,83 @@ export interface components {
             /** @description Ids of diagnoses. An empty list stands for all diagnoses that the plugin implements. */
             diagnoses?: components["schemas"]["DiagnosisId"][];
         };
+        /**
+         * @description What kind of caller made a change.
+         * @enum {string}
+         */
+        ActorKind: "anybody" | "token" | "user" | "command_line";
+        /** @description Who made a change, as this caller was named at that time. */
+        AuditActor: {
+            /** @description The id of the token or user; null if the caller has no id. */
+            id?: string | null;
+            /** @description What kind of caller it was. */
+            kind: components["schemas"]["ActorKind"];
+            /** @description The name of the token or user; null if the caller has no name. */
+            name?: string | null;
+        };
+        /** @description One change. */
+        AuditEntry: {
+            /** @description What was done, such as `camera.update`. */
+            action: string;
+            /** @description Who made the change. */
+            actor: components["schemas"]["AuditActor"];
+            /**
+             * @description The network address from which the request came. Behind a reverse proxy, this is the proxy's address. Null for
+             *     changes on the master's machine by `easysight-master`.
+             */
+            address?: string | null;
+            /** @description The fields that differ, as they were after the change. Null if there is nothing after. Secrets are masked. */
+            after?: {
+                [key: string]: unknown;
+            } | null;
+            /**
+             * Format: date-time
+             * @description When the change was made, by the master's clock.
+             */
+            at: string;
+            /** @description The fields that differ, as they were before. Null if there was nothing before. Secrets are masked. */
+            before?: {
+                [key: string]: unknown;
+            } | null;
+            /**
+             * @description The header `X-Forwarded-For` of the request. Any client can send any value, unless a proxy in front of the
+             *     master overwrites it.
+             */
+            forwarded_for?: string | null;
+            /** @description The entry's id. Ids sort by time. */
+            id: components["schemas"]["AuditId"];
+            /** @description What was changed. */
+            object: components["schemas"]["AuditObject"];
+            /** @description Whether the change was made. */
+            outcome: components["schemas"]["AuditOutcome"];
+            /** @description The id of the request (`x-request-id`). Log lines of the request contain this id. */
+            request_id?: string | null;
+            /** @description The program through which the change was made. */
+            way: components["schemas"]["AuditWay"];
+        };
+        /**
+         * Format: uuid
+         * @description The id of an entry in the audit log.
+         */
+        AuditId: string;
+        /** @description What was changed. */
+        AuditObject: {
+            /** @description The object's id; null if the change concerns many objects. */
+            id?: string | null;
+            /** @description The kind of object, such as `camera`. */
+            kind: string;
+        };
+        /**
+         * @description Whether a change was made.
+         * @enum {string}
+         */
+        AuditOutcome: "done" | "refused";
+        /**
+         * @description The program through which a change was made. A client could pretend to be another program, so this says nothing
+         *     about rights.
+         * @enum {string}
+         */
+        AuditWay: "api" | "console" | "cli";
         /** @description What one plugin remembers about one camera. */
         Baseline: {
             /** @description The bytes, at most 262144, in base64 with padding. */
@@ -1826,6 +1924,54 @@ export interface components {
             /** @description The runs that are open, and those that ended in the last 24 hours. */
             runs: components["schemas"]["RunsOverview"];
             yesterday?: components["schemas"]["FormerCounts"] | null;
+        };
+        /** @description One page of a list. */
+        Page_AuditEntry: {
+            /**
+             * @description The items, in the list's order. A page may have fewer items than the limit, or none, although a next page
+             *     exists: a search ends a page after it has looked through a fixed number of items.
+             */
+            items: {
+                /** @description What was done, such as `camera.update`. */
+                action: string;
+                /** @description Who made the change. */
+                actor: components["schemas"]["AuditActor"];
+                /**
+                 * @description The network address from which the request came. Behind a reverse proxy, this is the proxy's address. Null for
+                 *     changes on the master's machine by `easysight-master`.
+                 */
+                address?: string | null;
+                /** @description The fields that differ, as they were after the change. Null if there is nothing after. Secrets are masked. */
+                after?: {
+                    [key: string]: unknown;
+                } | null;
+                /**
+                 * Format: date-time
+                 * @description When the change was made, by the master's clock.
+                 */
+                at: string;
+                /** @description The fields that differ, as they were before. Null if there was nothing before. Secrets are masked. */
+                before?: {
+                    [key: string]: unknown;
+                } | null;
+                /**
+                 * @description The header `X-Forwarded-For` of the request. Any client can send any value, unless a proxy in front of the
+                 *     master overwrites it.
+                 */
+                forwarded_for?: string | null;
+                /** @description The entry's id. Ids sort by time. */
+                id: components["schemas"]["AuditId"];
+                /** @description What was changed. */
+                object: components["schemas"]["AuditObject"];
+                /** @description Whether the change was made. */
+                outcome: components["schemas"]["AuditOutcome"];
+                /** @description The id of the request (`x-request-id`). Log lines of the request contain this id. */
+                request_id?: string | null;
+                /** @description The program through which the change was made. */
+                way: components["schemas"]["AuditWay"];
+            }[];
+            /** @description The value of `after` for the next page; null on the last page. */
+            next?: string | null;
         };
         /** @description One page of a list. */
         Page_DiagnosisResult: {
@@ -2907,6 +3053,54 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    audit_list: {
+        parameters: {
+            query?: {
+                /** @description Only entries of the caller with this id or this name. */
+                who?: string;
+                /** @description Only entries with this action (such as `camera.update`), or about this kind of object (such as `camera`). */
+                action?: string;
+                /** @description Only entries about the object with this id. */
+                object?: string;
+                /** @description Only entries of this time or later. */
+                since?: string;
+                /** @description Only entries before this time. */
+                until?: string;
+                /** @description Only entries in which this text occurs: in the names and ids of callers and objects, or in what was changed. */
+                q?: string;
+                /** @description The format. If absent, the header `Accept` decides. */
+                format?: "json" | "csv" | "ndjson";
+                /** @description The value of `next` on the previous page. */
+                after?: string;
+                /** @description The largest number of items on the page, 1 to 1000. If absent, 100. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_AuditEntry"];
+                    "application/x-ndjson": string;
+                    "text/csv": string;
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     cameras_groups: {
         parameters: {
             query?: never;

@@ -12,6 +12,7 @@ use crate::{
 };
 
 use super::{
+    by::By,
     check,
     parameters::{Params, Path},
 };
@@ -44,11 +45,13 @@ pub(super) async fn reset(
     State(master): State<Shared>,
     Path(id): Path<String>,
     Params(query): Params<ResetQuery>,
+    By(actor): By,
 ) -> Result<Json<BaselineReset>, Error> {
     if let Some(plugin) = &query.plugin {
         check::id_text("/plugin", plugin)?;
     }
-    let removed = master.store.reset_baselines(id.clone(), query.plugin.clone(), master.now_ms()).await;
+    let by = master.store.by(actor);
+    let removed = by.reset_baselines(id.clone(), query.plugin.clone(), master.now_ms()).await;
     let removed = removed.map_err(|error| store_error(&error))?.ok_or_else(|| missing("camera", &id))?;
     tracing::info!(camera = id, plugin = query.plugin, removed, "baselines were reset");
     Ok(Json(BaselineReset { removed }))

@@ -24,6 +24,7 @@ use crate::{
 };
 
 use super::{
+    by::By,
     check,
     parameters::{PageQuery, Params, Path, plain, repeated},
 };
@@ -162,11 +163,13 @@ pub(super) async fn list(
     responses((status = 201, body = Camera), (status = 409, body = Problem), (status = "default", body = Problem)))]
 pub(super) async fn create(
     State(master): State<Shared>,
+    By(actor): By,
     JsonBody(request): JsonBody<CameraRequest>,
 ) -> Result<(StatusCode, Json<Camera>), Error> {
     check_camera(&request)?;
     let id = check::id_or_new(request.id.clone())?;
-    let made = master.store.create_camera(id, request, master.now_ms()).await.map_err(|e| store_error(&e))?;
+    let made = master.store.by(actor).create_camera(id, request, master.now_ms()).await;
+    let made = made.map_err(|error| store_error(&error))?;
     // A run may wait for this camera.
     master.note_change();
     Ok((StatusCode::CREATED, Json(made.camera)))
@@ -191,6 +194,7 @@ pub(super) async fn look_up(
 pub(super) async fn update(
     State(master): State<Shared>,
     Path(id): Path<String>,
+    By(actor): By,
     JsonBody(mut request): JsonBody<CameraRequest>,
 ) -> Result<Json<ChangedCamera>, Error> {
     if request.id.as_ref().is_some_and(|given| *given != id) {
@@ -199,7 +203,7 @@ pub(super) async fn update(
     let known = master.store.camera(&id).await.map_err(|error| store_error(&error))?;
     let known = known.ok_or_else(|| missing("camera", &id))?;
     let note = resolve(&mut request, &known)?.then(|| KEPT.to_owned());
-    let updated = master.store.update_camera(id.clone(), request, master.now_ms()).await;
+    let updated = master.store.by(actor).update_camera(id.clone(), request, master.now_ms()).await;
     if !updated.map_err(|error| store_error(&error))? {
         return Err(missing("camera", &id));
     }
@@ -214,9 +218,14 @@ pub(super) async fn update(
 pub(super) async fn remove(
     State(master): State<Shared>,
     Path(id): Path<String>,
+    By(actor): By,
 ) -> Result<StatusCode, Error> {
-    let gone = master.store.delete_camera(id.clone()).await.map_err(|error| store_error(&error))?;
-    if gone { Ok(StatusCode::NO_CONTENT) } else { Err(missing("camera", id)) }
+    let gone = master.store.by(actor).delete_camera(id.clone(), master.now_ms()).await;
+    if gone.map_err(|error| store_error(&error))? {
+        Ok(StatusCode::NO_CONTENT)
+    } else {
+        Err(missing("camera", id))
+    }
 }
 
 /// Lists the groups of cameras.

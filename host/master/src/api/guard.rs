@@ -5,17 +5,23 @@
 //! instead. Other requests may not: a browser adds cookies to requests automatically, so a cookie must never be enough
 //! to change something.
 
+use std::time::Instant;
+
 use axum::{
-    extract::{Request, State},
-    http::{HeaderMap, HeaderName, Method, StatusCode, header},
+    extract::{MatchedPath, Request, State},
+    http::{Extensions, HeaderMap, HeaderName, Method, StatusCode, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
 use easysight_daemon::{problem::Error, requests};
 
-use crate::{access::Credentials, master::Shared, principal::Need};
+use crate::{
+    access::Credentials,
+    master::{Master, Shared},
+    principal::{Need, Principal},
+};
 
-use super::session::COOKIE;
+use super::{by::actor, session::COOKIE};
 
 pub(super) async fn check(
     State((master, need)): State<(Shared, Need)>,
@@ -25,10 +31,14 @@ pub(super) async fn check(
     if let Err(error) = same_site(request.headers()) {
         return error.into_response();
     }
-    let credentials = credentials(request.method(), request.headers());
+    let (method, headers, extensions) = (request.method(), request.headers(), request.extensions());
+    let credentials = credentials(method, headers);
     let allowed = async {
         let principal = master.access.authenticate(credentials).await?;
-        principal.must_meet(need)?;
+        if let Err(error) = principal.must_meet(need) {
+            note_refusal(&master, &principal, method, headers, extensions).await;
+            return Err(error);
+        }
         Ok::<_, Error>(principal)
     };
     match allowed.await {
@@ -38,6 +48,29 @@ pub(super) async fn check(
             next.run(request).await
         }
         Err(error) => error.into_response(),
+    }
+}
+
+/// Records in the audit log that a known caller was not allowed to change something. Requests that only read are not
+/// recorded.
+async fn note_refusal(
+    master: &Master,
+    principal: &Principal,
+    method: &Method,
+    headers: &HeaderMap,
+    extensions: &Extensions,
+) {
+    if method.is_safe() {
+        return;
+    }
+    let path = extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str);
+    let request = format!("{method} {path}");
+    if !master.refusals.is_new(principal.to_string(), request.clone(), Instant::now()) {
+        return;
+    }
+    let by = master.store.by(actor(principal, headers, extensions));
+    if let Err(error) = by.note_refusal(request, master.now_ms()).await {
+        tracing::error!(%error, by = %principal, "a refused request cannot be recorded in the audit log");
     }
 }
 

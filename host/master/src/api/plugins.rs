@@ -16,6 +16,7 @@ use easysight_protocol::{
     Activation, ActivationRequest, COMPONENT_MEDIA_TYPE, PluginSignature, Problem, PublishedPlugin,
 };
 use easysight_sandbox::{Digest, LoadError, MAX_COMPONENT_BYTES};
+use easysight_store::Actor;
 use easysight_trust::{MAX_SIGNATURE_BYTES, read_signature};
 use utoipa::ToSchema;
 
@@ -25,7 +26,7 @@ use crate::{
     registry::PublishError,
 };
 
-use super::{blobs, parameters::Path};
+use super::{blobs, by::By, parameters::Path};
 
 /// A component and its signature.
 #[derive(ToSchema)]
@@ -56,11 +57,12 @@ pub(super) async fn list(State(master): State<Shared>) -> Result<Json<Vec<Publis
         (status = 507, body = Problem), (status = "default", body = Problem)))]
 pub(super) async fn publish(
     State(master): State<Shared>,
+    By(actor): By,
     request: Request,
 ) -> Result<(StatusCode, Json<PublishedPlugin>), Error> {
     let (bytes, signed) = parts(request).await?;
-    let (plugin, new) =
-        master.registry.publish(bytes, signed, master.clock.now()).await.map_err(|error| refusal(&error))?;
+    let published = master.registry.publish(bytes, signed, actor, master.clock.now()).await;
+    let (plugin, new) = published.map_err(|error| refusal(&error))?;
     if new {
         tracing::info!(name = plugin.name, version = plugin.version, digest = plugin.digest, "published");
     }
@@ -212,11 +214,12 @@ pub(super) async fn activations(State(master): State<Shared>) -> Result<Json<Vec
 pub(super) async fn activate(
     State(master): State<Shared>,
     Path(digest): Path<String>,
+    By(actor): By,
     JsonBody(request): JsonBody<ActivationRequest>,
 ) -> Result<Json<PublishedPlugin>, Error> {
     let (_, plugin) = find(&master, &digest).await?;
     let diagnoses = chosen(&plugin, request)?;
-    switch(&master, diagnoses, Some(plugin.digest)).await?;
+    switch(&master, actor, diagnoses, Some(plugin.digest)).await?;
     look_up(State(master), Path(digest)).await
 }
 
@@ -227,12 +230,13 @@ pub(super) async fn activate(
 pub(super) async fn deactivate(
     State(master): State<Shared>,
     Path(digest): Path<String>,
+    By(actor): By,
     JsonBody(request): JsonBody<ActivationRequest>,
 ) -> Result<Json<PublishedPlugin>, Error> {
     let (_, plugin) = find(&master, &digest).await?;
     let chosen = chosen(&plugin, request)?;
     let diagnoses = plugin.active_for.into_iter().filter(|id| chosen.contains(id)).collect();
-    switch(&master, diagnoses, None).await?;
+    switch(&master, actor, diagnoses, None).await?;
     look_up(State(master), Path(digest)).await
 }
 
@@ -242,10 +246,10 @@ pub(super) async fn deactivate(
 pub(super) async fn roll_back(
     State(master): State<Shared>,
     Path(diagnosis): Path<String>,
+    By(actor): By,
 ) -> Result<Json<Activation>, Error> {
-    let rolled =
-        master.store.roll_back(diagnosis.clone(), master.now_ms()).await.map_err(|e| store_error(&e))?;
-    let rolled = rolled.ok_or_else(|| {
+    let rolled = master.store.by(actor).roll_back(diagnosis.clone(), master.now_ms()).await;
+    let rolled = rolled.map_err(|error| store_error(&error))?.ok_or_else(|| {
         let detail = format!("no other plugin was active for `{diagnosis}` before");
         Error::new(StatusCode::CONFLICT, "nothing-to-roll-back", detail)
     })?;
@@ -267,9 +271,15 @@ pub(super) fn chosen(plugin: &PublishedPlugin, request: ActivationRequest) -> Re
     Ok(request.diagnoses)
 }
 
-async fn switch(master: &Shared, diagnoses: Vec<String>, digest: Option<String>) -> Result<(), Error> {
+async fn switch(
+    master: &Shared,
+    actor: Actor,
+    diagnoses: Vec<String>,
+    digest: Option<String>,
+) -> Result<(), Error> {
     tracing::info!(diagnoses = diagnoses.join(", "), digest, "activation");
-    master.store.activate(diagnoses, digest, master.now_ms()).await.map_err(|error| store_error(&error))?;
+    let activated = master.store.by(actor).activate(diagnoses, digest, master.now_ms()).await;
+    activated.map_err(|error| store_error(&error))?;
     take_in(master).await
 }
 

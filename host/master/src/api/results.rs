@@ -152,6 +152,6 @@ fn csv(findings: &[DiagnosisResult]) -> anyhow::Result<Vec<u8>> {
 
 /// Changes a string that a spreadsheet would treat as a formula. Messages come from plugins, so they may contain
 /// anything.
-fn harmless(text: &str) -> String {
+pub(super) fn harmless(text: &str) -> String {
     if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() }
 }

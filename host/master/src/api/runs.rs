@@ -13,6 +13,7 @@ use crate::{
 };
 
 use super::{
+    by::By,
     parameters::{PageQuery, Params, Path},
     tasks,
 };
@@ -88,10 +89,14 @@ pub(super) async fn look_up(
 #[utoipa::path(post, path = "/api/v1/diagnosis/runs/{id}/cancel", tag = "runs",
     responses((status = 200, body = Run), (status = 404, body = Problem), (status = 409, body = Problem),
         (status = "default", body = Problem)))]
-pub(super) async fn cancel(State(master): State<Shared>, Path(id): Path<String>) -> Result<Json<Run>, Error> {
+pub(super) async fn cancel(
+    State(master): State<Shared>,
+    Path(id): Path<String>,
+    By(actor): By,
+) -> Result<Json<Run>, Error> {
     let run_id: RunId = id.parse().map_err(|_| missing("run", &id))?;
-    let cancelled =
-        master.store.cancel_run(run_id, master.now_ms()).await.map_err(|error| store_error(&error))?;
+    let cancelled = master.store.by(actor).cancel_run(run_id, master.now_ms()).await;
+    let cancelled = cancelled.map_err(|error| store_error(&error))?;
     let run = look_up(State(master.clone()), Path(id)).await?;
     if !cancelled {
         return Err(Error::new(StatusCode::CONFLICT, "run-ended", "the run has ended already"));
@@ -104,20 +109,24 @@ pub(super) async fn cancel(State(master): State<Shared>, Path(id): Path<String>)
 #[utoipa::path(post, path = "/api/v1/diagnosis/runs/{id}/retry", tag = "runs",
     responses((status = 200, body = Run), (status = 404, body = Problem), (status = 409, body = Problem),
         (status = "default", body = Problem)))]
-pub(super) async fn retry(State(master): State<Shared>, Path(id): Path<String>) -> Result<Json<Run>, Error> {
+pub(super) async fn retry(
+    State(master): State<Shared>,
+    Path(id): Path<String>,
+    By(actor): By,
+) -> Result<Json<Run>, Error> {
     let run_id: RunId = id.parse().map_err(|_| missing("run", &id))?;
-    let jobs =
-        match master.store.retry_run(run_id, master.now_ms()).await.map_err(|error| store_error(&error))? {
-            Retried::Queued(0) => {
-                return Err(Error::new(StatusCode::CONFLICT, "nothing-to-retry", "the run has no dead job"));
-            }
-            Retried::Queued(jobs) => jobs,
-            Retried::Cancelled => {
-                let detail = "the run was cancelled; submit its task again instead";
-                return Err(Error::new(StatusCode::CONFLICT, "run-cancelled", detail));
-            }
-            Retried::Unknown => return Err(missing("run", id)),
-        };
+    let retried = master.store.by(actor).retry_run(run_id, master.now_ms()).await;
+    let jobs = match retried.map_err(|error| store_error(&error))? {
+        Retried::Queued(0) => {
+            return Err(Error::new(StatusCode::CONFLICT, "nothing-to-retry", "the run has no dead job"));
+        }
+        Retried::Queued(jobs) => jobs,
+        Retried::Cancelled => {
+            let detail = "the run was cancelled; submit its task again instead";
+            return Err(Error::new(StatusCode::CONFLICT, "run-cancelled", detail));
+        }
+        Retried::Unknown => return Err(missing("run", id)),
+    };
     let run = look_up(State(master.clone()), Path(id)).await?;
     master.announce_jobs(usize::try_from(jobs).unwrap_or(usize::MAX));
     master.tell_run(run_id, RunChange::Started);

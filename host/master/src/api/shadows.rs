@@ -11,6 +11,7 @@ use easysight_sandbox::Limits;
 use crate::{master::Shared, problems::store_error};
 
 use super::{
+    by::By,
     parameters::Path,
     plugins::{chosen, find, look_up, take_in},
 };
@@ -23,6 +24,7 @@ use super::{
 pub(super) async fn begin(
     State(master): State<Shared>,
     Path(digest): Path<String>,
+    By(actor): By,
     JsonBody(request): JsonBody<ActivationRequest>,
 ) -> Result<Json<PublishedPlugin>, Error> {
     let (_, plugin) = find(&master, &digest).await?;
@@ -40,6 +42,7 @@ pub(super) async fn begin(
     tracing::info!(diagnoses = diagnoses.join(", "), digest, "a plugin becomes a candidate");
     master
         .store
+        .by(actor)
         .shadow(plugin.digest, diagnoses, master.now_ms())
         .await
         .map_err(|error| store_error(&error))?;
@@ -53,10 +56,12 @@ pub(super) async fn begin(
 pub(super) async fn end(
     State(master): State<Shared>,
     Path(digest): Path<String>,
+    By(actor): By,
 ) -> Result<Json<PublishedPlugin>, Error> {
     let (_, plugin) = find(&master, &digest).await?;
     tracing::info!(diagnoses = plugin.shadow_for.join(", "), digest, "a plugin is no longer a candidate");
-    let ended = master.store.end_shadow(plugin.digest, plugin.shadow_for).await;
+    let by = master.store.by(actor);
+    let ended = by.end_shadow(plugin.digest, plugin.shadow_for, master.now_ms()).await;
     ended.map_err(|error| store_error(&error))?;
     take_in(&master).await?;
     look_up(State(master), Path(digest)).await

@@ -36,6 +36,7 @@ use crate::{
 };
 
 use super::{
+    by::By,
     check,
     parameters::{Params, Path},
 };
@@ -90,6 +91,7 @@ pub(super) async fn submit(
     State(master): State<Shared>,
     Params(query): Params<WaitQuery>,
     RequestOrigin(origin): RequestOrigin,
+    By(actor): By,
     request: Request,
 ) -> Result<Response, Error> {
     let until = query.until()?;
@@ -145,7 +147,7 @@ pub(super) async fn submit(
         definition,
         origin,
     };
-    runs::begin(&master, new).await.map_err(|error| store_error(&error))?;
+    runs::begin(&master, new, Some(actor)).await.map_err(|error| store_error(&error))?;
     let submission = await_end(&master, id, until).await?.ok_or_else(|| missing("submission", id))?;
     let ended = matches!(submission.state, SubmissionState::Finished | SubmissionState::Failed);
     let status = if ended { StatusCode::OK } else { StatusCode::ACCEPTED };

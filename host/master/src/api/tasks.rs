@@ -18,6 +18,7 @@ use crate::{
 };
 
 use super::{
+    by::By,
     check,
     parameters::{PageQuery, Params, Path},
 };
@@ -42,11 +43,12 @@ pub(super) async fn list(
         (status = "default", body = Problem)))]
 pub(super) async fn create(
     State(master): State<Shared>,
+    By(actor): By,
     JsonBody(request): JsonBody<TaskRequest, { 4 << 20 }>,
 ) -> Result<(StatusCode, Json<Task>), Error> {
     let next = check_task(&master, &request)?;
     let id = check::id_or_new(request.id.clone())?;
-    let made = master.store.create_task(id.clone(), request, next, master.now_ms()).await;
+    let made = master.store.by(actor).create_task(id.clone(), request, next, master.now_ms()).await;
     made.map_err(|error| store_error(&error))?;
     master.note_change();
     Ok((StatusCode::CREATED, look_up(State(master), Path(id)).await?))
@@ -71,13 +73,14 @@ pub(super) async fn look_up(
 pub(super) async fn update(
     State(master): State<Shared>,
     Path(id): Path<String>,
+    By(actor): By,
     JsonBody(request): JsonBody<TaskRequest, { 4 << 20 }>,
 ) -> Result<Json<Task>, Error> {
     if request.id.as_ref().is_some_and(|given| *given != id) {
         return Err(invalid("/id", "the id of a task cannot be changed"));
     }
     let next = check_task(&master, &request)?;
-    let known = master.store.update_task(id.clone(), request, next, master.now_ms()).await;
+    let known = master.store.by(actor).update_task(id.clone(), request, next, master.now_ms()).await;
     if !known.map_err(|error| store_error(&error))? {
         return Err(missing("task", id));
     }
@@ -91,29 +94,39 @@ pub(super) async fn update(
 pub(super) async fn remove(
     State(master): State<Shared>,
     Path(id): Path<String>,
+    By(actor): By,
 ) -> Result<StatusCode, Error> {
-    let gone = master.store.delete_task(id.clone()).await.map_err(|error| store_error(&error))?;
-    if gone { Ok(StatusCode::NO_CONTENT) } else { Err(missing("task", id)) }
+    let gone = master.store.by(actor).delete_task(id.clone(), master.now_ms()).await;
+    if gone.map_err(|error| store_error(&error))? {
+        Ok(StatusCode::NO_CONTENT)
+    } else {
+        Err(missing("task", id))
+    }
 }
 
 /// Pauses a task: its schedule starts no runs until the task is resumed.
 #[utoipa::path(post, path = "/api/v1/diagnosis/tasks/{id}/pause", tag = "tasks",
     responses((status = 200, body = Task), (status = 404, body = Problem), (status = "default", body = Problem)))]
-pub(super) async fn pause(master: State<Shared>, id: Path<String>) -> Result<Json<Task>, Error> {
-    enable(master, id, false).await
+pub(super) async fn pause(master: State<Shared>, id: Path<String>, by: By) -> Result<Json<Task>, Error> {
+    enable(master, id, by, false).await
 }
 
 /// Resumes a task. Starts that were missed in the meantime are skipped.
 #[utoipa::path(post, path = "/api/v1/diagnosis/tasks/{id}/resume", tag = "tasks",
     responses((status = 200, body = Task), (status = 404, body = Problem), (status = "default", body = Problem)))]
-pub(super) async fn resume(master: State<Shared>, id: Path<String>) -> Result<Json<Task>, Error> {
-    enable(master, id, true).await
+pub(super) async fn resume(master: State<Shared>, id: Path<String>, by: By) -> Result<Json<Task>, Error> {
+    enable(master, id, by, true).await
 }
 
-async fn enable(master: State<Shared>, Path(id): Path<String>, enabled: bool) -> Result<Json<Task>, Error> {
+async fn enable(
+    master: State<Shared>,
+    Path(id): Path<String>,
+    by: By,
+    enabled: bool,
+) -> Result<Json<Task>, Error> {
     let mut definition = find(&master, &id).await?.definition;
     definition.enabled = enabled;
-    update(master, Path(id), JsonBody(definition)).await
+    update(master, Path(id), by, JsonBody(definition)).await
 }
 
 /// Starts a run of a task now. With an `Idempotency-Key`, a repeated request returns the run of the first request.
@@ -126,6 +139,7 @@ pub(super) async fn submit(
     State(master): State<Shared>,
     Path(id): Path<String>,
     headers: HeaderMap,
+    By(actor): By,
     RequestOrigin(origin): RequestOrigin,
     JsonBody(request): JsonBody<SubmitRequest>,
 ) -> Result<(StatusCode, Json<Run>), Error> {
@@ -158,7 +172,7 @@ pub(super) async fn submit(
         definition,
         origin,
     };
-    let (run, _) = runs::begin(&master, new).await.map_err(|error| store_error(&error))?;
+    let (run, _) = runs::begin(&master, new, Some(actor)).await.map_err(|error| store_error(&error))?;
     Ok((StatusCode::ACCEPTED, Json(run)))
 }
 

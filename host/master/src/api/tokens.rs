@@ -10,7 +10,7 @@ use crate::{
     problems::{invalid, missing, store_error},
 };
 
-use super::{check, parameters::Path};
+use super::{by::By, check, parameters::Path};
 
 /// Lists all tokens, without their secrets.
 #[utoipa::path(get, path = "/api/v1/tokens", tag = "tokens",
@@ -25,6 +25,7 @@ pub(super) async fn list(State(master): State<Shared>) -> Result<Json<Vec<TokenI
     responses((status = 201, body = NewToken), (status = "default", body = Problem)))]
 pub(super) async fn create(
     State(master): State<Shared>,
+    By(actor): By,
     JsonBody(request): JsonBody<TokenRequest>,
 ) -> Result<(StatusCode, Json<NewToken>), Error> {
     check::name("/name", &request.name)?;
@@ -40,7 +41,7 @@ pub(super) async fn create(
         }
         _ => {}
     }
-    let made = make_token(&master.store, request, master.clock.now()).await.map_err(|error| {
+    let made = make_token(&master.store.by(actor), request, master.clock.now()).await.map_err(|error| {
         Error::new(
             StatusCode::INTERNAL_SERVER_ERROR,
             "internal",
@@ -57,9 +58,10 @@ pub(super) async fn create(
 pub(super) async fn revoke(
     State(master): State<Shared>,
     Path(id): Path<String>,
+    By(actor): By,
 ) -> Result<StatusCode, Error> {
-    let revoked =
-        master.store.revoke_token(id.clone(), master.now_ms()).await.map_err(|e| store_error(&e))?;
+    let revoked = master.store.by(actor).revoke_token(id.clone(), master.now_ms()).await;
+    let revoked = revoked.map_err(|error| store_error(&error))?;
     master.access.forget();
     master.access.refresh().await.map_err(|error| store_error(&error))?;
     if revoked { Ok(StatusCode::NO_CONTENT) } else { Err(missing("token", id)) }

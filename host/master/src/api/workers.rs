@@ -20,6 +20,7 @@ use crate::{
 };
 
 use super::{
+    by::By,
     check,
     parameters::{Params, Path},
 };
@@ -224,6 +225,7 @@ pub(super) async fn unregister(
     State(master): State<Shared>,
     Path(node_id): Path<String>,
     Params(query): Params<UnregisterQuery>,
+    By(actor): By,
 ) -> Result<StatusCode, Error> {
     let now = master.now_ms();
     let gone = match query.incarnation {
@@ -231,7 +233,10 @@ pub(super) async fn unregister(
             master.pollers.forget(&node_id, incarnation);
             master.store.unregister_node(node_id.clone(), incarnation, now).await
         }
-        None => master.store.forget_node(node_id.clone(), master.silent_before(now)).await,
+        None => {
+            let silent_before = master.silent_before(now);
+            master.store.by(actor).forget_node(node_id.clone(), silent_before, now).await
+        }
     };
     if gone.map_err(|error| store_error(&error))? {
         tracing::info!(node = node_id, "node unregistered");

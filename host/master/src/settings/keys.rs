@@ -78,6 +78,13 @@ pub(super) const KEYS: &[Key] = &[
         "Days that findings and ended runs are kept, 1 to 36500",
     ),
     key(
+        "audit-days",
+        "MASTER_AUDIT_DAYS",
+        "N",
+        Some("400"),
+        "Days that entries of the audit log are kept, 1 to 36500",
+    ),
+    key(
         "picture-limit",
         "MASTER_PICTURE_LIMIT",
         "BYTES",

@@ -8,7 +8,9 @@ use easysight_protocol::{
 };
 use easysight_store::{NewRun, Start, Store, StoredToken};
 
-use crate::databases::{LEASE_MS, Node, camera, ended, fan_out, finding, finished, plan, run_of, task};
+use crate::databases::{
+    LEASE_MS, Node, anybody, camera, ended, fan_out, finding, finished, plan, run_of, task,
+};
 
 const YEAR: i64 = 365 * 86_400_000;
 
@@ -51,7 +53,7 @@ fn at(milliseconds: i64) -> DateTime<Utc> {
 
 pub(crate) async fn what_cameras_and_jobs_keep_of_a_clock_that_was_ahead_is_brought_back(store: &Store) {
     let now = 10_000_000;
-    store.create_camera("c0".into(), camera("c0", &[]), now - 1_000).await.unwrap();
+    store.by(anybody()).create_camera("c0".into(), camera("c0", &[]), now - 1_000).await.unwrap();
     let mut node = Node::new("n");
     node.register(store, now + YEAR).await;
     // While the clock is ahead, one job finishes, one fails, and one still runs.
@@ -137,7 +139,7 @@ pub(crate) async fn a_token_holds_for_as_long_as_it_was_made_for(store: &Store) 
             expires_at: Some(at(made + lifetime_ms.unwrap_or(day))),
             revoked_at: None,
         };
-        store.create_token(StoredToken { info, hash: "h".into(), lifetime_ms }).await.unwrap();
+        store.by(anybody()).create_token(StoredToken { info, hash: "h".into(), lifetime_ms }).await.unwrap();
     };
     let end = async |id: &str| {
         let info = store.token(id).await.unwrap().unwrap().info;

@@ -9,11 +9,11 @@ use std::sync::{
 };
 
 use easysight_protocol::{
-    CameraRequest, Finding, HeartbeatRequest, HeldJob, Incarnation, JobOutcome, JobPlan, JobResult,
-    LeasedJob, Origin, PlannedPlugin, PublishedPlugin, RegisterRequest, RunId, Status, SystemInfo,
+    ActorKind, CameraRequest, Finding, HeartbeatRequest, HeldJob, Incarnation, JobOutcome, JobPlan,
+    JobResult, LeasedJob, Origin, PlannedPlugin, PublishedPlugin, RegisterRequest, RunId, Status, SystemInfo,
     TaskRequest, Text, Totals, Trigger,
 };
-use easysight_store::{Dialect, FanOut, Leased, NewRun, Start, Store, WantedLease};
+use easysight_store::{Actor, Dialect, FanOut, Leased, NewRun, Start, Store, WantedLease};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -121,6 +121,11 @@ impl Fresh {
             sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut admin).await.unwrap();
         }
     }
+}
+
+/// Returns a caller for tests that are not about the audit log.
+pub(crate) fn anybody() -> Actor {
+    Actor::on_this_machine(ActorKind::Anybody, None)
 }
 
 pub(crate) fn camera(name: &str, groups: &[&str]) -> CameraRequest {

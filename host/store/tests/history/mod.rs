@@ -7,7 +7,7 @@ use easysight_protocol::{
 use easysight_store::{FindingFilter, Leased, PageRequest, Retried, RunFilter, Store};
 
 use crate::{
-    databases::{LEASE_MS, Node, camera, finding, finished, run_of, task},
+    databases::{LEASE_MS, Node, anybody, camera, finding, finished, run_of, task},
     page,
 };
 
@@ -28,7 +28,7 @@ fn captured(leased: &Leased, job: &LeasedJob, shown: i64, findings: Vec<Finding>
 }
 
 pub(crate) async fn a_camera_s_health_is_what_was_captured_last(store: &Store) {
-    store.create_camera("c0".into(), camera("c0", &[]), 500).await.unwrap();
+    store.by(anybody()).create_camera("c0".into(), camera("c0", &[]), 500).await.unwrap();
     let mut node = Node::new("n");
     node.register(store, 1_000).await;
     run_of(store, task(), 1, 1_000).await;
@@ -144,7 +144,7 @@ pub(crate) async fn progress_of_ended_runs_is_kept(store: &Store) {
     store.record(results, 1_500).await.unwrap();
     let open = store.run(run).await.unwrap().unwrap().run.progress;
     assert_eq!((open.total, open.finished, open.queued), (3, 2, 1));
-    assert!(store.cancel_run(run, 2_000).await.unwrap());
+    assert!(store.by(anybody()).cancel_run(run, 2_000).await.unwrap());
     let before = store.statements();
     let ended = store.runs(&RunFilter::default(), &page(5)).await.unwrap().items.remove(0);
     assert_eq!(store.statements() - before, 1, "jobs of ended runs are not counted again");
@@ -159,10 +159,13 @@ pub(crate) async fn a_cancelled_run_is_not_tried_again(store: &Store) {
     let failed = JobOutcome::Failed { failure: Failure { kind: "x".into(), detail: "x".into() } };
     let result = JobResult { outcome: failed, ..finished(&leased, &leased.jobs[0], Status::Normal) };
     store.record(vec![result], 1_100).await.unwrap();
-    assert!(store.cancel_run(run, 1_200).await.unwrap());
-    assert_eq!(store.retry_run(run, 1_300).await.unwrap(), Retried::Cancelled);
+    assert!(store.by(anybody()).cancel_run(run, 1_200).await.unwrap());
+    assert_eq!(store.by(anybody()).retry_run(run, 1_300).await.unwrap(), Retried::Cancelled);
     let shown = store.run(run).await.unwrap().unwrap().run;
     assert_eq!((shown.state, shown.progress.queued, shown.progress.dead), (RunState::Cancelled, 0, 1));
     assert!(node.lease(store, 5, 1_400).await.jobs.is_empty());
-    assert_eq!(store.retry_run(easysight_protocol::RunId::fresh(), 1_500).await.unwrap(), Retried::Unknown);
+    assert_eq!(
+        store.by(anybody()).retry_run(easysight_protocol::RunId::fresh(), 1_500).await.unwrap(),
+        Retried::Unknown
+    );
 }

@@ -8,7 +8,7 @@ use easysight_store::{FindingFilter, HeartbeatOutcome, Registration, Retried, St
 use uuid::Uuid;
 
 use crate::{
-    databases::{LEASE_MS, Node, camera, ended, finished, plan, run_of, task},
+    databases::{LEASE_MS, Node, anybody, camera, ended, finished, plan, run_of, task},
     page,
 };
 
@@ -58,7 +58,7 @@ pub(crate) async fn labels_route_jobs(store: &Store) {
 }
 
 pub(crate) async fn a_result_is_recorded_once(store: &Store) {
-    store.create_camera("c0".into(), camera("c0", &[]), 500).await.unwrap();
+    store.by(anybody()).create_camera("c0".into(), camera("c0", &[]), 500).await.unwrap();
     let run = run_of(store, task(), 2, 1_000).await;
     let mut node = Node::new("n");
     node.register(store, 1_000).await;
@@ -130,7 +130,7 @@ pub(crate) async fn a_heartbeat_renews_and_tells_what_was_revoked(store: &Store)
     let beat = store.heartbeat("n".into(), node.beat(&leased.jobs), 8_000, LEASE_MS).await.unwrap();
     assert_eq!(beat, HeartbeatOutcome::Noted { revoked: Vec::new(), lost: 0 });
     assert_eq!(store.reap(true, 15_000).await.unwrap().expired, 0);
-    assert!(store.cancel_run(run, 15_100).await.unwrap());
+    assert!(store.by(anybody()).cancel_run(run, 15_100).await.unwrap());
     let beat = store.heartbeat("n".into(), node.beat(&leased.jobs), 15_200, LEASE_MS).await.unwrap();
     let mut all: Vec<_> = leased.jobs.iter().map(|job| job.id).collect();
     all.sort();
@@ -201,7 +201,7 @@ pub(crate) async fn failures_back_off_and_end_in_the_dead_letters_from_which_a_p
     assert_eq!((job.state, job.failures), (JobState::Dead, 2));
     assert_eq!(job.failure.unwrap().kind, "no-such-file");
     assert_eq!(store.queue_state(5_000).await.unwrap().dead, 1);
-    assert_eq!(store.retry_run(run, 5_000).await.unwrap(), Retried::Queued(1));
+    assert_eq!(store.by(anybody()).retry_run(run, 5_000).await.unwrap(), Retried::Queued(1));
     assert_eq!(store.run(run).await.unwrap().unwrap().run.state, RunState::Running);
     let third = node.lease(store, 1, 5_000).await;
     let good = store.record(vec![finished(&third, &third.jobs[0], Status::Normal)], 6_000).await.unwrap();
@@ -226,8 +226,8 @@ pub(crate) async fn a_cancelled_run_takes_no_results(store: &Store) {
     let mut node = Node::new("n");
     node.register(store, 1_000).await;
     let leased = node.lease(store, 1, 1_000).await;
-    assert!(store.cancel_run(run, 1_500).await.unwrap());
-    assert!(!store.cancel_run(run, 1_500).await.unwrap());
+    assert!(store.by(anybody()).cancel_run(run, 1_500).await.unwrap());
+    assert!(!store.by(anybody()).cancel_run(run, 1_500).await.unwrap());
     let refused =
         store.record(vec![finished(&leased, &leased.jobs[0], Status::Normal)], 2_000).await.unwrap();
     assert_eq!(refused.verdicts, [Verdict::Stale]);
@@ -281,7 +281,7 @@ pub(crate) async fn an_unregistered_node_hands_back(store: &Store) {
     assert_eq!(store.job(leased.jobs[0].id).await.unwrap().unwrap().state, JobState::Queued);
     let nodes = store.nodes(1_200 - LEASE_MS).await.unwrap();
     assert_eq!(nodes[0].status, NodeState::Offline);
-    assert!(store.forget_node("n".into(), 1_200 - LEASE_MS).await.unwrap());
+    assert!(store.by(anybody()).forget_node("n".into(), 1_200 - LEASE_MS, 1_200).await.unwrap());
 }
 
 pub(crate) async fn a_node_shows_both_that_its_heart_beats_and_that_it_asks_for_jobs(store: &Store) {

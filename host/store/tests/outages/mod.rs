@@ -4,7 +4,7 @@ use easysight_protocol::{JobState, RunState, Status, TaskRequest, Verdict};
 use easysight_store::{HeartbeatOutcome, Registration, Store, StoreError, silent_before};
 
 use crate::databases::{
-    LEASE_MS, Node, camera, finished,
+    LEASE_MS, Node, anybody, camera, finished,
     postgres::{Entry, Private},
     run_of, task,
 };
@@ -14,7 +14,8 @@ async fn a_store_goes_on_by_itself_after_its_database_was_stopped() {
     let Some(mut server) = Private::start(Entry::Open) else { return };
     let url = format!("postgres://postgres@127.0.0.1:{}/postgres", server.port);
     let (store, writing) = Store::open(&url).await.unwrap();
-    let add = |name: &str| store.create_camera(name.to_owned(), camera(name, &[]), 1_000);
+    let add =
+        async |name: &str| store.by(anybody()).create_camera(name.to_owned(), camera(name, &[]), 1_000).await;
     add("before").await.unwrap();
     server.stop();
     let refused = add("meanwhile").await;
@@ -38,7 +39,7 @@ async fn no_command_fails_because_the_database_was_restarted_before_it() {
     let mut node = Node::new("n");
     for round in 0..3 {
         let now = 1_000 + round;
-        store.create_camera(format!("c{round}"), camera("c", &[]), now).await.unwrap();
+        store.by(anybody()).create_camera(format!("c{round}"), camera("c", &[]), now).await.unwrap();
         node.register(&store, now).await;
         run_of(&store, once(), 1, now).await;
         store.settle().await.unwrap();
@@ -141,7 +142,7 @@ pub(crate) async fn a_result_counts_also_where_expiry_was_the_last_attempt(store
     let run = store.run(run).await.unwrap().unwrap().run;
     assert_eq!((run.state, run.progress.finished, run.progress.dead), (RunState::Finished, 1, 1));
     // A person retries the other job. After that, its late result belongs to an attempt that is over.
-    store.retry_run(run.id, 3_000 + LEASE_MS).await.unwrap();
+    store.by(anybody()).retry_run(run.id, 3_000 + LEASE_MS).await.unwrap();
     let stale = finished(&leased, &leased.jobs[1], Status::Error);
     assert_eq!(store.record(vec![stale], 3_001 + LEASE_MS).await.unwrap().verdicts, [Verdict::Stale]);
 }
@@ -165,7 +166,7 @@ pub(crate) async fn a_node_is_silent_only_where_it_could_have_been_heard(store: 
     let unheard = silent_before(back, back + LEASE_MS - 1, LEASE_MS);
     let answer = store.register_node(second.registration(), back + LEASE_MS - 1, unheard).await.unwrap();
     assert!(matches!(answer, Registration::InUse { .. }), "{answer:?}");
-    assert!(!store.forget_node("n".into(), unheard).await.unwrap());
+    assert!(!store.by(anybody()).forget_node("n".into(), unheard, 1_200).await.unwrap());
     assert_eq!(store.nodes(unheard).await.unwrap()[0].status, easysight_protocol::NodeState::Online);
     let heard = silent_before(back, back + LEASE_MS, LEASE_MS);
     assert_eq!(store.nodes(heard).await.unwrap()[0].status, easysight_protocol::NodeState::Offline);

@@ -2,12 +2,12 @@
 
 use easysight_store::Store;
 
-use crate::databases::{Node, camera, finished, run_of, task};
+use crate::databases::{Node, anybody, camera, finished, run_of, task};
 
 pub(crate) async fn a_camera_is_asked_for_a_good_picture_now_and_then(store: &Store) {
     let mut node = Node::new("n1");
     node.register(store, 1_000).await;
-    store.create_camera("c0".into(), camera("c0", &[]), 1_000).await.unwrap();
+    store.by(anybody()).create_camera("c0".into(), camera("c0", &[]), 1_000).await.unwrap();
     assert!(!store.note_good_picture("nobody".into(), "d".into(), 1_000).await.unwrap());
     for (now, noted_at, asked) in [(20_000, None, true), (30_000, Some(21_000), false), (40_000, None, true)]
     {
@@ -31,13 +31,13 @@ pub(crate) async fn a_camera_is_asked_for_a_good_picture_now_and_then(store: &St
 
 pub(crate) async fn a_good_picture_is_of_one_place(store: &Store) {
     let mut there = camera("a", &[]);
-    store.create_camera("a".into(), there.clone(), 1_000).await.unwrap();
+    store.by(anybody()).create_camera("a".into(), there.clone(), 1_000).await.unwrap();
     store.note_good_picture("a".into(), "d".repeat(64), 2_000).await.unwrap();
     there.name = "renamed".into();
-    store.update_camera("a".into(), there.clone(), 3_000).await.unwrap();
+    store.by(anybody()).update_camera("a".into(), there.clone(), 3_000).await.unwrap();
     assert!(store.camera("a").await.unwrap().unwrap().camera.last_good_picture.is_some());
     there.source = "rtsp://elsewhere/live".into();
-    store.update_camera("a".into(), there, 4_000).await.unwrap();
+    store.by(anybody()).update_camera("a".into(), there, 4_000).await.unwrap();
     assert!(store.camera("a").await.unwrap().unwrap().camera.last_good_picture.is_none());
 }
 
@@ -57,7 +57,7 @@ pub(crate) async fn the_oldest_pictures_come_first_and_good_ones_of_cameras_neve
     // A picture that is stored again becomes the newest one.
     assert_eq!(put("c", 30, 4_000).await, 0);
     assert_eq!(oldest(i64::MAX, 1).await, [("b".to_owned(), 20)]);
-    store.create_camera("a".into(), camera("a", &[]), 1_000).await.unwrap();
+    store.by(anybody()).create_camera("a".into(), camera("a", &[]), 1_000).await.unwrap();
     store.note_good_picture("a".into(), name("b"), 2_000).await.unwrap();
     assert_eq!(oldest(i64::MAX, 1).await, [("a".to_owned(), 10)]);
     let known = store.known_pictures(vec![name("a"), name("x")]).await.unwrap();

@@ -5,7 +5,7 @@ use easysight_protocol::{
 };
 use easysight_store::{FanOut, FindingFilter, Leased, PageRequest, Store, StoreError};
 
-use crate::databases::{Node, begin, camera, ended, finding, published, task};
+use crate::databases::{Node, anybody, begin, camera, ended, finding, published, task};
 
 const DAY_MS: i64 = 86_400_000;
 
@@ -17,10 +17,10 @@ fn digest(letter: char) -> String {
 /// Publishes three versions of `tint`, activates 1.0.0 for two diagnoses, creates a camera and registers a node.
 async fn set_up(store: &Store) -> Node {
     for (version, letter) in [("1.0.0", 'a'), ("1.1.0", 'b'), ("1.2.0", 'c')] {
-        assert!(store.publish(published("tint", version, &digest(letter))).await.unwrap());
+        assert!(store.by(anybody()).publish(published("tint", version, &digest(letter))).await.unwrap());
     }
-    store.activate(vec!["tint".into(), "hue".into()], Some(digest('a')), 1).await.unwrap();
-    store.create_camera("cam".into(), camera("cam", &[]), 1).await.unwrap();
+    store.by(anybody()).activate(vec!["tint".into(), "hue".into()], Some(digest('a')), 1).await.unwrap();
+    store.by(anybody()).create_camera("cam".into(), camera("cam", &[]), 1).await.unwrap();
     let node = Node::new("n1");
     node.register(store, 1_000).await;
     node
@@ -67,10 +67,11 @@ async fn bring(
 
 pub(crate) async fn a_candidate_counts_for_nothing_and_is_compared(store: &Store) {
     let mut node = set_up(store).await;
-    store.shadow(digest('b'), vec!["tint".into()], 5_000).await.unwrap();
+    store.by(anybody()).shadow(digest('b'), vec!["tint".into()], 5_000).await.unwrap();
     // The same call again changes nothing. Another candidate for the same diagnosis is refused.
-    store.shadow(digest('b'), vec!["tint".into()], 6_000).await.unwrap();
-    let taken = store.shadow(digest('c'), vec!["hue".into(), "tint".into()], 6_000).await.unwrap_err();
+    store.by(anybody()).shadow(digest('b'), vec!["tint".into()], 6_000).await.unwrap();
+    let taken =
+        store.by(anybody()).shadow(digest('c'), vec!["hue".into(), "tint".into()], 6_000).await.unwrap_err();
     assert!(matches!(taken, StoreError::Conflict(_)), "{taken}");
     let shadows = store.shadows().await.unwrap();
     assert_eq!(shadows.len(), 1, "what was refused left nothing behind: {shadows:?}");
@@ -104,7 +105,7 @@ pub(crate) async fn a_candidate_counts_for_nothing_and_is_compared(store: &Store
     assert_eq!(report.differences[0].camera_id.as_deref(), Some("cam"));
 
     // A plugin that is active for a diagnosis is not its candidate any more. Its earlier findings stay.
-    store.activate(vec!["tint".into()], Some(digest('b')), 20_000).await.unwrap();
+    store.by(anybody()).activate(vec!["tint".into()], Some(digest('b')), 20_000).await.unwrap();
     assert_eq!(store.shadows().await.unwrap(), []);
     let report = store.shadow_report(&digest('b')).await.unwrap();
     assert_eq!((report.diagnoses[0].since, report.diagnoses[0].compared), (None, 3));
@@ -117,7 +118,7 @@ pub(crate) async fn a_candidate_counts_for_nothing_and_is_compared(store: &Store
 
 pub(crate) async fn a_candidate_remembers_apart_and_is_forgotten_with_its_end(store: &Store) {
     let mut node = set_up(store).await;
-    store.shadow(digest('b'), vec!["tint".into()], 5_000).await.unwrap();
+    store.by(anybody()).shadow(digest('b'), vec!["tint".into()], 5_000).await.unwrap();
     let both = || (vec![by('a', "1.0.0", Status::Normal, 1)], vec![by('b', "1.1.0", Status::Normal, 1)]);
     let leased = lease(store, &mut node, 10_000).await;
     assert_eq!(leased.jobs[0].baselines, []);
@@ -130,7 +131,7 @@ pub(crate) async fn a_candidate_remembers_apart_and_is_forgotten_with_its_end(st
     let given = leased.jobs[0].baselines.iter().map(|one| (one.plugin.clone(), one.bytes().unwrap()));
     assert_eq!(given.collect::<Vec<_>>(), [("tint".into(), b"old".to_vec()), (b.clone(), b"new".to_vec())]);
     // The candidacy ends while a job is running. The baseline that this job brings is not stored.
-    store.end_shadow(b.clone(), vec!["tint".into()]).await.unwrap();
+    store.by(anybody()).end_shadow(b.clone(), vec!["tint".into()], 9_000).await.unwrap();
     let kept = |store: Store| async move {
         store.baselines("cam").await.unwrap().into_iter().map(|one| one.plugin).collect::<Vec<_>>()
     };

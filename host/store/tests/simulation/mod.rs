@@ -12,7 +12,7 @@ use easysight_store::{
     Dialect, FindingFilter, HeartbeatOutcome, Leased, PageRequest, Registration, Store, silent_before,
 };
 
-use crate::databases::{LEASE_MS, Node, ended, finished, open, run_of, task};
+use crate::databases::{LEASE_MS, Node, anybody, ended, finished, open, run_of, task};
 
 /// The simulated time of one step, in milliseconds.
 const STEP_MS: i64 = 500;
@@ -185,7 +185,7 @@ impl World {
         let definition = TaskRequest { max_attempts: MAX_ATTEMPTS, ..task() };
         let run = run_of(&master.store, definition, self.dice.usize(1..9), now).await;
         if self.fault(10) {
-            assert!(self.masters[at].store.cancel_run(run, now).await.unwrap());
+            assert!(self.masters[at].store.by(anybody()).cancel_run(run, now).await.unwrap());
         }
         self.runs.push(run);
     }

@@ -11,7 +11,7 @@ use easysight_store::{Dialect, HeartbeatOutcome, NewRun, PageRequest, RunFilter,
 use futures::{StreamExt, future::join_all, stream::FuturesUnordered};
 use tokio::task::JoinSet;
 
-use crate::databases::{LEASE_MS, Node, camera, fan_out, finished, open, plan, run_of, task};
+use crate::databases::{LEASE_MS, Node, anybody, camera, fan_out, finished, open, plan, run_of, task};
 
 fn requiring(set: usize) -> TaskRequest {
     TaskRequest { required_labels: [("site".to_owned(), format!("s{set}"))].into(), ..task() }
@@ -77,7 +77,7 @@ pub(crate) async fn sets_of_labels_that_nobody_uses_are_swept_and_come_back(stor
     store.tidy(1_000 + 4 * DAY).await.unwrap();
     store.doubt_ready_jobs();
     assert!(node.lease(store, 1, 1_000 + 4 * DAY).await.jobs.is_empty());
-    store.retry_run(run, 2_000 + 4 * DAY).await.unwrap();
+    store.by(anybody()).retry_run(run, 2_000 + 4 * DAY).await.unwrap();
     store.doubt_ready_jobs();
     assert_eq!(node.lease(store, 1, 2_000 + 4 * DAY).await.jobs.len(), 1);
 }
@@ -94,7 +94,8 @@ pub(crate) async fn heartbeats_go_on_while_cameras_are_imported(store: &Store) {
     let cameras: Vec<(String, CameraRequest)> =
         (0..50_000).map(|at| (format!("c{at}"), camera(&format!("c{at}"), &["hall", "roof"]))).collect();
     let importing = store.clone();
-    let importing = tokio::spawn(async move { importing.import_cameras(cameras, 1_000).await.unwrap() });
+    let importing =
+        tokio::spawn(async move { importing.by(anybody()).import_cameras(cameras, 1_000).await.unwrap() });
     let mut times = Vec::new();
     while !importing.is_finished() {
         let mut beats = JoinSet::new();
@@ -132,7 +133,10 @@ async fn two_masters_never_wait_for_each_other_in_a_circle() {
     let one = fresh.store.clone();
     let two = fresh.another().await;
     for at in 0..CAMERAS {
-        one.create_camera(format!("c{at}"), camera(&format!("c{at}"), &["hall"]), 1_000).await.unwrap();
+        one.by(anybody())
+            .create_camera(format!("c{at}"), camera(&format!("c{at}"), &["hall"]), 1_000)
+            .await
+            .unwrap();
     }
     let longest = fresh.watch_locks().await;
     let mut storm = JoinSet::new();
@@ -149,9 +153,9 @@ async fn two_masters_never_wait_for_each_other_in_a_circle() {
                 if backwards {
                     cameras.reverse();
                 }
-                store.import_cameras(cameras, 1_000 + round).await?;
+                store.by(anybody()).import_cameras(cameras, 1_000 + round).await?;
                 let run = run_of(&store, task(), CAMERAS, 1_000 + round).await;
-                store.cancel_run(run, 1_000 + round).await?;
+                store.by(anybody()).cancel_run(run, 1_000 + round).await?;
                 store.reap(true, 1_000 + round).await?;
                 store.tidy(1_000 + round).await?;
             }

@@ -7,7 +7,7 @@ use easysight_store::{CameraFilter, Dialect, FindingFilter, PageRequest, Store};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection, migrate::Migrator};
 
 use crate::{
-    databases::{Node, camera, empty, finished, run_of, task},
+    databases::{Node, anybody, camera, empty, finished, run_of, task},
     page,
 };
 
@@ -144,7 +144,7 @@ async fn all_is_there(store: &Store) {
 
 /// Checks a camera after the upgrade. The new finding replaces the camera's old status.
 async fn goes_on(store: &Store) {
-    store.create_camera("c2".into(), camera("c2", &["hall"]), 4_000).await.unwrap();
+    store.by(anybody()).create_camera("c2".into(), camera("c2", &["hall"]), 4_000).await.unwrap();
     let mut node = Node::new("n");
     node.register(store, 5_000).await;
     run_of(store, task(), 3, 5_000).await;

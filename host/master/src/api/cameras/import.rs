@@ -12,7 +12,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::{
-    super::{check, parameters::Params},
+    super::{by::By, check, parameters::Params},
     offered::{KEPT, check_camera, resolve},
     sheet::{Column, Sheet, SheetLine},
 };
@@ -47,6 +47,7 @@ pub(in super::super) struct ImportQuery {
 pub(in super::super) async fn import(
     State(master): State<Shared>,
     Params(query): Params<ImportQuery>,
+    By(actor): By,
     body: Body,
 ) -> Result<Json<ImportAnswer>, Error> {
     let bytes = gather(body, MAX_BYTES).await?;
@@ -85,7 +86,7 @@ pub(in super::super) async fn import(
         }
     }
     if !query.dry_run {
-        let done = master.store.import_cameras(cameras, master.now_ms()).await;
+        let done = master.store.by(actor).import_cameras(cameras, master.now_ms()).await;
         let done = done.map_err(|error| store_error(&error))?;
         (answer.created, answer.updated) = (done.created, done.updated);
         master.note_change();
