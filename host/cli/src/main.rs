@@ -1,5 +1,6 @@
 //! The program `easysight`, for people at a terminal.
 
+mod audit;
 mod camera;
 mod config;
 mod diagnose;
@@ -41,6 +42,8 @@ enum Command {
     Task(Box<task::Arguments>),
     /// Show the workers of a master.
     Worker(worker::Arguments),
+    /// Show and export what people changed on a master.
+    Audit(audit::Arguments),
     /// Write, build, check and measure plugins, or manage the plugins of a master.
     Plugin(plugin::Arguments),
 }
@@ -66,6 +69,7 @@ fn run(command: &Command) -> anyhow::Result<ExitCode> {
         Command::Camera(arguments) => camera::run(arguments),
         Command::Task(arguments) => wait_for(task::run(arguments)),
         Command::Worker(arguments) => wait_for(worker::run(arguments)),
+        Command::Audit(arguments) => wait_for(audit::run(arguments)),
         Command::Plugin(arguments) => plugin::run(arguments),
     }
 }

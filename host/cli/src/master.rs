@@ -6,8 +6,9 @@ mod error;
 #[cfg(test)]
 mod tests;
 
-use std::{error::Error, time::Duration};
+use std::{error::Error, io::Write, time::Duration};
 
+use anyhow::Context;
 use easysight_protocol::{PROBLEM_MEDIA_TYPE, Page, Problem};
 use reqwest::{
     Client, Method, RequestBuilder, Response, StatusCode,
@@ -150,6 +151,15 @@ impl Master {
     /// Sends a request without reading the body of the answer.
     pub(crate) async fn done(&self, request: RequestBuilder) -> Result<(), MasterError> {
         self.send(request).await.map(drop)
+    }
+
+    /// Sends a request and writes the body of the answer as it arrives.
+    pub(crate) async fn copy(&self, request: RequestBuilder, out: &mut impl Write) -> anyhow::Result<()> {
+        let mut response = self.send(request).await?;
+        while let Some(bytes) = response.chunk().await.map_err(|error| self.failed(&error))? {
+            out.write_all(&bytes).context("the answer cannot be written")?;
+        }
+        out.flush().context("the answer cannot be written")
     }
 
     /// Sends a request. An answer whose status is not a success becomes an error.
