@@ -19,6 +19,7 @@ export const router = createRouter({
     { path: '/plugins/:name', name: 'plugin', component: () => import('@/plugins/PluginPage.vue'), props: true },
     { path: '/nodes', name: 'nodes', component: () => import('@/nodes/NodesPage.vue') },
     { path: '/settings', name: 'settings', component: () => import('@/settings/SettingsPage.vue') },
+    { path: '/settings/audit', name: 'audit', component: () => import('@/settings/AuditPage.vue') },
     { path: '/:rest(.*)*', name: 'nowhere', component: () => import('@/frame/NowherePage.vue') },
   ],
 })

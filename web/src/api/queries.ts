@@ -5,6 +5,7 @@ import { zone } from '@/blocks/format'
 import { api, take } from './client'
 import type {
   Activation,
+  AuditEntry,
   BaselineInfo,
   Camera,
   CameraGroup,
@@ -203,6 +204,30 @@ export function useTokens(enabled: MaybeRefOrGetter<boolean> = true) {
     queryFn: () => take<TokenInfo[]>(api.GET('/api/v1/tokens')),
     enabled: computed(() => toValue(enabled)),
     retry: false,
+  })
+}
+
+export interface AuditFilter {
+  who?: string
+  action?: string
+  object?: string
+  since?: string
+  until?: string
+  q?: string
+}
+
+export function useAudit(filter: MaybeRefOrGetter<AuditFilter & { after?: string }>) {
+  return useQuery({
+    queryKey: ['audit', computed(() => toValue(filter))],
+    queryFn: async () => {
+      const query = { ...toValue(filter), limit: 50 }
+      // The master can answer in CSV too, but only to those who ask for it.
+      return (await take<Page<AuditEntry> | string>(
+        api.GET('/api/v1/audit', { params: { query } }),
+      )) as Page<AuditEntry>
+    },
+    retry: false,
+    placeholderData: keepPreviousData,
   })
 }
 

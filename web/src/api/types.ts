@@ -33,6 +33,7 @@ export type MasterStatus = Schemas['MasterStatus']
 export type TokenInfo = Schemas['TokenInfo']
 export type NewToken = Schemas['NewToken']
 export type TokenRequest = Schemas['TokenRequest']
+export type AuditEntry = Schemas['AuditEntry']
 export type Submission = Schemas['Submission']
 export type Scope = Schemas['Scope']
 

@@ -1,0 +1,24 @@
+// What an entry of the audit log says, in the reader's language.
+import { useI18n } from 'vue-i18n'
+import type { AuditEntry } from '@/api/types'
+
+export function useAuditWords() {
+  const { t, te } = useI18n()
+
+  /** A later master may know actions that this console does not know. */
+  const actionOf = (entry: AuditEntry): string => {
+    const key = `audit.actions.${entry.action}`
+    return te(key) ? t(key) : entry.action
+  }
+  const whoOf = (entry: AuditEntry): string => {
+    const { kind, id, name } = entry.actor
+    if (kind === 'anybody') return t('audit.anybody')
+    const known = name ?? id ?? '–'
+    return kind === 'command_line' ? t('audit.onMachine', { name: known }) : known
+  }
+  const objectOf = (entry: AuditEntry): string => entry.object.id ?? ''
+  const whereOf = (entry: AuditEntry): string =>
+    [t(`audit.ways.${entry.way}`), entry.address].filter(Boolean).join(' · ')
+
+  return { actionOf, whoOf, objectOf, whereOf }
+}
