@@ -21,6 +21,7 @@ mod status;
 mod submissions;
 mod tasks;
 mod tokens;
+mod trends;
 mod workers;
 
 use std::time::Duration;
@@ -66,6 +67,8 @@ pub(crate) fn router(master: &Shared) -> anyhow::Result<Router> {
         .routes(routes!(cameras::look_up))
         .routes(routes!(cameras::groups))
         .routes(routes!(baselines::list))
+        .routes(routes!(trends::series))
+        .routes(routes!(trends::timeline))
         .routes(routes!(tasks::list))
         .routes(routes!(tasks::look_up))
         .routes(routes!(runs::of_task))

@@ -7,6 +7,7 @@ mod blobs;
 mod census;
 mod clock;
 mod events;
+mod folding;
 mod master;
 mod metrics;
 mod news;

@@ -19,6 +19,8 @@ pub(crate) struct Retention {
     max_audit_age_ms: i64,
     /// The largest number of findings that are kept.
     max_findings: u64,
+    /// Measurements older than this are removed.
+    max_measurements_ms: i64,
     counted_at: Option<Instant>,
     /// The number of findings beyond the limit, according to the last count.
     excess: u64,
@@ -28,11 +30,17 @@ pub(crate) struct Retention {
 }
 
 impl Retention {
-    pub(crate) const fn new(max_age_ms: i64, max_audit_age_ms: i64, max_findings: u64) -> Self {
+    pub(crate) const fn new(
+        max_age_ms: i64,
+        max_audit_age_ms: i64,
+        max_findings: u64,
+        max_measurements_ms: i64,
+    ) -> Self {
         Self {
             max_age_ms,
             max_audit_age_ms,
             max_findings,
+            max_measurements_ms,
             counted_at: None,
             excess: 0,
             goes_on: false,
@@ -56,12 +64,25 @@ impl Retention {
         self.goes_on
     }
 
-    /// Removes a small part of the history that exceeds the limits.
-    pub(crate) async fn step(&mut self, store: &Store, now: i64) -> Result<(), StoreError> {
+    /// Removes a small part of the history that exceeds the limits. With `keeps_findings`, findings and runs stay.
+    pub(crate) async fn step(
+        &mut self,
+        store: &Store,
+        keeps_findings: bool,
+        now: i64,
+    ) -> Result<(), StoreError> {
+        let trusts_ages = self.trusts_ages(Instant::now());
         let mut too_old = 0;
-        if self.trusts_ages(Instant::now()) {
-            too_old += store.prune(self.max_age_ms, now).await?;
+        if trusts_ages {
+            too_old += store.prune_measurements(self.max_measurements_ms, now).await?;
             too_old += store.prune_audit(self.max_audit_age_ms, now).await?;
+        }
+        if keeps_findings {
+            self.goes_on = too_old > 0;
+            return Ok(());
+        }
+        if trusts_ages {
+            too_old += store.prune(self.max_age_ms, now).await?;
         }
         if self.counted_at.is_none_or(|at| at.elapsed() >= COUNT_EVERY) {
             self.excess = store.count_findings().await?.saturating_sub(self.max_findings);
@@ -82,7 +103,7 @@ mod tests {
 
     #[test]
     fn ages_are_not_trusted_for_a_day_after_a_jump() {
-        let mut retention = Retention::new(1, 1, 1);
+        let mut retention = Retention::new(1, 1, 1, 1);
         let now = Instant::now();
         assert!(retention.trusts_ages(now));
         retention.hold(now);

@@ -1,4 +1,4 @@
-//! The master's periodic work: due tasks become runs, runs get their jobs, leases expire, history is pruned.
+//! The master's periodic work: due tasks become runs, runs get their jobs, leases expire, reports are folded, history is pruned.
 
 use std::{sync::Arc, time::Duration};
 
@@ -10,6 +10,7 @@ use tracing::Instrument;
 
 use crate::{
     census::Census,
+    folding::Folding,
     master::{Master, Shared},
     pictures, repair,
     retention::Retention,
@@ -49,6 +50,7 @@ impl Paced {
 #[derive(Debug)]
 struct Rounds {
     repair: repair::Repair,
+    folding: Folding,
     retention: Retention,
     census: Census,
     gauges: Paced,
@@ -62,6 +64,7 @@ pub(crate) async fn run(master: Shared, retention: Retention) {
     let mut ticks = 0_u32;
     let mut rounds = Rounds {
         repair: repair::Repair::default(),
+        folding: Folding::default(),
         retention,
         census: Census::default(),
         gauges: Paced::default(),
@@ -96,7 +99,7 @@ pub(crate) async fn run(master: Shared, retention: Retention) {
 }
 
 async fn look_round(master: &Master, slow: bool, rounds: &mut Rounds) -> Result<(), StoreError> {
-    let Rounds { retention, census, gauges, tidying, .. } = rounds;
+    let Rounds { folding, retention, census, gauges, tidying, .. } = rounds;
     let now = master.now_ms();
     master.metrics.backlog.set(i64::try_from(master.store.backlog()).unwrap_or(i64::MAX));
     master.metrics.long_polls.set(i64::try_from(master.waiting.len()).unwrap_or(i64::MAX));
@@ -140,7 +143,7 @@ async fn look_round(master: &Master, slow: bool, rounds: &mut Rounds) -> Result<
         master.uploads.sweep(&master.store, trusts_ages, now).await?;
         pictures::upkeep(&master.pictures, &master.store, trusts_ages, now).await?;
     }
-    if (slow || retention.goes_on()) && leads_upkeep(master).await? {
+    if (slow || retention.goes_on() || folding.goes_on()) && leads_upkeep(master).await? {
         if tidying.is_due() {
             let began = Instant::now();
             for run in master.store.tidy(now).await? {
@@ -148,8 +151,11 @@ async fn look_round(master: &Master, slow: bool, rounds: &mut Rounds) -> Result<
             }
             tidying.done(began);
         }
-        retention.step(&master.store, now).await?;
+        // Reports are folded before they are removed. If they cannot be folded, the rest of the upkeep goes on.
+        let folded = folding.step(&master.store, now).await;
+        retention.step(&master.store, folding.holds_history(Instant::now()), now).await?;
         census.step(&master.store, retention.trusts_ages(Instant::now()), now).await?;
+        folded?;
     }
     Ok(())
 }

@@ -115,7 +115,12 @@ pub(crate) async fn run(settings: MasterSettings) -> anyhow::Result<ExitCode> {
         id: easysight_protocol::fresh_id().to_string(),
     });
     let ms = |age: Duration| i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
-    let retention = Retention::new(ms(settings.retention), ms(settings.audit_age), settings.max_findings);
+    let retention = Retention::new(
+        ms(settings.retention),
+        ms(settings.audit_age),
+        settings.max_findings,
+        ms(settings.measurements),
+    );
     let scheduler = scheduler::spawn(&master, retention);
     let relaying = tokio::spawn(exchange::run(Arc::clone(&master)));
     let watched = Arc::clone(&master);

@@ -40,6 +40,7 @@ pub(crate) struct MasterSettings {
     /// The age at which a camera's last good picture is replaced. None if no good pictures are requested.
     pub(crate) good_picture_ms: Option<i64>,
     pub(crate) max_findings: u64,
+    pub(crate) measurements: Duration,
     pub(crate) drain_timeout: Duration,
     pub(crate) log: LogConfig,
     pub(crate) otlp_endpoint: Option<String>,
@@ -109,6 +110,9 @@ impl MasterSettings {
             })?,
             max_findings: given
                 .required("max-findings", |text| number_in(text, 1_000..=1_000_000_000_000))?,
+            measurements: given.required("measurements-days", |text| {
+                number_in(text, 1..=36_500).map(|days: u64| Duration::from_secs(days * 86_400))
+            })?,
             drain_timeout: given.required("drain-timeout", |text| seconds_in(text, 0.0..=3600.0))?,
             log: LogConfig {
                 level: given.required("log-level", parse_level)?,

@@ -10,6 +10,7 @@ mod event;
 mod finding;
 mod id;
 mod import;
+mod measurement;
 mod moment;
 mod node;
 mod overview;
@@ -38,6 +39,9 @@ pub use event::{Event, NodeChange, RunChange};
 pub use finding::{Decision, Evidence, Failure, Finding, Look, Metric, Region, Status, Text};
 pub use id::{AuditId, Ids, Incarnation, JobId, LeaseToken, RunId, SubmissionId, fresh_id};
 pub use import::{ImportAction, ImportAnswer, LineProblem, PlannedLine};
+pub use measurement::{
+    CameraSeries, CameraTimeline, MetricSeries, SeriesBucket, SeriesPoint, TimelineCell, TimelineRow, rank_of,
+};
 pub use moment::now;
 pub use node::{
     MasterStatus, NodeMode, NodeState, NodeStatus, PluginSummary, PoolStatus, SystemInfo, Totals,

@@ -142,7 +142,7 @@ impl Acting<'_> {
         }
     }
 
-    /// Removes a camera. Its findings stay until they are pruned. Returns false if the camera did not exist.
+    /// Removes a camera and its measurements. Its findings stay until they are pruned. Returns false if the camera did not exist.
     ///
     /// # Errors
     ///
@@ -163,6 +163,10 @@ impl Acting<'_> {
                         .await?;
                     baselines::remove(connection, &id).await?;
                     words::remove(connection, &id).await?;
+                    query("DELETE FROM measurements WHERE camera_id = $1")
+                        .bind(&id)
+                        .execute(&mut *connection)
+                        .await?;
                     query("DELETE FROM cameras WHERE id = $1").bind(&id).execute(&mut *connection).await?;
                     entry.before(masked(known)).write(connection).await?;
                     Ok(true)

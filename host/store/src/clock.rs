@@ -9,7 +9,7 @@ use crate::{
     db::{Connection, Rows, query},
     dialect::Update,
     health::Health,
-    lost,
+    lost, measurements,
     query::{maybe_json, maybe_time, text},
 };
 
@@ -99,6 +99,7 @@ impl Store {
                         let changed = query(*sql).bind(now).bind(most).execute(&mut *connection).await?;
                         brought += changed.rows_affected();
                     }
+                    brought += measurements::bring_back(connection, now + AHEAD_MS, now).await?;
                     // The time comes from the database's clock, which `Store::lead` uses too.
                     let here = dialect.now();
                     let sql = format!("UPDATE leaders SET held_until = 0 WHERE held_until > {here} + $1");

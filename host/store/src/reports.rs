@@ -1,7 +1,7 @@
 //! Reports. A report is one row that contains all findings of a job, in one compressed document. Findings that a
 //! person should see are also listed in the table `marks`, so that they are found without reading all reports.
 
-use std::{cell::RefCell, collections::HashSet, io};
+use std::{borrow::Cow, cell::RefCell, collections::HashSet, io};
 
 use easysight_protocol::{DiagnosisResult, Finding, JobId, RunId};
 use parking_lot::Mutex;
@@ -86,13 +86,17 @@ fn kind_of(diagnoses: &str) -> i64 {
     i64::from_be_bytes(hash.to_be_bytes()).max(i64::MIN + 1).checked_abs().unwrap_or(1).max(1)
 }
 
-/// Reads the findings of a document. Documents of earlier versions are not compressed.
+/// Reads the findings of a document.
 fn findings_of(bytes: &[u8]) -> Result<Vec<Finding>, StoreError> {
+    Ok(serde_json::from_slice(&json_of(bytes)?)?)
+}
+
+/// Returns a document as JSON. Documents of earlier versions are not compressed.
+pub(crate) fn json_of(bytes: &[u8]) -> Result<Cow<'_, [u8]>, StoreError> {
     if bytes.first() == Some(&b'[') {
-        return Ok(serde_json::from_slice(bytes)?);
+        return Ok(bytes.into());
     }
-    let json = zstd::bulk::decompress(bytes, MAX_DOCUMENT).map_err(StoreError::corrupt)?;
-    Ok(serde_json::from_slice(&json)?)
+    Ok(zstd::bulk::decompress(bytes, MAX_DOCUMENT).map_err(StoreError::corrupt)?.into())
 }
 
 /// Returns the smallest possible name of a report that was recorded at `time` or later.

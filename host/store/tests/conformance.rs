@@ -7,6 +7,7 @@ mod databases;
 mod history;
 mod leases;
 mod lost;
+mod measurements;
 mod outages;
 mod overview;
 mod pictures;
@@ -53,6 +54,12 @@ use leases::{
 use lost::{
     a_camera_that_was_changed_is_asked_at_once, a_camera_without_a_picture_is_spared_until_it_gives_one,
     cameras_whose_check_has_not_ended_are_known_by_their_task,
+};
+use measurements::{
+    a_late_result_adds_to_the_day_of_its_clip, a_thinned_trend_keeps_every_spike,
+    measurements_are_what_the_reports_say, measurements_go_with_their_camera,
+    nothing_is_folded_twice_or_lost, odd_values_are_left_out_or_kept,
+    old_measurements_are_removed_by_their_day,
 };
 use outages::{
     a_deadline_takes_nothing_from_nodes_that_could_not_report,
@@ -141,6 +148,15 @@ async fn a_change_without_its_entry_is_undone_on_postgres() {
     audit::a_change_without_its_entry_is_undone(Dialect::Postgres).await;
 }
 
+async fn damage_to_measurements_stays_where_it_is_on_sqlite() {
+    measurements::damage_stays_where_it_is(Dialect::Sqlite).await;
+}
+
+#[tokio::test]
+async fn damage_to_measurements_stays_where_it_is_on_postgres() {
+    measurements::damage_stays_where_it_is(Dialect::Postgres).await;
+}
+
 on_both!(
     a_change_has_an_entry_that_says_who_and_what,
     a_change_that_fails_leaves_no_entry,
@@ -149,6 +165,13 @@ on_both!(
     no_secret_gets_into_the_audit_log,
     runs_are_recorded_once_and_only_if_a_person_starts_them,
     the_audit_log_is_searched_paged_and_pruned,
+    measurements_are_what_the_reports_say,
+    nothing_is_folded_twice_or_lost,
+    a_late_result_adds_to_the_day_of_its_clip,
+    odd_values_are_left_out_or_kept,
+    a_thinned_trend_keeps_every_spike,
+    measurements_go_with_their_camera,
+    old_measurements_are_removed_by_their_day,
     what_a_clock_that_was_ahead_wrote_is_brought_back,
     deadlines_move_with_a_clock_that_jumps,
     what_cameras_and_jobs_keep_of_a_clock_that_was_ahead_is_brought_back,

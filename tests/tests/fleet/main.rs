@@ -42,6 +42,7 @@ mod street;
 mod systemd;
 mod tasks;
 mod traces;
+mod trends;
 mod uploads;
 
 /// The path of the contract, relative to this crate.

@@ -97,6 +97,7 @@ const CASES: &[Case] = &[
     case!("MASTER_PICTURE_LIMIT", [], [None, Some("1MiB")], keeps_two_large_pictures, ["yes", "no"]),
     case!("MASTER_GOOD_PICTURE_HOURS", [], [None, Some("0")], asks_for_a_good_picture, ["yes", "no"]),
     case!("MASTER_MAX_FINDINGS", [], [None, Some("1000")], keeps_1100_findings, ["yes", "no"]),
+    case!("MASTER_MEASUREMENTS_DAYS", [], [None, Some("2")], still_has_measurements_of_before, ["yes", "no"]),
     case!("MASTER_DRAIN_TIMEOUT", [], [None, Some("0")], waits_for_requests_when_stopped, ["yes", "no"]),
     case!("MASTER_LOG_LEVEL", [], [None, Some("ERROR")], says_what_it_does, ["yes", "no"]),
     case!("MASTER_LOG_FILE", [], [None, Some("{dir}/log/master.log")], log_files, ["0", "1"]),
@@ -297,6 +298,25 @@ async fn still_has_a_run_of_before(stage: Stage) -> String {
     let master = stage.master();
     let path = format!("/api/v1/diagnosis/runs/{run}");
     let gone = comes_about!(read(master.request(Method::GET, &path)).await.0 == 404);
+    yes(!gone)
+}
+
+/// Returns whether measurements of five days ago still exist.
+async fn still_has_measurements_of_before(stage: Stage) -> String {
+    let master = stage.master_with_work(1).await;
+    drop(master);
+    let file = fs::read_dir(stage.path("data")).unwrap().map(|entry| entry.unwrap().path());
+    let file = file.into_iter().find(|path| path.extension().is_some_and(|suffix| suffix == "db")).unwrap();
+    let url = file.to_str().unwrap().to_owned();
+    let mut database = sqlx::SqliteConnection::connect(&url).await.unwrap();
+    let old = "INSERT INTO measurements (camera_id, day, format, data) \
+               SELECT 'c0', unixepoch() / 86400 - 5, 1, x'00'";
+    assert_eq!(sqlx::query(old).execute(&mut database).await.unwrap().rows_affected(), 1);
+    let _master = stage.master();
+    let gone = comes_about!({
+        let left = sqlx::query("SELECT day FROM measurements").fetch_all(&mut database).await.unwrap();
+        left.is_empty()
+    });
     yes(!gone)
 }
 

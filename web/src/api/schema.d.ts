@@ -98,7 +98,7 @@ export interface paths {
          */
         put: operations["cameras_update"];
         post?: never;
-        /** Deletes a camera. Its findings stay until retention removes them. */
+        /** Deletes a camera and its measurements. Its findings stay until retention removes them. */
         delete: operations["cameras_remove"];
         options?: never;
         head?: never;
@@ -136,6 +136,48 @@ export interface paths {
          *     The plugins then learn the camera again. Baselines from jobs that are still running are not stored.
          */
         post: operations["cameras_reset"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/diagnosis/cameras/{id}/series": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Returns the metrics of a diagnosis of a camera over time. The time is divided into buckets of equal duration. A bucket
+         *     has the lowest, the highest and the last value, so that no spike is lost. Measurements are kept for
+         *     `--measurements-days`, which is longer than findings: the check of an old `job_id` may be gone.
+         */
+        get: operations["cameras_camera_series"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/diagnosis/cameras/{id}/timeline": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Returns what the diagnoses of a camera said over time. The time is divided into cells of equal duration. A cell has
+         *     the worst finding of its checks, and the check to show. Cells without a check are absent. Measurements are kept for
+         *     `--measurements-days`, which is longer than findings: the check of an old `job_id` may be gone.
+         */
+        get: operations["cameras_camera_timeline"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1097,6 +1139,35 @@ export interface components {
              */
             source: components["schemas"]["CameraSource"];
         };
+        /** @description The metrics of one diagnosis of a camera over time. */
+        CameraSeries: {
+            /**
+             * Format: int64
+             * @description The duration of a bucket in milliseconds. Each bucket starts a multiple of it after `since`.
+             */
+            bucket_ms: number;
+            /** @description The id of the camera. */
+            camera_id: string;
+            /** @description The id of the diagnosis. */
+            diagnosis: string;
+            /**
+             * Format: int32
+             * @description The number of further metrics that were measured but are not in `series`. Name them in `metric` to get them.
+             */
+            omitted: number;
+            /** @description The metrics, in the order of their names. */
+            series: components["schemas"]["MetricSeries"][];
+            /**
+             * Format: date-time
+             * @description The start of the first bucket.
+             */
+            since: string;
+            /**
+             * Format: date-time
+             * @description The end of the last bucket, which is not part of it.
+             */
+            until: string;
+        };
         /**
          * @description `rtsp://`, `rtsps://`, `http://`, `https://`, or a file that workers may read.
          * @example rtsp://user:password@camera/stream
@@ -1104,6 +1175,30 @@ export interface components {
          * @example /clips/gate.mp4
          */
         CameraSource: string;
+        /** @description What the diagnoses of a camera said over time. */
+        CameraTimeline: {
+            /**
+             * Format: int64
+             * @description The duration of a cell in milliseconds. Each cell starts a multiple of it after `since`.
+             */
+            bucket_ms: number;
+            /** @description The id of the camera. */
+            camera_id: string;
+            /** @description All checks: a cell has the worst finding of its checks that no other finding explains. */
+            checks: components["schemas"]["TimelineCell"][];
+            /** @description The diagnoses, in the order of their ids. */
+            diagnoses: components["schemas"]["TimelineRow"][];
+            /**
+             * Format: date-time
+             * @description The start of the first cell.
+             */
+            since: string;
+            /**
+             * Format: date-time
+             * @description The end of the last cell, which is not part of it.
+             */
+            until: string;
+        };
         /** @description The number of cameras with one root cause. */
         CauseCount: {
             /**
@@ -1827,6 +1922,23 @@ export interface components {
              * @description The value. It is finite.
              */
             value: number;
+        };
+        /** @description One metric over time. */
+        MetricSeries: {
+            /** @description The buckets that have at least one value, the earliest first. */
+            buckets: components["schemas"]["SeriesBucket"][];
+            /**
+             * Format: int64
+             * @description The number of values in all buckets.
+             */
+            count: number;
+            /** @description The name of the metric. */
+            metric: string;
+            /**
+             * @description The unit of all values; empty for a plain number. If a plugin changed the unit, each unit has a series of its
+             *     own.
+             */
+            unit: string;
         };
         /**
          * @description What to do about starts that fell due while no master ran.
@@ -2629,6 +2741,48 @@ export interface components {
          * @enum {string}
          */
         Scope: "admin" | "operator" | "viewer" | "worker" | "publisher";
+        /**
+         * @description The values of a metric in one bucket. The lowest and the highest value are always kept, so that no spike is lost.
+         *     Stored values have a relative precision of 1/131072 (about 5 significant digits); the latest ones are exact.
+         */
+        SeriesBucket: {
+            /**
+             * Format: int64
+             * @description The number of values.
+             */
+            count: number;
+            /** @description The last value. */
+            last: components["schemas"]["SeriesPoint"];
+            max?: components["schemas"]["SeriesPoint"] | null;
+            min?: components["schemas"]["SeriesPoint"] | null;
+            /**
+             * Format: date-time
+             * @description The start of the bucket.
+             */
+            start: string;
+            /**
+             * Format: double
+             * @description The last threshold in the bucket, in the unit of the values. Absent if the metric decided no verdict in it.
+             */
+            threshold?: number | null;
+        };
+        /** @description One value, and the check that measured it. */
+        SeriesPoint: {
+            /**
+             * Format: date-time
+             * @description When the clip was captured.
+             */
+            at: string;
+            /** @description The job of the check. */
+            job_id: components["schemas"]["JobId"];
+            /**
+             * Format: double
+             * @description The value.
+             */
+            value: number;
+            /** @description What the diagnosis said: its status, or the kind of its failure if it has no status. */
+            word: string;
+        };
         /** @description A pair of differing verdicts. */
         ShadowChange: {
             /** @description The active plugin's status, or the kind of its failure. */
@@ -2932,6 +3086,46 @@ export interface components {
             en: string;
             /** @description Simplified Chinese. */
             zh: string;
+        };
+        /** @description The checks of one stretch of time. */
+        TimelineCell: {
+            /**
+             * Format: int64
+             * @description The number of checks.
+             */
+            count: number;
+            /**
+             * Format: date-time
+             * @description When the first clip was captured.
+             */
+            first_at: string;
+            /** @description True if another finding of the same clip explains the worst finding. */
+            is_consequence?: boolean;
+            /** @description The job of the worst finding; the last one of several. It is the check to show. */
+            job_id: components["schemas"]["JobId"];
+            /**
+             * Format: date-time
+             * @description When the last clip was captured.
+             */
+            last_at: string;
+            /**
+             * Format: date-time
+             * @description The start of the cell.
+             */
+            start: string;
+            /**
+             * @description The worst finding: its status, or the kind of its failure if it has no status (`inconclusive`, `fuel-exhausted`, …).
+             *     From the worst: `critical`, `error`, `warning`, a failure of a plugin or of the configuration, `inconclusive`
+             *     and `unsupported-clip`, `normal`.
+             */
+            worst: string;
+        };
+        /** @description What one diagnosis said over time. */
+        TimelineRow: {
+            /** @description The cells that have at least one finding, the earliest first. */
+            cells: components["schemas"]["TimelineCell"][];
+            /** @description The id of the diagnosis. */
+            diagnosis: string;
         };
         /** @description A token, without its secret. */
         TokenInfo: {
@@ -3442,6 +3636,101 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["BaselineReset"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cameras_camera_series: {
+        parameters: {
+            query: {
+                /** @description The id of the diagnosis. */
+                diagnosis: string;
+                /**
+                 * @description The names of up to 32 metrics, separated by commas. If absent, all metrics of the diagnosis, of which the answer
+                 *     has the first 32 in the order of their names; `omitted` is the number of the others.
+                 */
+                metric?: string;
+                /** @description Only clips that were captured at this time or later. If absent, 30 days before `until`. */
+                since?: string;
+                /** @description Only clips that were captured before this time. If absent, now. If it is not after `since`, the answer is empty. */
+                until?: string;
+                /** @description The largest number of buckets, 10 to 2000. If absent, 500. */
+                points?: number;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CameraSeries"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cameras_camera_timeline: {
+        parameters: {
+            query?: {
+                /** @description Only clips that were captured at this time or later. If absent, 30 days before `until`. */
+                since?: string;
+                /** @description Only clips that were captured before this time. If absent, now. If it is not after `since`, the answer is empty. */
+                until?: string;
+                /** @description The largest number of cells in a row, 10 to 2000. If absent, 500. */
+                points?: number;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CameraTimeline"];
                 };
             };
             404: {

@@ -212,7 +212,7 @@ pub(super) async fn update(
     Ok(Json(ChangedCamera { camera, note }))
 }
 
-/// Deletes a camera. Its findings stay until retention removes them.
+/// Deletes a camera and its measurements. Its findings stay until retention removes them.
 #[utoipa::path(delete, path = "/api/v1/diagnosis/cameras/{id}", tag = "cameras",
     responses((status = 204), (status = 404, body = Problem), (status = "default", body = Problem)))]
 pub(super) async fn remove(

@@ -108,6 +108,13 @@ pub(super) const KEYS: &[Key] = &[
         "Largest number of findings that are kept, from 1000; the oldest are removed first",
     ),
     key(
+        "measurements-days",
+        "MASTER_MEASUREMENTS_DAYS",
+        "N",
+        Some("400"),
+        "Days that measurements (the metrics and statuses of each check, for charts) are kept, 1 to 36500",
+    ),
+    key(
         "drain-timeout",
         "MASTER_DRAIN_TIMEOUT",
         "S",

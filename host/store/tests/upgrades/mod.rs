@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use easysight_protocol::{CameraHealth, Status};
-use easysight_store::{CameraFilter, Dialect, FindingFilter, PageRequest, Store};
+use easysight_store::{CameraFilter, Dialect, FindingFilter, PageRequest, Span, Store};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection, migrate::Migrator};
 
 use crate::{
@@ -83,6 +83,7 @@ pub(crate) async fn findings_of_before_are_there_after_an_upgrade(dialect: Diale
     let fresh = empty.store().await;
     all_is_there(&fresh.store).await;
     goes_on(&fresh.store).await;
+    is_measured(&fresh.store).await;
     fresh.close().await;
 }
 
@@ -156,4 +157,36 @@ async fn goes_on(store: &Store) {
     assert_eq!(shown.since, Some(shown.checked_at.unwrap()));
     let of_camera = FindingFilter { camera_id: Some("c0".into()), ..FindingFilter::default() };
     assert_eq!(named(store, of_camera).await.len(), 4);
+}
+
+/// Folds the findings of the previous version, and those of after the upgrade, into measurements.
+async fn is_measured(store: &Store) {
+    let now = 1_800_000_000_000;
+    let span = Span { since: 0, until: 86_400_000, points: 1_000_000 };
+    let before = store.timeline("c0", span, now).await.unwrap().unwrap();
+    let mut checks = 0;
+    loop {
+        let folded = store.fold(now).await.unwrap();
+        checks += folded.checks;
+        if !folded.goes_on {
+            break;
+        }
+    }
+    // Two checks of before the upgrade, and one of after it.
+    assert_eq!(checks, 3);
+    let folded = store.timeline("c0", span, now).await.unwrap().unwrap();
+    assert_eq!(folded, before);
+    let said: Vec<_> = folded
+        .diagnoses
+        .iter()
+        .map(|row| {
+            (row.diagnosis.as_str(), row.cells.iter().map(|cell| cell.worst.as_str()).collect::<Vec<_>>())
+        })
+        .collect();
+    let wanted = [
+        ("brightness", vec!["error", "normal"]),
+        ("clarity", vec!["inconclusive"]),
+        ("noise", vec!["normal"]),
+    ];
+    assert_eq!(said, wanted);
 }
