@@ -1,6 +1,6 @@
 // A camera's findings, put together into checks: all findings of one clip.
-import type { Result } from '@/api/types'
-import { markOf, worse, type FindingMark } from './health'
+import type { MetricSeries, Result } from '@/api/types'
+import { markOf, markOfWord, worse, type FindingMark } from './health'
 
 export interface Check {
   job: string
@@ -50,15 +50,35 @@ export interface Point {
   job: string
 }
 
-/** The values of one metric of one diagnosis, the earliest first. */
-export function pointsOf(findings: Result[], diagnosis: string, metric: string): Point[] {
-  return findings
-    .flatMap((one) => {
-      const measured = one.diagnosis === diagnosis ? one.metrics?.[metric] : undefined
-      if (!measured) return []
-      const threshold = one.decision?.metric === metric ? one.decision.threshold : undefined
-      return [{ at: Date.parse(one.captured_at), value: measured.value, threshold, mark: markOf(one), job: one.job_id }]
-    })
+/** The names of all metrics, in their order. */
+export function metricsOf(all: MetricSeries[]): string[] {
+  return [...new Set(all.map((one) => one.metric))]
+}
+
+/** The series of a metric. If its unit has changed, the one that goes on. */
+export function seriesOf(all: MetricSeries[], metric: string | undefined): MetricSeries | undefined {
+  const end = (one: MetricSeries): number => Date.parse(one.buckets.at(-1)?.last.at ?? '') || 0
+  return all.filter((one) => one.metric === metric).sort((a, b) => end(b) - end(a))[0]
+}
+
+/** The points of a series, the earliest first. Each is a check: the last one of a bucket, and its extremes. */
+export function pointsOf(series: MetricSeries | undefined): Point[] {
+  return (series?.buckets ?? [])
+    .flatMap(({ min, max, last, threshold }) =>
+      [last, min, max].flatMap((one, place) =>
+        one && !(place === 2 && min?.job_id === one.job_id)
+          ? [
+              {
+                at: Date.parse(one.at),
+                value: one.value,
+                threshold: threshold ?? undefined,
+                mark: markOfWord(one.word),
+                job: one.job_id,
+              },
+            ]
+          : [],
+      ),
+    )
     .sort((a, b) => a.at - b.at)
 }
 

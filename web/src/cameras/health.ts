@@ -35,9 +35,13 @@ export type FindingMark = 'normal' | 'warning' | 'error' | 'critical' | 'unknown
 
 /** A finding's mark: its status, or why it has none. */
 export function markOf(finding: Finding): FindingMark {
-  if (finding.status) return finding.status
-  const kind = finding.failure?.kind
-  return !kind || kind === 'inconclusive' || kind === 'unsupported-clip' ? 'unknown' : 'failed'
+  return markOfWord(finding.status ?? finding.failure?.kind ?? 'none')
+}
+
+/** The mark of a status, or of the kind of a failure. */
+export function markOfWord(word: string): FindingMark {
+  if (word === 'normal' || word === 'warning' || word === 'error' || word === 'critical') return word
+  return word === 'none' || word === 'inconclusive' || word === 'unsupported-clip' ? 'unknown' : 'failed'
 }
 
 const MARK_RANK: Record<FindingMark, number> = { critical: 5, error: 4, warning: 3, failed: 2, unknown: 1, normal: 0 }

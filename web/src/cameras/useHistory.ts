@@ -1,26 +1,76 @@
-// The findings of one camera over the chosen time.
+// What is known of one camera over time: its timeline and metrics, thinned by the master, and single checks.
 import { useQuery } from '@tanstack/vue-query'
 import { computed, toValue, type MaybeRefOrGetter } from 'vue'
+import { api, take } from '@/api/client'
 import { loadResults } from '@/api/queries'
+import type { CameraSeries, CameraTimeline } from '@/api/types'
 
-export const RANGES = { day: 24, days3: 72, week: 168 } as const
+/** Hours of each span. */
+export const RANGES = { day: 24, week: 168, month: 720, days400: 9_600 } as const
 export type Range = keyof typeof RANGES
 
-/** More findings than this would take too long to fetch one by one; the page then says from when on it shows them. */
-const MOST = 6_000
+/** More columns than this cannot be told apart. */
+const COLUMNS = 120
+/** A bucket has up to three points. */
+const BUCKETS = 400
 
-export function useHistory(camera: MaybeRefOrGetter<string>, range: MaybeRefOrGetter<Range>) {
+/** The span that a word of the address means. */
+export function rangeOf(word: string): Range {
+  return Object.hasOwn(RANGES, word) ? (word as Range) : 'day'
+}
+
+function since(range: Range): string {
+  return new Date(Date.now() - RANGES[range] * 3_600_000).toISOString()
+}
+
+/** What the diagnoses said over the chosen time. */
+export function useTimeline(camera: MaybeRefOrGetter<string>, range: MaybeRefOrGetter<Range>) {
   return useQuery({
-    queryKey: ['results', computed(() => toValue(camera)), computed(() => toValue(range))],
-    queryFn: ({ signal }) => {
-      const hours = RANGES[toValue(range)] ?? RANGES.day
-      const since = new Date(Date.now() - hours * 3_600_000).toISOString()
-      return loadResults({ camera_id: toValue(camera), since }, MOST, signal)
-    },
+    queryKey: ['results', computed(() => toValue(camera)), 'timeline', computed(() => toValue(range))],
+    queryFn: ({ signal }) =>
+      take<CameraTimeline>(
+        api.GET('/api/v1/diagnosis/cameras/{id}/timeline', {
+          params: { path: { id: toValue(camera) }, query: { since: since(toValue(range)), points: COLUMNS } },
+          signal,
+        }),
+      ),
     staleTime: 30_000,
     refetchInterval: 120_000,
     // Another span of the same camera may show what is known meanwhile; another camera may not.
     placeholderData: (known, query) => (query?.queryKey[1] === toValue(camera) ? known : undefined),
+    shallow: true,
+  })
+}
+
+/** The metrics of a diagnosis over the chosen time. */
+export function useSeries(
+  camera: MaybeRefOrGetter<string>,
+  diagnosis: MaybeRefOrGetter<string | undefined>,
+  range: MaybeRefOrGetter<Range>,
+) {
+  return useQuery({
+    queryKey: [
+      'results',
+      computed(() => toValue(camera)),
+      'series',
+      computed(() => toValue(diagnosis)),
+      computed(() => toValue(range)),
+    ],
+    queryFn: ({ signal }) =>
+      take<CameraSeries>(
+        api.GET('/api/v1/diagnosis/cameras/{id}/series', {
+          params: {
+            path: { id: toValue(camera) },
+            query: { diagnosis: toValue(diagnosis) ?? '', since: since(toValue(range)), points: BUCKETS },
+          },
+          signal,
+        }),
+      ),
+    enabled: computed(() => Boolean(toValue(diagnosis))),
+    staleTime: 30_000,
+    refetchInterval: 120_000,
+    placeholderData: (known, query) =>
+      query?.queryKey[1] === toValue(camera) && query.queryKey[3] === toValue(diagnosis) ? known : undefined,
     shallow: true,
   })
 }
@@ -31,6 +81,7 @@ export function useLatest(camera: MaybeRefOrGetter<string>) {
     queryKey: ['results', computed(() => toValue(camera)), 'latest'],
     queryFn: ({ signal }) => loadResults({ camera_id: toValue(camera) }, 60, signal),
     staleTime: 30_000,
+    refetchInterval: 120_000,
     shallow: true,
   })
 }

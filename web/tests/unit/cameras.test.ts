@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { countsOf, healthOf, markOf, needsSomeone, rootCause } from '@/cameras/health'
 import { orderOf, queryOf } from '@/cameras/list'
-import { checksOf, median, mergedChecks, pointsOf } from '@/cameras/checks'
+import { checksOf, median, mergedChecks, metricsOf, pointsOf, seriesOf } from '@/cameras/checks'
+import { rangeOf } from '@/cameras/useHistory'
 import { beginning, explaining, latestOfEach } from '@/cameras/useCause'
 import { tasksOf } from '@/cameras/diagnoseNow'
 import type { Camera, Task } from '@/api/types'
@@ -148,14 +149,59 @@ describe('checks', () => {
     expect(merged[0]?.findings[0]?.diagnosis).toBe('b')
   })
 
-  it('give the values of a metric with the thresholds that decided', () => {
-    const metrics = { dark: { value: 12, unit: 'grey level' } }
-    const findings = [
-      finding('brightness', 'error', { metrics, decision: { metric: 'dark', threshold: 80 }, captured_at: at(2) }),
-      finding('brightness', 'normal', { metrics, decision: { metric: 'light', threshold: 9 }, captured_at: at(1) }),
-      finding('freeze', 'normal', { metrics }),
-    ]
-    expect(pointsOf(findings, 'brightness', 'dark').map((one) => one.threshold)).toEqual([undefined, 80])
+  it('are the points of a series: the last one of each bucket and its extremes, each once', () => {
+    const point = (job_id: string, hour: number, value: number, word = 'normal') => ({
+      job_id,
+      at: at(hour),
+      value,
+      word,
+    })
+    const series = {
+      metric: 'dark',
+      unit: '',
+      count: 5,
+      buckets: [
+        { start: at(0), count: 1, last: point('a', 0, 5) },
+        {
+          start: at(1),
+          count: 3,
+          last: point('d', 3, 6),
+          min: point('b', 1, 2, 'fuel-exhausted'),
+          max: point('c', 2, 90, 'error'),
+          threshold: 80,
+        },
+        // All values are the same, and the one check is the lowest and the highest.
+        { start: at(4), count: 2, last: point('f', 5, 7), min: point('e', 4, 6), max: point('e', 4, 6) },
+      ],
+    }
+    const points = pointsOf(series)
+    expect(points.map((one) => one.job)).toEqual(['a', 'b', 'c', 'd', 'e', 'f'])
+    expect(points.map((one) => one.mark).slice(0, 3)).toEqual(['normal', 'failed', 'error'])
+    expect(points.map((one) => one.threshold).slice(0, 2)).toEqual([undefined, 80])
+    expect(pointsOf(undefined)).toEqual([])
+  })
+
+  it('are of the series that goes on where the unit of a metric has changed', () => {
+    const series = (unit: string, hour: number) => ({
+      metric: 'dark',
+      unit,
+      count: 1,
+      buckets: [{ start: at(hour), count: 1, last: { job_id: unit, at: at(hour), value: 1, word: 'normal' } }],
+    })
+    const all = [series('px', 1), series('%', 2), { ...series('px', 3), metric: 'light' }]
+    expect(metricsOf(all)).toEqual(['dark', 'light'])
+    expect(seriesOf(all, 'dark')?.unit).toBe('%')
+    expect(seriesOf(all, 'other')).toBeUndefined()
+  })
+
+  it('cover a span that the address names, and a day where it names none', () => {
+    expect(['month', 'days400', 'days3', 'toString', ''].map(rangeOf)).toEqual([
+      'month',
+      'days400',
+      'day',
+      'day',
+      'day',
+    ])
   })
 
   it('have a median', () => {
