@@ -148,6 +148,7 @@ async fn a_change_without_its_entry_is_undone_on_postgres() {
     audit::a_change_without_its_entry_is_undone(Dialect::Postgres).await;
 }
 
+#[tokio::test]
 async fn damage_to_measurements_stays_where_it_is_on_sqlite() {
     measurements::damage_stays_where_it_is(Dialect::Sqlite).await;
 }

@@ -8,7 +8,7 @@ use easysight_protocol::{
 use easysight_store::{Dialect, FanOut, Span, Store, StoreError};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
 
-use crate::databases::{LEASE_MS, Node, begin, camera, empty, plan, task};
+use crate::databases::{LEASE_MS, Node, anybody, begin, camera, empty, plan, task};
 
 const HOUR: i64 = 3_600_000;
 const DAY: i64 = 24 * HOUR;
