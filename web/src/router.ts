@@ -20,6 +20,8 @@ export const router = createRouter({
     { path: '/nodes', name: 'nodes', component: () => import('@/nodes/NodesPage.vue') },
     { path: '/settings', name: 'settings', component: () => import('@/settings/SettingsPage.vue') },
     { path: '/settings/audit', name: 'audit', component: () => import('@/settings/AuditPage.vue') },
+    // Nobody is signed in yet, so this page has no frame.
+    { path: '/welcome/:secret', name: 'welcome', component: () => import('@/session/WelcomePage.vue'), props: true },
     { path: '/:rest(.*)*', name: 'nowhere', component: () => import('@/frame/NowherePage.vue') },
   ],
 })

@@ -1,5 +1,5 @@
-//! Access control: a caller needs a token with a sufficient scope. A master that listens on loopback only, and has
-//! no token, is open to everyone on the machine.
+//! Access control: a caller needs a token or the session of a user, with a sufficient scope. A master that listens on
+//! loopback only, and has neither tokens nor users, is open to everyone on the machine.
 
 use std::{
     collections::HashMap,
@@ -22,12 +22,13 @@ use crate::{
     clock::Clock,
     principal::{Identity, Principal},
     problems::store_error,
+    sessions::{Lifetimes, Sessions},
 };
 
 /// The time for which a look-up of a token is valid. A token may still work for this time after it is revoked.
 pub(crate) const FRESH: Duration = Duration::from_secs(5);
 /// The largest number of cached look-ups.
-const MAX_KEPT: usize = 10_000;
+pub(crate) const MAX_KEPT: usize = 10_000;
 const PREFIX: &str = "es_";
 /// The longest lifetime of a token in seconds: a hundred years.
 pub(crate) const MAX_LIFETIME_S: u64 = 3_153_600_000;
@@ -37,8 +38,12 @@ pub(crate) const MAX_LIFETIME_S: u64 = 3_153_600_000;
 pub(crate) enum Credentials<'a> {
     /// No credentials.
     Missing,
-    /// A token from the header `Authorization`.
+    /// A token from the header `Authorization`, or from a cookie if the request only reads.
     Bearer(&'a str),
+    /// The secret of a user's session, from a cookie.
+    Session(&'a str),
+    /// The cookie of a user's session, without the proof that a page of this master sent it.
+    Unproven,
 }
 
 /// Authenticates the callers of requests.
@@ -48,53 +53,72 @@ pub(crate) struct Access {
     loopback: bool,
     open: AtomicBool,
     known: Mutex<HashMap<String, (StoredToken, Instant)>>,
+    /// The sessions of users.
+    pub(crate) sessions: Sessions,
 }
 
 impl Access {
-    pub(crate) fn new(store: Store, clock: Arc<Clock>, loopback: bool) -> Self {
-        Self { store, clock, loopback, open: AtomicBool::new(false), known: Mutex::default() }
+    pub(crate) fn new(store: Store, clock: Arc<Clock>, loopback: bool, lifetimes: Lifetimes) -> Self {
+        let sessions = Sessions::new(store.clone(), Arc::clone(&clock), lifetimes);
+        Self { store, clock, loopback, open: AtomicBool::new(false), known: Mutex::default(), sessions }
     }
 
-    /// Checks again whether tokens exist. Returns true if the master is open. Everyone on the machine may do
+    /// Returns true if the master was open at the last check.
+    pub(crate) fn is_open(&self) -> bool {
+        self.open.load(Ordering::Relaxed)
+    }
+
+    /// Checks again whether tokens or users exist. Returns true if the master is open. Everyone on the machine may do
     /// everything on an open master.
     pub(crate) async fn refresh(&self) -> Result<bool, StoreError> {
         let open = self.loopback && !self.is_guarded().await?;
         let was_open = self.open.swap(open, Ordering::Relaxed);
         if was_open && !open {
-            tracing::info!("a token exists now; requests without a token are refused from now on");
+            tracing::info!(
+                "a token or a user exists now; requests without credentials are refused from now on"
+            );
         }
         Ok(open)
     }
 
-    /// Returns true if a token exists that was not revoked. An expired token counts too. Otherwise, the master would
-    /// open when its last token expires, or when a clock is ahead.
+    /// Returns true if a user exists, or a token that was not revoked. A disabled user and an expired token count too.
+    /// Otherwise, the master would open when its last token expires, or when a clock is ahead.
     async fn is_guarded(&self) -> Result<bool, StoreError> {
-        Ok(self.store.tokens().await?.iter().any(|token| token.info.revoked_at.is_none()))
+        let (users, _) = self.store.count_users().await?;
+        Ok(users > 0 || self.store.tokens().await?.iter().any(|token| token.info.revoked_at.is_none()))
     }
 
-    /// Returns true if a token exists that is valid now.
-    pub(crate) async fn has_tokens(&self) -> Result<bool, StoreError> {
+    /// Returns true if somebody has access: a user who is not disabled, or a token that is valid now.
+    pub(crate) async fn is_accessible(&self) -> Result<bool, StoreError> {
         let now = self.clock.now();
-        Ok(self.store.tokens().await?.iter().any(|token| is_in_force(&token.info, now)))
+        let (_, enabled) = self.store.count_users().await?;
+        Ok(enabled > 0 || self.store.tokens().await?.iter().any(|token| is_in_force(&token.info, now)))
     }
 
     /// Returns the principal of these credentials.
     ///
     /// # Errors
     ///
-    /// Returns 401 if the credentials are missing or not valid, 503 if the database is unavailable.
+    /// Returns 401 if the credentials are missing or not valid, 403 if a cookie is not sufficient, 503 if the database
+    /// is unavailable.
     pub(crate) async fn authenticate(&self, credentials: Credentials<'_>) -> Result<Principal, Error> {
-        // An open master accepts requests with any token and requests without a token.
-        if self.open.load(Ordering::Relaxed) {
+        // An open master accepts requests with any credentials and requests without credentials.
+        if self.is_open() {
             return Ok(Principal::ANYBODY);
         }
         match credentials {
             Credentials::Missing => {
-                let detail =
-                    "send a token: Authorization: Bearer …; `easysight-master token create` creates one";
+                let detail = "sign in, or send a token: Authorization: Bearer …; `easysight-master user create` \
+                              creates a user, `easysight-master token create` a token";
                 Err(Error::new(StatusCode::UNAUTHORIZED, "unauthorized", detail))
             }
             Credentials::Bearer(token) => self.holder_of(token).await,
+            Credentials::Session(secret) => self.sessions.holder_of(secret).await,
+            Credentials::Unproven => {
+                let detail = "a change with the cookie of a session needs the header X-EasySight-Request, with any \
+                              value: it proves that no page of another site sends the request";
+                Err(Error::new(StatusCode::FORBIDDEN, "missing-header", detail))
+            }
         }
     }
 
@@ -122,7 +146,8 @@ impl Access {
     /// Returns 503 if the database is unavailable.
     pub(crate) async fn still_knows(&self, principal: &Principal) -> Result<bool, Error> {
         match &principal.identity {
-            Identity::Anybody => Ok(self.open.load(Ordering::Relaxed)),
+            Identity::Anybody => Ok(self.is_open()),
+            Identity::User { session, .. } => Ok(self.sessions.current(session).await?.is_some()),
             Identity::Token { id, .. } => {
                 let token = self.look_up(id).await?;
                 Ok(token.is_some_and(|token| is_in_force(&token.info, self.clock.now())))
@@ -151,6 +176,7 @@ impl Access {
     /// Clears the cached look-ups after a change.
     pub(crate) fn forget(&self) {
         self.known.lock().clear();
+        self.sessions.forget();
     }
 }
 
@@ -159,7 +185,7 @@ fn is_in_force(token: &TokenInfo, now: DateTime<Utc>) -> bool {
 }
 
 /// Hashes a secret. A fast hash is sufficient, since the secret has 256 random bits and cannot be guessed.
-fn hash(secret: &str) -> String {
+pub(crate) fn hash(secret: &str) -> String {
     blake3::hash(secret.as_bytes()).to_hex().to_string()
 }
 
@@ -184,19 +210,27 @@ pub(crate) async fn make_token(
     Ok(NewToken { token: format!("{PREFIX}{id}_{secret}"), info })
 }
 
-fn random_hex<const N: usize>() -> anyhow::Result<String> {
+pub(crate) fn random_hex<const N: usize>() -> anyhow::Result<String> {
+    Ok(random_bytes::<N>()?.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// Returns random bytes of the operating system.
+pub(crate) fn random_bytes<const N: usize>() -> anyhow::Result<[u8; N]> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes)
         .map_err(|error| anyhow::anyhow!("the operating system returned no random bytes: {error}"))?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(bytes)
 }
 
 #[cfg(test)]
 mod tests {
-    use easysight_protocol::{ActorKind, Scope};
-    use easysight_store::Actor;
+    use easysight_protocol::{ActorKind, Scope, UserChange, UserInfo};
+    use easysight_store::{Actor, SignIn, StoredUser};
 
     use super::*;
+
+    const HOUR_MS: i64 = 3_600_000;
+    const LIFETIMES: Lifetimes = Lifetimes { idle_ms: 12 * HOUR_MS, longest_ms: 168 * HOUR_MS };
 
     fn nobody() -> Actor {
         Actor::on_this_machine(ActorKind::CommandLine, None)
@@ -214,7 +248,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let (store, _writing) =
             Store::open(&format!("sqlite://{}/t.db", dir.path().display())).await.unwrap();
-        (Access::new(store.clone(), Clock::new(), loopback), store, dir)
+        (Access::new(store.clone(), Clock::new(), loopback, LIFETIMES), store, dir)
     }
 
     fn request(scope: Scope) -> TokenRequest {
@@ -278,6 +312,69 @@ mod tests {
         store.by(nobody()).revoke_token(viewer.info.id, 1).await.unwrap();
         access.forget();
         assert_eq!(holder(&viewer.token).await, None);
+        assert!(!access.still_knows(&known).await.unwrap());
+    }
+    async fn add_user(store: &Store, disabled: bool) -> String {
+        let id = random_hex::<8>().unwrap();
+        let info = UserInfo {
+            id: id.clone(),
+            name: format!("user {id}"),
+            scope: Scope::Operator,
+            disabled,
+            created_at: easysight_protocol::now(),
+            last_signed_in_at: None,
+        };
+        store.by(nobody()).create_user(StoredUser { info, password: "hash".into() }).await.unwrap();
+        id
+    }
+
+    /// Opens a session that begins `ago_ms` before now. Returns its secret.
+    async fn sign_in(access: &Access, store: &Store, user: &str, ago_ms: i64) -> String {
+        let now = easysight_protocol::now().timestamp_millis() - ago_ms;
+        let (session, secret) = access.sessions.make(now).unwrap();
+        let sign_in = SignIn::new("user", "10.0.0.1");
+        assert!(store.open_session(session, user.into(), "hash".into(), sign_in, now).await.unwrap());
+        secret
+    }
+
+    #[tokio::test]
+    async fn a_user_guards_a_master_as_a_token_does() {
+        let (access, store, _dir) = access(true).await;
+        assert!(access.refresh().await.unwrap());
+        add_user(&store, true).await;
+        assert!(!access.refresh().await.unwrap());
+        assert!(!access.is_accessible().await.unwrap());
+        add_user(&store, false).await;
+        assert!(access.is_accessible().await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_session_ends_when_it_is_idle_when_it_is_old_and_with_its_user() {
+        let (access, store, _dir) = access(false).await;
+        let user = add_user(&store, false).await;
+        let holder = async |secret: &str| access.authenticate(Credentials::Session(secret)).await.ok();
+        let fresh = sign_in(&access, &store, &user, 0).await;
+        let known = holder(&fresh).await.unwrap();
+        assert_eq!((known.scope, access.still_knows(&known).await.unwrap()), (Scope::Operator, true));
+        assert_eq!(holder(&format!("{fresh}0")).await, None);
+        assert_eq!(holder(fresh.replace("us_", "es_").as_str()).await, None);
+        let nearly_idle = sign_in(&access, &store, &user, 12 * HOUR_MS - 60_000).await;
+        let idle = sign_in(&access, &store, &user, 12 * HOUR_MS).await;
+        assert!(holder(&nearly_idle).await.is_some());
+        assert_eq!(holder(&idle).await, None);
+        // The request has been recorded: this session is in use again.
+        access.forget();
+        let id = nearly_idle.split('_').nth(1).unwrap();
+        let used_at = store.session(id).await.unwrap().unwrap().used_at;
+        assert!(easysight_protocol::now() - used_at < TimeDelta::hours(1));
+        let old = sign_in(&access, &store, &user, 168 * HOUR_MS).await;
+        let now = easysight_protocol::now().timestamp_millis();
+        store.touch_session(old.split('_').nth(1).unwrap().into(), now).await.unwrap();
+        assert_eq!(holder(&old).await, None);
+        let change = UserChange { disabled: Some(true), ..UserChange::default() };
+        store.by(nobody()).change_user(user, change, None, now).await.unwrap();
+        access.forget();
+        assert_eq!(holder(&fresh).await, None);
         assert!(!access.still_knows(&known).await.unwrap());
     }
 }

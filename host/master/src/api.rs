@@ -22,6 +22,8 @@ mod submissions;
 mod tasks;
 mod tokens;
 mod trends;
+mod users;
+mod welcome;
 mod workers;
 
 use std::time::Duration;
@@ -112,7 +114,9 @@ pub(crate) fn router(master: &Shared) -> anyhow::Result<Router> {
         .routes(routes!(plugins::component))
         .routes(routes!(plugins::signature))
         .routes(routes!(shadows::usage))
-        .routes(routes!(session::open));
+        .routes(routes!(session::about))
+        .routes(routes!(session::close_all))
+        .routes(routes!(session::change_password));
     let publish = OpenApiRouter::new()
         .routes(routes!(plugins::publish))
         .routes(routes!(plugins::activate))
@@ -123,7 +127,11 @@ pub(crate) fn router(master: &Shared) -> anyhow::Result<Router> {
         .routes(routes!(tokens::list))
         .routes(routes!(tokens::create))
         .routes(routes!(tokens::revoke))
-        .routes(routes!(audit::list));
+        .routes(routes!(audit::list))
+        .routes(routes!(users::list))
+        .routes(routes!(users::create))
+        .routes(routes!(users::change))
+        .routes(routes!(users::remove));
     let (api, document) = OpenApiRouter::with_openapi(Document::openapi())
         .merge(guarded(view, Need::View))
         .merge(guarded(operate, Need::Operate))
@@ -131,7 +139,10 @@ pub(crate) fn router(master: &Shared) -> anyhow::Result<Router> {
         .merge(guarded(fetch, Need::Fetch))
         .merge(guarded(publish, Need::Publish))
         .merge(guarded(administer, Need::Administer))
-        // Closing a session needs no token: a request can only remove the cookie of its own browser.
+        // These requests need no credentials: the first two bring their own, and the last can only close the session of
+        // its own browser.
+        .merge(OpenApiRouter::new().routes(routes!(session::open)))
+        .merge(OpenApiRouter::new().routes(routes!(welcome::begin)))
         .merge(OpenApiRouter::new().routes(routes!(session::close)))
         .split_for_parts();
     let document = document::complete(&document)?;

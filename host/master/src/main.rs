@@ -12,10 +12,12 @@ mod master;
 mod metrics;
 mod news;
 mod operator;
+mod passwords;
 mod pictures;
 mod pollers;
 mod principal;
 mod problems;
+mod proxies;
 mod refusals;
 mod registry;
 mod repair;
@@ -24,10 +26,14 @@ mod runs;
 mod schedule;
 mod scheduler;
 mod service;
+mod sessions;
 mod settings;
+mod sign_in;
 mod token;
 mod uploads;
+mod user;
 mod waiting;
+mod welcome;
 
 use std::{env, process::ExitCode};
 
@@ -48,7 +54,7 @@ fn main() -> ExitCode {
     if let Some(code) = easysight_sandbox::compiler_main() {
         return code;
     }
-    let command = token::command(clap::Command::new("easysight-master"));
+    let command = user::command(token::command(clap::Command::new("easysight-master")));
     let (settings, invocation) = match MasterSettings::read(command, env::args_os(), env::vars_os()) {
         Ok(read) => read,
         Err(SettingsError::CommandLine(error)) => error.exit(),
@@ -66,7 +72,12 @@ fn main() -> ExitCode {
         Err(error) => return refuse(&format!("the runtime cannot be started: {error}")),
     };
     if let Some((name, matches)) = &invocation.subcommand {
-        return match runtime.block_on(token::run(&settings, name, matches)) {
+        let carried_out = match name.as_str() {
+            "token" => runtime.block_on(token::run(&settings, matches)),
+            "user" => runtime.block_on(user::run(&settings, matches)),
+            other => Err(anyhow::anyhow!("there is no command `{other}`")),
+        };
+        return match carried_out {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => refuse(&format!("{error:#}")),
         };

@@ -15,8 +15,9 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    access::Access, clock::Clock, events::Events, metrics::Metrics, news::Relay, pictures::Pictures,
-    pollers::Pollers, refusals::Refusals, registry::Registry, uploads::Uploads, waiting::Waiting,
+    access::Access, clock::Clock, events::Events, metrics::Metrics, news::Relay, passwords::Passwords,
+    pictures::Pictures, pollers::Pollers, proxies::Proxies, refusals::Refusals, registry::Registry,
+    uploads::Uploads, waiting::Waiting,
 };
 
 /// The longest time between two rounds of the scheduler. If the time is longer, the process counts as stuck.
@@ -35,6 +36,9 @@ pub(crate) struct Master {
     pub(crate) access: Access,
     /// Refused requests that the audit log has already.
     pub(crate) refusals: Refusals,
+    pub(crate) passwords: Passwords,
+    /// The proxies that may name the address of a client.
+    pub(crate) proxies: Proxies,
     pub(crate) events: Events,
     /// The news for other masters. None if no other master shares the database.
     pub(crate) relay: Option<Relay>,

@@ -19,7 +19,7 @@ pub(crate) enum Need {
     Fetch,
     /// To publish and activate plugins.
     Publish,
-    /// To make and revoke tokens.
+    /// To make and revoke tokens, and to manage users.
     Administer,
 }
 
@@ -47,6 +47,15 @@ pub(crate) enum Identity {
         id: String,
         /// The token's name, for people.
         name: String,
+    },
+    /// A user who has signed in.
+    User {
+        /// The user's id.
+        id: String,
+        /// The user's name.
+        name: String,
+        /// The id of the session.
+        session: String,
     },
 }
 
@@ -83,6 +92,7 @@ impl fmt::Display for Principal {
         match &self.identity {
             Identity::Anybody => f.write_str("anybody"),
             Identity::Token { id, name } => write!(f, "the token `{name}` ({id})"),
+            Identity::User { id, name, .. } => write!(f, "the user `{name}` ({id})"),
         }
     }
 }

@@ -149,6 +149,9 @@ async fn look_round(master: &Master, slow: bool, rounds: &mut Rounds) -> Result<
             for run in master.store.tidy(now).await? {
                 master.tell_run(run, RunChange::Finished);
             }
+            if retention.trusts_ages(Instant::now()) {
+                master.store.prune_sessions(master.access.sessions.lifetimes().idle_ms, now).await?;
+            }
             tidying.done(began);
         }
         // Reports are folded before they are removed. If they cannot be folded, the rest of the upkeep goes on.

@@ -27,6 +27,7 @@ use crate::{
     master::{Hearing, Master},
     metrics::Metrics,
     news::{Relay, exchange},
+    passwords::Passwords,
     pictures::{Keep, Pictures},
     pollers::Pollers,
     refusals::Refusals,
@@ -36,6 +37,7 @@ use crate::{
     settings::{MasterSettings, TlsFiles},
     uploads::Uploads,
     waiting::Waiting,
+    welcome,
 };
 
 /// The memory limit of a plugin's `describe`, in bytes. `describe` has nothing to compute.
@@ -62,15 +64,14 @@ pub(crate) async fn run(settings: MasterSettings) -> anyhow::Result<ExitCode> {
     listener.set_nonblocking(true)?;
     let (store, writing) = Store::open(&database).await?;
     let clock = Clock::new();
-    let access = Access::new(store.clone(), Arc::clone(&clock), settings.listen.ip().is_loopback());
+    let loopback = settings.listen.ip().is_loopback();
+    let access = Access::new(store.clone(), Arc::clone(&clock), loopback, settings.sessions);
     let open = access.refresh().await?;
-    if !open && !access.has_tokens().await? {
-        bail!(
-            "--listen {} lets other machines connect, but there is no valid token: create one with \
-             `easysight-master token create --name admin --scope admin` (or listen on 127.0.0.1)",
-            settings.listen
-        );
-    }
+    let invitation = if open || access.is_accessible().await? {
+        None
+    } else {
+        Some(welcome::invite(&store, clock.now_ms()).await?)
+    };
     let sandbox = Sandbox::new(SandboxConfig {
         limits: Limits { memory_bytes: DESCRIBE_MEMORY, ..Limits::default() },
         concurrency: 1,
@@ -101,6 +102,8 @@ pub(crate) async fn run(settings: MasterSettings) -> anyhow::Result<ExitCode> {
         good_picture_ms: settings.good_picture_ms,
         access,
         refusals: Refusals::default(),
+        passwords: Passwords::new()?,
+        proxies: settings.trusted_proxies.clone(),
         events: Events::new(),
         relay,
         metrics: Metrics::new(),
@@ -129,7 +132,7 @@ pub(crate) async fn run(settings: MasterSettings) -> anyhow::Result<ExitCode> {
     let address = listener.local_addr().context("the listening address cannot be determined")?;
     let server = serve(&settings, listener, handle.clone(), &master).await?;
     let mut server = tokio::spawn(server);
-    announce(&settings, address, open);
+    announce(&settings, address, open, invitation.as_deref());
 
     tokio::select! {
         () = stop.next() => {}
@@ -209,15 +212,23 @@ fn database_file(url: &str) -> Option<PathBuf> {
 }
 
 /// Announces that the master is ready: on standard error, in the log and to systemd.
-fn announce(settings: &MasterSettings, address: SocketAddr, open: bool) {
+fn announce(settings: &MasterSettings, address: SocketAddr, open: bool, invitation: Option<&str>) {
     let scheme = if settings.tls.is_some() { "https" } else { "http" };
     // Other programs wait for this line, so it goes to standard error regardless of the log settings.
     eprintln!("easysight-master: listening on {scheme}://{address}");
     tracing::info!(%address, scheme, "master is up");
     if open {
         tracing::warn!(
-            "there is no token: everyone on this machine may do everything; \
-             `easysight-master token create` creates one"
+            "there is no user and no token: everyone on this machine may do everything, until \
+             `easysight-master user create` or `easysight-master token create` creates one"
+        );
+    }
+    if let Some(secret) = invitation {
+        tracing::warn!(
+            "nobody has access yet: open {} in a browser on this machine within 24 hours to create the first \
+             administrator (on another machine, with the name or address of this one), or run \
+             `easysight-master user create --name … --scope admin`",
+            welcome::address(scheme, address, secret)
         );
     }
     notify(&[NotifyState::Ready]);

@@ -12,6 +12,8 @@ use easysight_settings::{Invocation, Resolved, SettingsError, bytes, number_in, 
 
 use keys::KEYS;
 
+use crate::{proxies::Proxies, sessions::Lifetimes};
+
 /// The files of the TLS listener.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TlsFiles {
@@ -32,6 +34,9 @@ pub(crate) struct MasterSettings {
     /// The file of trusted keys. None if plugins need no signature.
     pub(crate) trusted_keys: Option<PathBuf>,
     pub(crate) tls: Option<TlsFiles>,
+    /// The proxies that may name the client's address.
+    pub(crate) trusted_proxies: Proxies,
+    pub(crate) sessions: Lifetimes,
     pub(crate) lease: Duration,
     pub(crate) retention: Duration,
     /// The age at which entries of the audit log are removed.
@@ -97,6 +102,15 @@ impl MasterSettings {
             max_upload: given.required("max-upload", |text| bytes(text, 1 << 10..=4 << 30))?,
             trusted_keys: given.optional("trusted-keys", path)?,
             tls,
+            trusted_proxies: given.optional("trusted-proxies", Proxies::parse)?.unwrap_or_default(),
+            sessions: Lifetimes {
+                idle_ms: given.required("session-idle-hours", |text| {
+                    number_in(text, 1..=8_760).map(|hours: i64| hours * 3_600_000)
+                })?,
+                longest_ms: given.required("session-days", |text| {
+                    number_in(text, 1..=365).map(|days: i64| days * 86_400_000)
+                })?,
+            },
             lease: given.required("lease-time", |text| seconds_in(text, 1.0..=3600.0))?,
             retention: given.required("retention-days", |text| {
                 number_in(text, 1..=36_500).map(|days: u64| Duration::from_secs(days * 86_400))

@@ -5,6 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use clap::{Arg, ArgMatches, Command};
 use easysight_protocol::{Scope, TokenRequest};
 use easysight_store::Store;
+use tokio::task::JoinHandle;
 
 use crate::{access::make_token, operator::actor, settings::MasterSettings};
 
@@ -42,19 +43,21 @@ pub(crate) fn command(command: Command) -> Command {
 }
 
 /// Runs a subcommand.
-pub(crate) async fn run(settings: &MasterSettings, name: &str, matches: &ArgMatches) -> anyhow::Result<()> {
-    if name != "token" {
-        bail!("there is no command `{name}`");
-    }
-    if settings.database_url.is_none() {
-        std::fs::create_dir_all(&settings.data_dir)
-            .with_context(|| format!("--data-dir {}", settings.data_dir.display()))?;
-    }
-    let (store, writing) = Store::open(&settings.database()).await?;
+pub(crate) async fn run(settings: &MasterSettings, matches: &ArgMatches) -> anyhow::Result<()> {
+    let (store, writing) = open(settings).await?;
     let done = carry_out(&store, matches).await;
     drop(store);
     writing.await?;
     done
+}
+
+/// Opens the database. The returned task ends once every clone of the store is dropped.
+pub(crate) async fn open(settings: &MasterSettings) -> anyhow::Result<(Store, JoinHandle<()>)> {
+    if settings.database_url.is_none() {
+        std::fs::create_dir_all(&settings.data_dir)
+            .with_context(|| format!("--data-dir {}", settings.data_dir.display()))?;
+    }
+    Ok(Store::open(&settings.database()).await?)
 }
 
 async fn carry_out(store: &Store, matches: &ArgMatches) -> anyhow::Result<()> {

@@ -22,6 +22,7 @@ mod schema;
 mod shadow;
 mod submission;
 mod task;
+mod user;
 mod worker;
 
 pub use access::{NewToken, ParseScopeError, Scope, TokenInfo, TokenRequest};
@@ -63,6 +64,10 @@ pub use shadow::{
 };
 pub use submission::{Submission, SubmissionRequest, SubmissionState, uploaded_name, uploaded_source};
 pub use task::{MissedRuns, Schedule, SubmitRequest, Task, TaskRequest};
+pub use user::{
+    Identified, MAX_PASSWORD_BYTES, MIN_PASSWORD_CHARS, Password, PasswordChange, SessionInfo,
+    SessionRequest, UserChange, UserInfo, UserRequest, WelcomeRequest,
+};
 pub use worker::{
     DistributedNode, HeartbeatAnswer, HeartbeatRequest, HeldJob, JobOutcome, JobPlan, JobResult, LeaseAnswer,
     LeaseRequest, LeasedJob, Origin, PlannedPlugin, RegisterAnswer, RegisterRequest, ResultsAnswer,

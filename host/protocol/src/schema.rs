@@ -8,6 +8,8 @@ use utoipa::{
     openapi::{Object, ObjectBuilder, RefOr, Schema, Type},
 };
 
+use crate::Scope;
+
 /// The pattern of strings without control characters.
 const PLAIN: &str = r"^[^\u0000-\u001f\u007f-\u009f]+$";
 /// The pattern of strings without control characters and with at least one character that is not white space.
@@ -16,6 +18,7 @@ const NAME: &str =
 /// The same pattern as `NAME`, but without `://`, so that an address is not accepted as an id.
 const CAMERA_ID: &str =
     r"^(?!.*://)[^\u0000-\u001f\u007f-\u009f]*[^\s\u0000-\u001f\u007f-\u009f][^\u0000-\u001f\u007f-\u009f]*$";
+const ANY: &str = r"^[\s\S]*$";
 const ID: &str = r"^[A-Za-z0-9_-][A-Za-z0-9._-]*$";
 const LABEL_KEY: &str = r"^[A-Za-z0-9._/-]+$";
 /// The maximum number of labels of a camera, task or node.
@@ -63,8 +66,55 @@ texts! {
     CameraSource =
         "`rtsp://`, `rtsps://`, `http://`, `https://`, or a file that workers may read.", 4096, PLAIN,
         &["rtsp://user:password@camera/stream", "http://camera/snapshot.jpg", "/clips/gate.mp4"];
+    /// A password that is compared.
+    AnyPassword = "A password.", 1_024, ANY, &["correct horse battery staple"];
+    /// The secret of a link.
+    Secret = "The secret of a link.", 200, PLAIN, &["0123456789abcdef"];
     /// The id of a diagnosis.
     DiagnosisId = "The id of a diagnosis.", 200, NAME, &["brightness", "freeze"];
+}
+
+/// A password that is set.
+#[derive(Debug)]
+pub(crate) enum NewPassword {}
+
+impl PartialSchema for NewPassword {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .description(Some("A new password: at least 10 characters, at most 1,024 bytes, no other rules."))
+            .min_length(Some(crate::MIN_PASSWORD_CHARS))
+            .max_length(Some(crate::MAX_PASSWORD_BYTES))
+            .examples(["correct horse battery staple"])
+            .into()
+    }
+}
+
+impl ToSchema for NewPassword {
+    fn name() -> Cow<'static, str> {
+        Cow::Borrowed("NewPassword")
+    }
+}
+
+/// The scopes that a user can have.
+#[derive(Debug)]
+pub(crate) enum UserScope {}
+
+impl PartialSchema for UserScope {
+    fn schema() -> RefOr<Schema> {
+        let words = [Scope::Admin, Scope::Operator, Scope::Viewer, Scope::Publisher].map(Scope::as_str);
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .description(Some("What a user may do. The scope `worker` is for programs only."))
+            .enum_values(Some(words))
+            .into()
+    }
+}
+
+impl ToSchema for UserScope {
+    fn name() -> Cow<'static, str> {
+        Cow::Borrowed("UserScope")
+    }
 }
 
 /// Labels: strings by key.

@@ -56,6 +56,18 @@ const STATEMENTS: &[(&str, Ahead)] = &[
     ("UPDATE pictures SET kept_at = $1 WHERE kept_at > $2", Ahead::Past),
     ("UPDATE cameras SET lost_since = $1 WHERE lost_since > $2", Ahead::Past),
     ("UPDATE cameras SET lost_looked_at = $1 WHERE lost_looked_at > $2", Ahead::Past),
+    (
+        "UPDATE sessions SET expires_at = $1 + expires_at - created_at, created_at = $1 WHERE created_at > $2",
+        Ahead::Past,
+    ),
+    ("UPDATE sessions SET used_at = $1 WHERE used_at > $2", Ahead::Past),
+    // A delay that a clock ahead has begun would last as long as the clock was ahead.
+    ("UPDATE sign_ins SET failed_at = $1 WHERE failed_at > $2", Ahead::Past),
+    ("UPDATE sign_ins SET succeeded_at = $1 WHERE succeeded_at > $2", Ahead::Past),
+    (
+        "UPDATE welcomes SET expires_at = $1 + expires_at - created_at, created_at = $1 WHERE created_at > $2",
+        Ahead::Past,
+    ),
     ("UPDATE cameras SET next_full_look_at = $1 WHERE next_full_look_at > $2", Ahead::Spared),
 ];
 

@@ -1,5 +1,5 @@
 //! The master's database, in SQLite or PostgreSQL: cameras, tasks, runs, jobs and their leases, findings, plugins,
-//! nodes, tokens. All SQL is in this crate. The crate uses the data types of the protocol. One set of statements
+//! nodes, tokens, users. All SQL is in this crate. The crate uses the data types of the protocol. One set of statements
 //! serves both databases; [`Dialect`] holds the differences.
 //!
 //! Commands that change data are executed in batches, and are answered once their transaction is committed. The
@@ -38,14 +38,18 @@ mod ready;
 mod reports;
 mod results;
 mod runs;
+mod sessions;
 mod settles;
 mod shadows;
+mod sign_ins;
 mod standing;
 mod tasks;
 mod tokens;
 mod trends;
 mod upkeep;
 mod usage;
+mod users;
+mod welcomes;
 mod words;
 
 use std::{collections::HashMap, path::Path, str::FromStr, sync::Arc};
@@ -71,10 +75,14 @@ pub use overview::Tally;
 pub use query::PageRequest;
 pub use results::Recorded;
 pub use runs::{FanOut, NewRun, Retried, RunFilter, Start, StoredRun};
+pub use sessions::{NewSession, StoredSession};
 pub use shadows::Shadow;
+pub use sign_ins::SignIn;
 pub use tokens::StoredToken;
 pub use trends::{MAX_SERIES, Span};
 pub use upkeep::{Agenda, QueueState, Reaped};
+pub use users::{Changed, StoredUser, login_of};
+pub use welcomes::Welcomed;
 
 use beats::Beats;
 use begins::Begins;

@@ -16,6 +16,7 @@ mod shadows;
 mod simulation;
 mod storms;
 mod upgrades;
+mod users;
 
 use audit::{
     a_change_has_an_entry_that_says_who_and_what, a_change_that_fails_leaves_no_entry,
@@ -94,6 +95,14 @@ use storms::{
     a_job_is_given_to_one_node_however_many_ask, heartbeats_go_on_while_cameras_are_imported,
     jobs_of_every_set_of_labels_are_found, looking_for_jobs_that_nobody_may_have_costs_next_to_nothing,
     sets_of_labels_that_nobody_uses_are_swept_and_come_back,
+};
+
+use users::{
+    a_link_for_the_first_administrator_works_once_and_only_for_the_first,
+    a_name_belongs_to_one_user_however_it_is_written, a_session_belongs_to_a_user_with_this_password,
+    a_user_s_sessions_end_with_the_password, guesses_at_the_same_moment_are_all_counted,
+    sessions_of_a_clock_that_was_ahead_are_brought_back, somebody_can_always_administer,
+    what_is_over_is_pruned,
 };
 
 /// Makes two tests of each function, one for each database.
@@ -243,6 +252,14 @@ on_both!(
     cameras_are_found_by_what_people_remember_but_not_by_passwords,
     the_census_is_taken_once_an_hour_and_kept_for_400_days,
     runs_of_a_day_are_counted,
+    a_name_belongs_to_one_user_however_it_is_written,
+    somebody_can_always_administer,
+    a_session_belongs_to_a_user_with_this_password,
+    a_user_s_sessions_end_with_the_password,
+    guesses_at_the_same_moment_are_all_counted,
+    a_link_for_the_first_administrator_works_once_and_only_for_the_first,
+    sessions_of_a_clock_that_was_ahead_are_brought_back,
+    what_is_over_is_pruned,
 );
 
 fn page(limit: u32) -> PageRequest {

@@ -15,12 +15,16 @@ use crate::{
 
 const CAMERAS: &str = "/api/v1/diagnosis/cameras";
 const TASKS: &str = "/api/v1/diagnosis/tasks";
+const USERS: &str = "/api/v1/users";
 const NODES: &str = "/api/v1/diagnosis/workers";
 
 /// The routes that write no entry although their methods are not safe, each with the reason.
 const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("POST", "/api/v1/session", "opening a session changes only the cookies of the browser"),
     ("DELETE", "/api/v1/session", "closing a session changes only the cookies of the browser"),
+    ("DELETE", "/api/v1/session/all", "closing sessions changes only what browsers hold"),
+    ("PUT", "/api/v1/session/password", "the request needs a session; `users` tests it"),
+    ("POST", "/api/v1/welcome", "the request needs a master without users; `users` tests it"),
     ("POST", "/api/v1/diagnosis/workers/register", "a node does its work; no person changes anything"),
     ("POST", "/api/v1/diagnosis/workers/{node_id}/heartbeat", "a node does its work"),
     ("POST", "/api/v1/diagnosis/workers/{node_id}/leases", "a node does its work"),
@@ -57,6 +61,11 @@ async fn publish(master: &Master, component: Vec<u8>) -> String {
     let (status, body) = read(component_request(master, component)).await;
     assert_eq!(status, 201, "{body}");
     body["digest"].as_str().unwrap().to_owned()
+}
+
+/// Returns the request for a user with this name.
+fn user(name: &str) -> Value {
+    json!({"name": name, "scope": "operator", "password": "correct horse battery"})
 }
 
 /// Sends a request that succeeds. Returns the answer.
@@ -196,6 +205,17 @@ async fn change(
         }
         ("POST", "/api/v1/tokens") => {
             (post("/api/v1/tokens", &json!({"name": "me", "scope": "admin"})), "token.create")
+        }
+        ("POST", "/api/v1/users") => (post(USERS, &user("Ada")), "user.create"),
+        ("PATCH", "/api/v1/users/{id}") => {
+            let made = done(master, USERS, &user("Grace")).await;
+            let change = json!({"disabled": true});
+            let path = format!("{USERS}/{}", made["id"].as_str().unwrap());
+            (master.request(Method::PATCH, &path).json(&change), "user.update")
+        }
+        ("DELETE", "/api/v1/users/{id}") => {
+            let made = done(master, USERS, &user("Mary")).await;
+            (delete(&format!("{USERS}/{}", made["id"].as_str().unwrap())), "user.delete")
         }
         ("DELETE", "/api/v1/tokens/{id}") => {
             let token = done(master, "/api/v1/tokens", &json!({"name": "wall", "scope": "viewer"})).await;

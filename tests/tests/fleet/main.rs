@@ -44,6 +44,7 @@ mod tasks;
 mod traces;
 mod trends;
 mod uploads;
+mod users;
 
 /// The path of the contract, relative to this crate.
 const CONTRACT: &str = "../wit";

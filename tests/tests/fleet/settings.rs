@@ -91,6 +91,15 @@ const CASES: &[Case] = &[
         serves,
         ["nothing", "https"]
     ),
+    case!(
+        "MASTER_TRUSTED_PROXIES",
+        [],
+        [None, Some("10.0.0.0/8, 127.0.0.1")],
+        address_of_a_failed_sign_in,
+        ["127.0.0.1", "203.0.113.9"]
+    ),
+    case!("MASTER_SESSION_IDLE_HOURS", [], [None, Some("1")], seconds_of_an_idle_session, ["43200", "3600"]),
+    case!("MASTER_SESSION_DAYS", [], [None, Some("2")], days_of_a_session, ["7", "2"]),
     case!("MASTER_LEASE_TIME", [], [None, Some("20")], milliseconds_of_a_lease, ["8000", "20000"]),
     case!("MASTER_RETENTION_DAYS", [], [None, Some("2")], still_has_a_run_of_before, ["yes", "no"]),
     case!("MASTER_AUDIT_DAYS", [], [None, Some("2")], still_has_an_entry_of_before, ["yes", "no"]),
@@ -283,6 +292,44 @@ async fn still_has_an_entry_of_before(stage: Stage) -> String {
     let master = stage.master();
     let is_gone = comes_about!(master.get("/api/v1/audit").await["items"] == json!([]));
     yes(!is_gone)
+}
+
+async fn address_of_a_failed_sign_in(stage: Stage) -> String {
+    let master = stage.master();
+    let body = json!({"name": "nobody", "password": "not the password"});
+    let request = master.request(Method::POST, "/api/v1/session").json(&body);
+    assert_eq!(read(request.header("x-forwarded-for", "203.0.113.9")).await.0, 401);
+    let line = master.running.says(&["a sign-in failed"]).await;
+    line.split("address=").nth(1).unwrap().split_whitespace().next().unwrap().to_owned()
+}
+
+/// Signs in as a new user. Returns the session as the master describes it.
+async fn session_of_a_user(stage: &Stage) -> Value {
+    let master = stage.master();
+    let user = json!({"name": "Ada", "scope": "admin", "password": "correct horse battery"});
+    assert_eq!(master.post("/api/v1/users", &user).await.0, 201);
+    let user = json!({"name": "Ada", "password": "correct horse battery"});
+    let answer = master.request(Method::POST, "/api/v1/session").json(&user).send().await.unwrap();
+    let cookie = answer.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();
+    let asks = async |path: &str| {
+        let (status, answer) = read(master.request(Method::GET, path).header("cookie", &cookie)).await;
+        assert_eq!(status, 200, "{answer}");
+        answer
+    };
+    let mut session = asks("/api/v1/session").await;
+    session["signed_in_at"] = asks("/api/v1/users").await[0]["last_signed_in_at"].clone();
+    session
+}
+
+async fn seconds_of_an_idle_session(stage: Stage) -> String {
+    session_of_a_user(&stage).await["idle_s"].to_string()
+}
+
+async fn days_of_a_session(stage: Stage) -> String {
+    let session = session_of_a_user(&stage).await;
+    let at =
+        |field: &str| -> chrono::DateTime<chrono::Utc> { session[field].as_str().unwrap().parse().unwrap() };
+    (at("ends_at") - at("signed_in_at")).num_days().to_string()
 }
 
 /// Returns whether a run that ended five days ago still exists.

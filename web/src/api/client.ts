@@ -1,4 +1,4 @@
-// Every request to the master goes through `send`: it adds the token, waits for a new sign-in where the session has
+// Every request to the master goes through `send`: it adds the token and the header of a change, waits for a new sign-in where the session has
 // ended, and turns a refusal into an `ApiError`.
 import createClient from 'openapi-fetch'
 import type { paths } from './schema'
@@ -18,6 +18,9 @@ export function pictureAddress(digest: string): string {
   return address(`/api/v1/diagnosis/pictures/${digest}`)
 }
 
+/** A change by the cookie of a user needs this header: no page of another site can send it. */
+export const PROOF = { 'x-easysight-request': 'console' } as const
+
 function changes(method: string): boolean {
   return method !== 'GET' && method !== 'HEAD'
 }
@@ -29,6 +32,7 @@ function isOfMaster(response: Response): boolean {
 
 async function once(request: Request): Promise<Response> {
   if (session.token.value) request.headers.set('authorization', `Bearer ${session.token.value}`)
+  if (changes(request.method)) for (const [name, value] of Object.entries(PROOF)) request.headers.set(name, value)
   try {
     const response = await fetch(request)
     if (isOfMaster(response)) connection.reached(response.headers.get('date'))
@@ -43,7 +47,7 @@ async function once(request: Request): Promise<Response> {
 
 export async function send(request: Request): Promise<Response> {
   const again = request.clone()
-  // The cookie is enough to read, never to change: a change needs the token itself, which a reload has forgotten.
+  // The cookie of a token is enough to read, never to change: a change needs the token, which a reload has forgotten.
   if (changes(request.method) && session.lacksToken.value && !(await session.signInAgain())) throw new NotSignedIn()
   const response = await once(request)
   if (response.status !== 401 || session.state.value !== 'in') return response

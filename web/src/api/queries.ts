@@ -24,6 +24,7 @@ import type {
   ShadowReport,
   Task,
   TokenInfo,
+  UserInfo,
 } from './types'
 
 const MINUTE = 60_000
@@ -198,11 +199,18 @@ export function useNodes() {
   })
 }
 
-export function useTokens(enabled: MaybeRefOrGetter<boolean> = true) {
+export function useTokens() {
   return useQuery({
     queryKey: ['tokens'],
     queryFn: () => take<TokenInfo[]>(api.GET('/api/v1/tokens')),
-    enabled: computed(() => toValue(enabled)),
+    retry: false,
+  })
+}
+
+export function useUsers() {
+  return useQuery({
+    queryKey: ['users'],
+    queryFn: () => take<UserInfo[]>(api.GET('/api/v1/users')),
     retry: false,
   })
 }

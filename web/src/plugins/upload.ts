@@ -1,5 +1,5 @@
 // Sends a component with progress, which `fetch` does not report.
-import { address } from '@/api/client'
+import { PROOF, address } from '@/api/client'
 import { ApiError, Unreachable, problemOf } from '@/api/problem'
 import type { Plugin } from '@/api/types'
 import { session } from '@/session/session'
@@ -21,6 +21,7 @@ function send(
     const request = new XMLHttpRequest()
     request.open('POST', address('/api/v1/plugins'))
     if (type) request.setRequestHeader('content-type', type)
+    for (const [name, value] of Object.entries(PROOF)) request.setRequestHeader(name, value)
     if (session.token.value) request.setRequestHeader('authorization', `Bearer ${session.token.value}`)
     request.responseType = 'json'
     request.upload.onprogress = (event) => event.lengthComputable && progress(event.loaded / event.total)

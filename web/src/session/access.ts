@@ -1,9 +1,10 @@
 // Opening and closing a session at the master.
-import { address } from '@/api/client'
+import { PROOF, address } from '@/api/client'
 import { ApiError, Unreachable, problemOf } from '@/api/problem'
+import type { SessionInfo } from '@/api/types'
 import { session } from './session'
 
-const PROBE = '/api/v1/diagnosis/workers/status'
+const PATH = '/api/v1/session'
 
 async function ask(path: string, init: RequestInit): Promise<Response> {
   try {
@@ -18,40 +19,86 @@ async function refusal(response: Response): Promise<ApiError> {
   return new ApiError(problemOf(body, response))
 }
 
-/** Finds out at the start whether this browser may read. */
-export async function findSession(): Promise<void> {
-  const anybody = await ask(PROBE, { credentials: 'omit' })
-  session.open.value = anybody.ok
-  if (anybody.ok) {
-    session.state.value = 'in'
-    return
-  }
-  if (anybody.status >= 500) throw await refusal(anybody)
-  const known = await ask(PROBE, {})
-  if (known.status >= 500) throw await refusal(known)
-  session.state.value = known.ok ? 'in' : 'out'
+/** The user or the token may not read what the console shows. */
+export class ScopeTooSmall extends Error {}
+
+function reads({ scope }: SessionInfo): boolean {
+  return scope === 'admin' || scope === 'operator' || scope === 'viewer'
 }
 
-/** Opens a session with a token, and checks that the token may read. */
-export async function signIn(token: string): Promise<void> {
-  const headers = { authorization: `Bearer ${token}` }
-  const opened = await ask('/api/v1/session', { method: 'POST', headers })
+/** Asks whom the master takes this browser for. Returns undefined where it is nobody. */
+async function whoAmI(headers: Record<string, string> = {}): Promise<SessionInfo | undefined> {
+  const answer = await ask(PATH, { headers })
+  if (answer.ok) return (await answer.json()) as SessionInfo
+  if (answer.status === 401) return undefined
+  throw await refusal(answer)
+}
+
+/** Finds out at the start whether this browser may read. */
+export async function findSession(): Promise<void> {
+  const info = await whoAmI()
+  session.info.value = info
+  session.open.value = info?.open ?? false
+  session.state.value = info && reads(info) ? 'in' : 'out'
+}
+
+async function begin(init: RequestInit, path = PATH): Promise<void> {
+  const opened = await ask(path, { method: 'POST', ...init })
   if (!opened.ok) throw await refusal(opened)
-  const reads = await ask(PROBE, { headers })
-  if (!reads.ok) {
-    await ask('/api/v1/session', { method: 'DELETE' })
-    throw await refusal(reads)
+}
+
+/** Takes over a session that was just opened, if it may read. */
+async function enter(token?: string): Promise<void> {
+  const info = await whoAmI(token ? { authorization: `Bearer ${token}` } : {})
+  if (!info || !reads(info)) {
+    await ask(PATH, { method: 'DELETE', headers: PROOF })
+    throw new ScopeTooSmall()
   }
-  // Somebody else may have made the first token since this page was opened.
-  session.open.value = (await ask(PROBE, { credentials: 'omit' })).ok
   session.declined.value = session.expired.value = false
+  session.info.value = info
+  session.open.value = info.open
   session.token.value = token
   session.state.value = 'in'
 }
 
-export async function signOut(): Promise<void> {
-  await ask('/api/v1/session', { method: 'DELETE' })
-  session.token.value = undefined
+function json(body: unknown): RequestInit {
+  return { body: JSON.stringify(body), headers: { 'content-type': 'application/json', ...PROOF } }
+}
+
+/** Opens a session with a token. */
+export async function signIn(token: string): Promise<void> {
+  await begin({ headers: { authorization: `Bearer ${token}`, ...PROOF } })
+  await enter(token)
+}
+
+/** Opens a session of a user. */
+export async function signInAs(name: string, password: string): Promise<void> {
+  await begin(json({ name, password }))
+  await enter()
+}
+
+/** Makes the first administrator with the secret of a link, and opens a session. */
+export async function welcome(secret: string, name: string, password: string): Promise<void> {
+  await begin(json({ secret, name, password }), '/api/v1/welcome')
+  await enter()
+}
+
+function leave(): void {
+  session.token.value = session.info.value = undefined
   session.declined.value = session.expired.value = false
   session.state.value = 'out'
+}
+
+export async function signOut(): Promise<void> {
+  const closed = await ask(PATH, { method: 'DELETE', headers: PROOF })
+  if (!closed.ok) throw await refusal(closed)
+  leave()
+}
+
+/** Ends all sessions of the user, on all devices. */
+export async function signOutEverywhere(): Promise<void> {
+  const closed = await ask(`${PATH}/all`, { method: 'DELETE', headers: PROOF })
+  // Somebody else may have ended this session already: the others are then over too.
+  if (!closed.ok && closed.status !== 401) throw await refusal(closed)
+  leave()
 }

@@ -1,11 +1,15 @@
-// Who is signed in. The token lives in memory only: no script that comes later can read it from a store. The cookie,
-// which no script can read, keeps reading possible after a reload; the first change then asks for the token again.
+// Who is signed in. A user has a cookie, which no script can read, and which is enough for everything. A token lives in
+// memory only: no script that comes later can read it from a store. Its cookie keeps reading possible after a reload; the
+// first change then asks for the token again.
 import { computed, ref } from 'vue'
+import type { SessionInfo } from '@/api/types'
 
 export type SessionState = 'unknown' | 'out' | 'in'
 
 const state = ref<SessionState>('unknown')
 const token = ref<string>()
+/** Whom the master takes this browser for. */
+const info = ref<SessionInfo>()
 /** True where the master answers everybody on its machine. */
 const open = ref(false)
 /** True after a person has closed the dialog without signing in: reading then asks no more, changing does. */
@@ -37,19 +41,19 @@ function settle(signedIn: boolean): void {
   answer = undefined
 }
 
-/** The id of the token is its middle part: `es_<id>_<secret>`. */
-export function tokenId(secret: string | undefined): string | undefined {
-  return secret?.match(/^es_([0-9a-f]+)_/)?.[1]
-}
+/** True where a user is signed in, not the holder of a token. */
+const isUser = computed(() => state.value === 'in' && info.value?.identity === 'user')
 
 export const session = {
   state,
   token,
+  info,
+  isUser,
   open,
   asking,
   declined,
   expired,
-  lacksToken: computed(() => state.value === 'in' && !open.value && !token.value),
+  lacksToken: computed(() => state.value === 'in' && !open.value && !token.value && !isUser.value),
   signInAgain,
   settle,
 }

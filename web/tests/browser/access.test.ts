@@ -46,6 +46,7 @@ async function visit(): Promise<Page> {
   return page
 }
 async function enter(page: Page, token: string): Promise<void> {
+  await page.getByText('Token', { exact: true }).first().click()
   await page.locator('#session-token').fill(token)
   await page.getByRole('button', { name: 'Sign in', exact: true }).click()
 }

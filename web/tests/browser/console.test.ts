@@ -218,6 +218,7 @@ describe.skipIf(!master)('the console', () => {
     const dialog = page.getByRole('dialog', { name: 'Sign in again' })
     await dialog.waitFor()
     expect(await page.locator('#task-name').inputValue()).toBe('Typed with care')
+    await dialog.getByText('Token', { exact: true }).click()
     await dialog.locator('#session-token').fill('es_00_any')
     await page.unroute('**/api/v1/diagnosis/tasks')
     await dialog.getByRole('button', { name: 'Sign in' }).click()

@@ -5,8 +5,10 @@ import { ApiError, NotSignedIn, Unreachable, problemOf, say } from '@/api/proble
 import { masterTime } from '@/blocks/useNow'
 import { forEach } from '@/cameras/change'
 import { connection } from '@/live/connection'
-import { findSession, signIn, signOut } from '@/session/access'
-import { session, tokenId } from '@/session/session'
+import type { SessionInfo } from '@/api/types'
+import { ScopeTooSmall, findSession, signIn, signInAs, signOut, signOutEverywhere, welcome } from '@/session/access'
+import { isUsable } from '@/session/password'
+import { session } from '@/session/session'
 
 const answers: Response[] = []
 const sent: Request[] = []
@@ -16,6 +18,7 @@ beforeEach(() => {
   sent.length = 0
   session.state.value = 'in'
   session.open.value = false
+  session.info.value = undefined
   session.token.value = 'es_0a_secret'
   session.declined.value = session.expired.value = false
   connection.facts.aheadMs = 0
@@ -27,6 +30,12 @@ beforeEach(() => {
 })
 afterEach(() => vi.unstubAllGlobals())
 
+const told = (scope: string, identity = 'user'): Response =>
+  new Response(JSON.stringify({ identity, id: '1', name: 'Ada', scope, open: false, ends_at: null, idle_s: 60 }))
+function asUser(): void {
+  session.token.value = undefined
+  session.info.value = { identity: 'user', name: 'Ada', scope: 'operator', open: false } as SessionInfo
+}
 const change = (): Request => new Request('http://master/api/v1/x', { method: 'PUT', body: '{"typed":true}' })
 
 describe('a request', () => {
@@ -34,6 +43,25 @@ describe('a request', () => {
     answers.push(new Response('{}'))
     await send(change())
     expect(sent[0]?.headers.get('authorization')).toBe('Bearer es_0a_secret')
+  })
+
+  it('that changes something says that a page of this master sends it', async () => {
+    answers.push(new Response('{}'), new Response('{}'))
+    await send(change())
+    await send(new Request('http://master/api/v1/x'))
+    expect(sent.map((one) => one.headers.get('x-easysight-request'))).toEqual(['console', null])
+  })
+
+  it('of a user needs no token, and waits for a new sign-in where the session has ended', async () => {
+    asUser()
+    answers.push(new Response('{}'), new Response('', { status: 401 }), new Response('{}'))
+    expect((await send(change())).status).toBe(200)
+    const answer = send(change())
+    await vi.waitFor(() => expect(session.asking.value).toBe(true))
+    session.settle(true)
+    expect((await answer).status).toBe(200)
+    expect(sent[2]?.headers.get('authorization')).toBeNull()
+    expect(await sent[2]?.text()).toBe('{"typed":true}')
   })
 
   it('waits for a new sign-in where the session has ended, and is then sent again as it was', async () => {
@@ -133,8 +161,8 @@ describe('a session', () => {
 
   it('begins without what was left of the one before', async () => {
     session.declined.value = session.expired.value = true
-    // It is opened, the token reads, and nobody reads without one.
-    answers.push(said(200), said(200), said(401))
+    // It is opened, and belongs to a token that may read.
+    answers.push(said(200), told('viewer', 'token'))
     session.open.value = true
     await signIn('es_0b_other')
     expect(session.declined.value || session.expired.value).toBe(false)
@@ -157,9 +185,78 @@ describe('a session', () => {
 
   it('is not over where the database cannot say whether it is', async () => {
     session.state.value = 'unknown'
-    answers.push(said(401), said(503))
+    answers.push(said(503))
     await expect(findSession()).rejects.toMatchObject({ problem: { status: 503 } })
     expect(session.state.value).toBe('unknown')
+  })
+})
+
+describe('a session of a user', () => {
+  const ok = (): Response => new Response(null, { status: 204 })
+
+  it('is opened with a name and a password, and forgets a token', async () => {
+    answers.push(ok(), told('operator'))
+    await signInAs('Ada', 'correct horse')
+    expect(await sent[0]?.json()).toEqual({ name: 'Ada', password: 'correct horse' })
+    expect(session.token.value).toBeUndefined()
+    expect(session.isUser.value).toBe(true)
+    expect(session.lacksToken.value).toBe(false)
+  })
+
+  it('is closed again where the user may not read', async () => {
+    session.state.value = 'out'
+    answers.push(ok(), told('publisher'), ok())
+    await expect(signInAs('Ada', 'correct horse')).rejects.toBeInstanceOf(ScopeTooSmall)
+    expect(sent[2]?.method).toBe('DELETE')
+    expect(session.state.value).toBe('out')
+  })
+
+  it('stays closed after a wrong password', async () => {
+    session.state.value = 'out'
+    const problem = { type: '/problems/wrong-password', title: 'wrong password', status: 401, detail: 'no' }
+    answers.push(new Response(JSON.stringify(problem), { status: 401 }))
+    await expect(signInAs('Ada', 'wrong')).rejects.toMatchObject({ slug: 'wrong-password' })
+    expect(session.state.value).toBe('out')
+  })
+
+  it('is found again after a reload', async () => {
+    session.token.value = undefined
+    answers.push(told('viewer'))
+    await findSession()
+    expect(session.state.value).toBe('in')
+    expect(session.info.value?.name).toBe('Ada')
+    answers.push(new Response('{}', { status: 401 }))
+    await findSession()
+    expect(session.state.value).toBe('out')
+    expect(session.info.value).toBeUndefined()
+  })
+
+  it('ends everywhere, also where somebody was faster', async () => {
+    asUser()
+    answers.push(new Response('{}', { status: 401 }))
+    await signOutEverywhere()
+    expect(sent[0]?.url).toMatch(/\/session\/all$/)
+    expect(session.state.value).toBe('out')
+    session.state.value = 'in'
+    answers.push(new Response('{}', { status: 503 }))
+    await expect(signOutEverywhere()).rejects.toBeInstanceOf(ApiError)
+    expect(session.state.value).toBe('in')
+  })
+
+  it('begins with the link for the first administrator', async () => {
+    answers.push(ok(), told('admin'))
+    await welcome('5f0c', 'Ada', 'correct horse')
+    expect(sent[0]?.url).toMatch(/\/welcome$/)
+    expect(await sent[0]?.json()).toEqual({ secret: '5f0c', name: 'Ada', password: 'correct horse' })
+    expect(session.info.value?.scope).toBe('admin')
+  })
+
+  it('has a password of ten characters, typed twice', () => {
+    expect(isUsable('123456789', '123456789')).toBe(false)
+    expect(isUsable('1234567890', '1234567890')).toBe(true)
+    expect(isUsable('1234567890', '1234567891')).toBe(false)
+    expect(isUsable('东门东门东门东门东门', '东门东门东门东门东门')).toBe(true)
+    expect(isUsable('东'.repeat(342), '东'.repeat(342))).toBe(false)
   })
 })
 
@@ -188,9 +285,4 @@ describe('words for a refusal', () => {
       title: 'Bad Gateway',
     })
   })
-})
-
-it('the id of a token is read without its secret', () => {
-  expect(tokenId('es_0a1b_ff')).toBe('0a1b')
-  expect(tokenId('something')).toBeUndefined()
 })

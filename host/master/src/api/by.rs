@@ -55,6 +55,9 @@ fn who(identity: &Identity) -> AuditActor {
         Identity::Token { id, name } => {
             AuditActor { kind: ActorKind::Token, id: Some(id.clone()), name: Some(name.clone()) }
         }
+        Identity::User { id, name, .. } => {
+            AuditActor { kind: ActorKind::User, id: Some(id.clone()), name: Some(name.clone()) }
+        }
     }
 }
 

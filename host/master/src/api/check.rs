@@ -1,9 +1,9 @@
 //! Checks of names, labels and other strings in requests.
 
 use easysight_daemon::problem::Error;
-use easysight_protocol::{Labels, uploaded_name};
+use easysight_protocol::{Labels, Password, uploaded_name};
 
-use crate::problems::invalid;
+use crate::{passwords, problems::invalid};
 
 /// The largest number of characters in a name for people.
 const MAX_NAME: usize = 200;
@@ -32,6 +32,20 @@ pub(super) fn id_text(field: &str, id: &str) -> Result<(), Error> {
 pub(super) fn name(field: &str, name: &str) -> Result<(), Error> {
     let length = name.chars().count();
     if (1..=MAX_NAME).contains(&length) && !name.contains(char::is_control) && !name.trim().is_empty() {
+        return Ok(());
+    }
+    Err(invalid(field, format!("expected 1 to {MAX_NAME} characters, no control characters")))
+}
+
+/// Checks a password that is set.
+pub(super) fn new_password(field: &str, password: &Password) -> Result<(), Error> {
+    passwords::check(password).map_err(|reason| invalid(field, reason))
+}
+
+/// Checks the secret of a link.
+pub(super) fn link_secret(field: &str, secret: &Password) -> Result<(), Error> {
+    let secret = secret.reveal();
+    if (1..=MAX_NAME).contains(&secret.chars().count()) && !secret.contains(char::is_control) {
         return Ok(());
     }
     Err(invalid(field, format!("expected 1 to {MAX_NAME} characters, no control characters")))

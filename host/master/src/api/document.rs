@@ -27,10 +27,11 @@ pub(super) fn complete(document: &OpenApi) -> serde_json::Result<Value> {
         bodies.into_iter().flat_map(Map::values_mut).for_each(|media| never_null(media.get_mut("schema")));
     }
     if let Some(components) = document.get_mut("components").and_then(Value::as_object_mut) {
-        let token = "Created by `easysight-master token create`. A master that listens on loopback and has no tokens \
-                     does not require a token.";
-        let session =
-            "The same token in a cookie, for requests that only read. `POST /api/v1/session` sets it.";
+        let token = "Created by `easysight-master token create`. A master that listens on loopback and has neither \
+                     tokens nor users does not require a token.";
+        let session = "The session of a user, or a token for requests that only read. `POST /api/v1/session` sets the \
+                       cookie. A request that changes something also needs the header `X-EasySight-Request`, with any \
+                       value.";
         let scheme = json!({
             "token": {"type": "http", "scheme": "bearer", "description": token},
             "session": {"type": "apiKey", "in": "cookie", "name": super::session::COOKIE, "description": session},

@@ -21,7 +21,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// Streams events as they happen: changes of runs and nodes, and findings that are not normal. The type of a
 /// server-sent event (`event:`) is the `kind` of its data (`data:`), which is JSON. The stream ends within seconds
-/// after the token is revoked or expires.
+/// after the token is revoked or expires, or the session of the user ends.
 #[utoipa::path(get, path = "/api/v1/events", tag = "events",
     responses((status = 200, content_type = "text/event-stream", body = Event,
             description = "A stream of server-sent events, each with an `Event` as its data"),

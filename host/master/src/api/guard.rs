@@ -2,8 +2,10 @@
 //! page of another site. Handlers find the [`Principal`](crate::principal::Principal) in the request's extensions.
 //!
 //! A token is sent in the header `Authorization`. Requests that only read may send the token in the session cookie
-//! instead. Other requests may not: a browser adds cookies to requests automatically, so a cookie must never be enough
-//! to change something.
+//! instead. The cookie of a user's session is also accepted for changes, but only with the header
+//! `X-EasySight-Request`. A browser adds cookies to requests automatically, so a cookie must never be enough to change
+//! something. A form cannot add a header, and a script of another site could add it only with the master's permission
+//! (CORS), which the master does not give.
 
 use std::time::Instant;
 
@@ -19,9 +21,13 @@ use crate::{
     access::Credentials,
     master::{Master, Shared},
     principal::{Need, Principal},
+    sessions,
 };
 
 use super::{by::actor, session::COOKIE};
+
+/// The header that a change with the cookie of a user's session needs, with any value.
+const PROOF: HeaderName = HeaderName::from_static("x-easysight-request");
 
 pub(super) async fn check(
     State((master, need)): State<(Shared, Need)>,
@@ -74,13 +80,23 @@ async fn note_refusal(
     }
 }
 
-fn credentials<'a>(method: &Method, headers: &'a HeaderMap) -> Credentials<'a> {
+/// Returns the credentials of a request. The header `Authorization` takes precedence over the cookie.
+pub(super) fn credentials<'a>(method: &Method, headers: &'a HeaderMap) -> Credentials<'a> {
+    if headers.contains_key(header::AUTHORIZATION) {
+        return bearer(headers).map_or(Credentials::Missing, Credentials::Bearer);
+    }
     let reads = method == Method::GET || method == Method::HEAD;
-    let token = match bearer(headers) {
-        None if reads && !headers.contains_key(header::AUTHORIZATION) => cookie(headers),
-        token => token,
-    };
-    token.map_or(Credentials::Missing, Credentials::Bearer)
+    match cookie(headers) {
+        Some(secret) if secret.starts_with(sessions::PREFIX) => {
+            if reads || headers.contains_key(PROOF) {
+                Credentials::Session(secret)
+            } else {
+                Credentials::Unproven
+            }
+        }
+        Some(token) if reads => Credentials::Bearer(token),
+        _ => Credentials::Missing,
+    }
 }
 
 /// Returns the token of the header `Authorization`.
@@ -89,8 +105,8 @@ pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-/// Returns the token of the session cookie.
-fn cookie(headers: &HeaderMap) -> Option<&str> {
+/// Returns the value of the session cookie: a token, or the secret of a user's session.
+pub(super) fn cookie(headers: &HeaderMap) -> Option<&str> {
     let all = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     let mut pairs = all.flat_map(|cookies| cookies.split(';')).filter_map(|pair| pair.trim().split_once('='));
     pairs.find_map(|(name, value)| (name == COOKIE && !value.is_empty()).then_some(value))
@@ -102,7 +118,7 @@ fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
 
 /// Refuses requests from pages of other sites. The header `Origin`, which a browser adds, names the site of the page.
 /// Pages of other sites have no access, even if the browser runs on the same machine.
-fn same_site(headers: &HeaderMap) -> Result<(), Error> {
+pub(super) fn same_site(headers: &HeaderMap) -> Result<(), Error> {
     let Some(origin) = text(headers, header::ORIGIN) else { return Ok(()) };
     let site = origin.split_once("://").map_or(origin, |(_, site)| site);
     let forwarded = text(headers, HeaderName::from_static("x-forwarded-host"));
@@ -124,18 +140,36 @@ mod tests {
         }
         match credentials(method, &map) {
             Credentials::Missing => None,
-            Credentials::Bearer(token) => Some(token.to_owned()),
+            Credentials::Bearer(secret) | Credentials::Session(secret) => Some(secret.to_owned()),
+            Credentials::Unproven => Some("unproven".into()),
         }
     }
 
     #[test]
-    fn a_cookie_is_enough_to_read_and_for_nothing_else() {
+    fn the_cookie_of_a_user_changes_something_only_with_the_header() {
+        let jar = (header::COOKIE, "easysight_session=us_1_2");
+        for method in [Method::GET, Method::HEAD] {
+            assert_eq!(token(&method, &[jar.clone()]).as_deref(), Some("us_1_2"));
+        }
+        for method in [Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
+            assert_eq!(token(&method, &[jar.clone()]).as_deref(), Some("unproven"), "{method}");
+            let proven = [jar.clone(), (PROOF, "console")];
+            assert_eq!(token(&method, &proven).as_deref(), Some("us_1_2"), "{method}");
+            let both = [jar.clone(), (header::AUTHORIZATION, "Bearer es_3_4")];
+            assert_eq!(token(&method, &both).as_deref(), Some("es_3_4"), "{method}");
+        }
+    }
+
+    #[test]
+    fn the_cookie_of_a_token_is_enough_to_read_and_for_nothing_else() {
         let (header, cookie) = (header::AUTHORIZATION, header::COOKIE);
         let jar = [(cookie.clone(), "a=b; easysight_session=es_1_2 ;c=d")];
         assert_eq!(token(&Method::GET, &jar).as_deref(), Some("es_1_2"));
         assert_eq!(token(&Method::HEAD, &jar).as_deref(), Some("es_1_2"));
         for method in [Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
             assert_eq!(token(&method, &jar), None, "{method}");
+            let proven = [jar[0].clone(), (PROOF, "console")];
+            assert_eq!(token(&method, &proven), None, "{method}");
         }
         // The header takes precedence over the cookie.
         let both = [(cookie.clone(), "easysight_session=es_1_2"), (header.clone(), "Bearer es_3_4")];

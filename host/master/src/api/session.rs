@@ -1,57 +1,187 @@
-//! A session in a browser: a cookie contains the token. A page needs the cookie because it cannot set the header
-//! `Authorization` for a stream of events or for a picture. No script can read the cookie. [`guard`](super::guard)
-//! describes what the cookie may do.
+//! Sessions in a browser. A cookie contains the secret of a user's session, or a token. A page needs the cookie because
+//! it cannot set the header `Authorization` for a stream of events or for a picture. No script can read the cookie.
+//! [`guard`](super::guard) describes what the cookie may do.
 
 use axum::{
-    Extension,
+    Extension, Json,
     extract::State,
-    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
     response::{AppendHeaders, IntoResponse, Response},
 };
-use easysight_daemon::problem::Error;
-use easysight_protocol::Problem;
+use easysight_daemon::{body::JsonBody, problem::Error, requests};
+use easysight_protocol::{Identified, PasswordChange, Problem, SessionInfo, SessionRequest};
 
 use crate::{
+    access::Credentials,
     master::{Master, Shared},
     principal::{Identity, Principal},
+    problems::{invalid, store_error},
+    proxies::Client,
+    sign_in::{Attempt, confirm, sign_in},
 };
 
-use super::guard;
+use super::{by::By, check, guard};
 
 /// The name of the cookie.
 pub(super) const COOKIE: &str = "easysight_session";
 
-/// Opens a session. The answer sets a cookie with the token of the request. Requests that only read (`GET`) may have
-/// the cookie in place of the header, so that a page of the same site can show events and pictures. The session ends
-/// when the browser is closed, when the token is no longer valid, or by `DELETE`. A master that requires no token sets
-/// no cookie.
-#[utoipa::path(post, path = "/api/v1/session", tag = "session",
+/// Opens a session. The request has a name and a password in its body, or a token in its header `Authorization`. The
+/// answer sets a cookie. The session of a user may do what the user may do; a request that changes something must also
+/// have the header `X-EasySight-Request`, with any value. It ends by `DELETE`, after some hours without a request, and
+/// after some days in any case. The cookie of a token is accepted only for requests that read (`GET`), until the token
+/// is no longer valid. Both end when the browser is closed. A master that requires no token sets no cookie for a
+/// token. After several wrong passwords, sign-ins must wait (429, `Retry-After`).
+#[utoipa::path(post, path = "/api/v1/session", tag = "session", request_body = SessionRequest,
     responses((status = 204, description = "The session is open"), (status = "default", body = Problem)))]
 pub(super) async fn open(
+    State(master): State<Shared>,
+    client: Client,
+    headers: HeaderMap,
+    JsonBody(request): JsonBody<SessionRequest>,
+) -> Result<Response, Error> {
+    guard::same_site(&headers)?;
+    let secret = match (request.name, request.password) {
+        (Some(name), Some(password)) => {
+            check::name("/name", &name)?;
+            let secret = sign_in(&master, Attempt { name: &name, password, client }).await?;
+            // Another user may have been signed in before in this browser.
+            if let Some(former) = guard::cookie(&headers) {
+                master.access.sessions.close(former).await?;
+            }
+            secret
+        }
+        (None, None) => {
+            let bearer = guard::bearer(&headers);
+            let credentials = bearer.map_or(Credentials::Missing, Credentials::Bearer);
+            let principal = master.access.authenticate(credentials).await?;
+            requests::note_principal(&principal);
+            match (principal.identity, bearer) {
+                (Identity::Token { .. }, Some(token)) => token.to_owned(),
+                _ => return Ok(StatusCode::NO_CONTENT.into_response()),
+            }
+        }
+        (None, Some(_)) => return Err(invalid("/name", "expected the name of the user beside the password")),
+        (Some(_), None) => return Err(invalid("/password", "expected the password of the user")),
+    };
+    set(&master, &headers, &format!("{COOKIE}={secret}"))
+}
+
+/// Tells who makes this request and what this client may do.
+#[utoipa::path(get, path = "/api/v1/session", tag = "session",
+    responses((status = 200, body = SessionInfo), (status = "default", body = Problem)))]
+pub(super) async fn about(
+    State(master): State<Shared>,
+    Extension(principal): Extension<Principal>,
+) -> Result<Json<SessionInfo>, Error> {
+    let open = master.access.is_open();
+    let Principal { identity, scope } = principal;
+    Ok(Json(match identity {
+        Identity::Anybody => SessionInfo {
+            identity: Identified::Anybody,
+            id: None,
+            name: None,
+            scope,
+            open,
+            ends_at: None,
+            idle_s: None,
+        },
+        Identity::Token { id, name } => {
+            let token = master.store.token(&id).await.map_err(|error| store_error(&error))?;
+            let ends_at = token.and_then(|token| token.info.expires_at);
+            let identity = Identified::Token;
+            SessionInfo { identity, id: Some(id), name: Some(name), scope, open, ends_at, idle_s: None }
+        }
+        Identity::User { id, name, session } => {
+            let session = master.access.sessions.current(&session).await?;
+            let idle_ms = master.access.sessions.lifetimes().idle_ms;
+            SessionInfo {
+                identity: Identified::User,
+                id: Some(id),
+                name: Some(name),
+                scope,
+                open,
+                ends_at: session.map(|session| session.expires_at),
+                idle_s: Some(idle_ms.unsigned_abs() / 1_000),
+            }
+        }
+    }))
+}
+
+/// Closes the session of this browser: the answer removes the cookie. The session of a user ends; a token stays valid.
+#[utoipa::path(delete, path = "/api/v1/session", tag = "session",
+    responses((status = 204, description = "There is no session any more"), (status = "default", body = Problem)))]
+pub(super) async fn close(State(master): State<Shared>, headers: HeaderMap) -> Result<Response, Error> {
+    guard::same_site(&headers)?;
+    match guard::credentials(&Method::DELETE, &headers) {
+        Credentials::Session(secret) => master.access.sessions.close(secret).await?,
+        credentials @ Credentials::Unproven => drop(master.access.authenticate(credentials).await?),
+        Credentials::Missing | Credentials::Bearer(_) => {}
+    }
+    set(&master, &headers, &format!("{COOKIE}=; Max-Age=0"))
+}
+
+/// Signs the user out everywhere: all sessions of the user end, also this one. Other masters that share the database
+/// notice this within seconds.
+#[utoipa::path(delete, path = "/api/v1/session/all", tag = "session",
+    responses((status = 204, description = "The user has no session any more"),
+        (status = 409, body = Problem, description = "The request has no session of a user"),
+        (status = "default", body = Problem)))]
+pub(super) async fn close_all(
     State(master): State<Shared>,
     Extension(principal): Extension<Principal>,
     headers: HeaderMap,
 ) -> Result<Response, Error> {
-    let token = match principal.identity {
-        Identity::Anybody => None,
-        Identity::Token { .. } => guard::bearer(&headers),
-    };
-    match token {
-        Some(token) => set(&master, &headers, &format!("{COOKIE}={token}")),
-        None => Ok(StatusCode::NO_CONTENT.into_response()),
-    }
+    let (user, _, _) = user_of(&principal)?;
+    let ended = master.store.end_sessions_of(user.to_owned()).await.map_err(|error| store_error(&error))?;
+    master.access.forget();
+    tracing::info!(%principal, sessions = ended, "signed out everywhere");
+    set(&master, &headers, &format!("{COOKIE}=; Max-Age=0"))
 }
 
-/// Closes the session of this browser: the answer removes the cookie. The token stays valid.
-#[utoipa::path(delete, path = "/api/v1/session", tag = "session",
-    responses((status = 204, description = "There is no session any more"), (status = "default", body = Problem)))]
-pub(super) async fn close(State(master): State<Shared>, headers: HeaderMap) -> Result<Response, Error> {
-    set(&master, &headers, &format!("{COOKIE}=; Max-Age=0"))
+/// Changes the user's own password. The user's other sessions end.
+#[utoipa::path(put, path = "/api/v1/session/password", tag = "session", request_body = PasswordChange,
+    responses((status = 204, description = "The password is changed"),
+        (status = 409, body = Problem, description = "The request has no session of a user"),
+        (status = "default", body = Problem)))]
+pub(super) async fn change_password(
+    State(master): State<Shared>,
+    Extension(principal): Extension<Principal>,
+    client: Client,
+    By(actor): By,
+    JsonBody(change): JsonBody<PasswordChange>,
+) -> Result<StatusCode, Error> {
+    check::new_password("/new_password", &change.new_password)?;
+    let (id, name, session) = user_of(&principal)?;
+    let wrong = || invalid("/old_password", "this is not your current password");
+    let attempt = Attempt { name, password: change.old_password, client };
+    let confirmed = confirm(&master, attempt).await.map_err(|error| error.at("/old_password"))?;
+    let user = confirmed.filter(|user| user.info.id == id).ok_or_else(wrong)?;
+    let password = master.passwords.place().await?.hash(change.new_password).await?;
+    let (id, session) = (id.to_owned(), session.to_owned());
+    let replaced =
+        master.store.by(actor).replace_password(id, user.password, password, session, master.now_ms()).await;
+    if !replaced.map_err(|error| store_error(&error))? {
+        return Err(wrong());
+    }
+    master.access.forget();
+    tracing::info!(%principal, "the password was changed");
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Returns the id and the name of the user, and the id of the session.
+fn user_of(principal: &Principal) -> Result<(&str, &str, &str), Error> {
+    match &principal.identity {
+        Identity::User { id, name, session } => Ok((id, name, session)),
+        Identity::Anybody | Identity::Token { .. } => {
+            let detail = format!("{principal} has no session of a user: sign in with a name and a password");
+            Err(Error::new(StatusCode::CONFLICT, "no-session", detail))
+        }
+    }
 }
 
 /// Answers with a cookie. Browsers do not send the cookie with requests from other sites (`SameSite`). If the request
 /// came over TLS, to the master or to a proxy in front of it, browsers send the cookie over TLS only (`Secure`).
-fn set(master: &Master, headers: &HeaderMap, cookie: &str) -> Result<Response, Error> {
+pub(super) fn set(master: &Master, headers: &HeaderMap, cookie: &str) -> Result<Response, Error> {
     let protocol = headers.get(HeaderName::from_static("x-forwarded-proto"));
     let secure = if master.serves_tls || protocol.is_some_and(|protocol| protocol == "https") {
         "; Secure"

@@ -19,7 +19,7 @@ pub(super) const KEYS: &[Key] = &[
         "MASTER_LISTEN",
         "ADDR",
         Some("127.0.0.1:8000"),
-        "Address and port of the HTTP API; if not loopback, a token is required (easysight-master token create)",
+        "Address and port of the HTTP API; if not loopback, a user or a token is required (easysight-master user create)",
     ),
     key(
         "data-dir",
@@ -63,6 +63,28 @@ pub(super) const KEYS: &[Key] = &[
     ),
     key("tls-cert", "MASTER_TLS_CERT", "FILE", None, "PEM file with the certificate chain; enables HTTPS"),
     key("tls-key", "MASTER_TLS_KEY", "FILE", None, "PEM file with the certificate's private key"),
+    key(
+        "trusted-proxies",
+        "MASTER_TRUSTED_PROXIES",
+        "LIST",
+        None,
+        "Addresses of reverse proxies in front of the master, such as 10.0.0.5,10.1.0.0/16; only these may name the \
+         client's address in X-Forwarded-For [default: none]",
+    ),
+    key(
+        "session-idle-hours",
+        "MASTER_SESSION_IDLE_HOURS",
+        "N",
+        Some("12"),
+        "Hours without a request after which the session of a user ends, 1 to 8760",
+    ),
+    key(
+        "session-days",
+        "MASTER_SESSION_DAYS",
+        "N",
+        Some("7"),
+        "Days after which the session of a user ends even if it is in use, 1 to 365",
+    ),
     key(
         "lease-time",
         "MASTER_LEASE_TIME",

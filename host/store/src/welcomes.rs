@@ -1,0 +1,96 @@
+//! The links with which the first administrator of a master is made. A link is valid for a limited time, once, and
+//! only while nobody may administer the master. Only the hashes of their secrets are stored.
+
+use crate::{
+    Acting, Store, StoreError,
+    db::{Connection, query},
+    query::count,
+    sessions::{self, NewSession},
+    users::{self, StoredUser},
+};
+
+/// What came of the use of a link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Welcomed {
+    /// The administrator was created, and the session is open.
+    Done,
+    /// The link is unknown, was used or has expired, or somebody may administer the master already.
+    Void,
+}
+
+impl Store {
+    /// Stores a link by the hash of its secret.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the database fails.
+    pub async fn create_welcome(&self, hash: String, now: i64, expires_at: i64) -> Result<(), StoreError> {
+        self.writer
+            .run(move |connection| {
+                Box::pin(async move {
+                    let sql = "INSERT INTO welcomes (hash, created_at, expires_at) VALUES ($1, $2, $3)";
+                    query(sql).bind(hash).bind(now).bind(expires_at).execute(connection).await?;
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    /// Returns true if a link with this hash can be used.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the database fails.
+    pub async fn is_welcome(&self, hash: &str, now: i64) -> Result<bool, StoreError> {
+        let sql = format!("SELECT COUNT(*) AS valid FROM welcomes WHERE hash = $1 AND {VALID}");
+        let row = query(sql).bind(hash).bind(now).fetch_one(&self.readers).await?;
+        Ok(count(&row, "valid")? > 0)
+    }
+}
+
+impl Acting<'_> {
+    /// Uses a link: creates its administrator and opens a session. All links become void.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError::Conflict`] if a user has this name already, or an error if the database fails.
+    pub async fn welcome(
+        &self,
+        hash: String,
+        user: StoredUser,
+        session: NewSession,
+        now: i64,
+    ) -> Result<Welcomed, StoreError> {
+        let entry = self.entry("user.create", "user", &user.info.id, now).after(users::shown(&user.info));
+        self.store
+            .writer
+            .run(move |connection| {
+                Box::pin(async move {
+                    if !take(connection, &hash, now).await? {
+                        return Ok(Welcomed::Void);
+                    }
+                    let id = user.info.id.clone();
+                    users::insert(connection, user).await?;
+                    let sql = "UPDATE users SET last_signed_in_at = $2 WHERE id = $1";
+                    query(sql).bind(&id).bind(now).execute(&mut *connection).await?;
+                    sessions::insert(connection, session, &id, now).await?;
+                    entry.write(connection).await?;
+                    Ok(Welcomed::Done)
+                })
+            })
+            .await
+    }
+}
+
+/// The condition for links that can be used. `$2` is now.
+const VALID: &str = "expires_at > $2 AND NOT EXISTS (SELECT 1 FROM users WHERE scope = 'admin' AND disabled = 0) \
+                     AND NOT EXISTS (SELECT 1 FROM tokens WHERE scope = 'admin' AND revoked_at IS NULL \
+                     AND (tokens.expires_at IS NULL OR tokens.expires_at > $2))";
+
+/// Removes a link. Returns false if it cannot be used.
+async fn take(connection: &mut Connection, hash: &str, now: i64) -> Result<bool, StoreError> {
+    // All rows are locked first, so that two links cannot be used at the same time.
+    query("UPDATE welcomes SET created_at = created_at").execute(&mut *connection).await?;
+    let sql = format!("DELETE FROM welcomes WHERE hash = $1 AND {VALID}");
+    Ok(query(sql).bind(hash).bind(now).execute(connection).await?.rows_affected() > 0)
+}
