@@ -616,7 +616,7 @@ export interface paths {
         /**
          * Streams events as they happen: changes of runs and nodes, and findings that are not normal. The type of a
          *     server-sent event (`event:`) is the `kind` of its data (`data:`), which is JSON. The stream ends within seconds
-         *     after the token is revoked or expires.
+         *     after the token is revoked or expires, or the session of the user ends.
          */
         get: operations["events_listen"];
         put?: never;
@@ -848,17 +848,57 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /** Tells who makes this request and what this client may do. */
+        get: operations["session_about"];
         put?: never;
         /**
-         * Opens a session. The answer sets a cookie with the token of the request. Requests that only read (`GET`) may have
-         *     the cookie in place of the header, so that a page of the same site can show events and pictures. The session ends
-         *     when the browser is closed, when the token is no longer valid, or by `DELETE`. A master that requires no token sets
-         *     no cookie.
+         * Opens a session. The request has a name and a password in its body, or a token in its header `Authorization`. The
+         *     answer sets a cookie. The session of a user may do what the user may do; a request that changes something must also
+         *     have the header `X-EasySight-Request`, with any value. It ends by `DELETE`, after some hours without a request, and
+         *     after some days in any case. The cookie of a token is accepted only for requests that read (`GET`), until the token
+         *     is no longer valid. Both end when the browser is closed. A master that requires no token sets no cookie for a
+         *     token. After several wrong passwords, sign-ins must wait (429, `Retry-After`).
          */
         post: operations["session_open"];
-        /** Closes the session of this browser: the answer removes the cookie. The token stays valid. */
+        /** Closes the session of this browser: the answer removes the cookie. The session of a user ends; a token stays valid. */
         delete: operations["session_close"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/session/all": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Signs the user out everywhere: all sessions of the user end, also this one. Other masters that share the database
+         *     notice this within seconds.
+         */
+        delete: operations["session_close_all"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/session/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Changes the user's own password. The user's other sessions end. */
+        put: operations["session_change_password"];
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -899,6 +939,68 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/users": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists all users, oldest first. */
+        get: operations["users_list"];
+        put?: never;
+        /** Creates a user. The first user closes an open master: every request needs credentials from then on. */
+        post: operations["users_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Removes a user, and ends the sessions of the user. The last administrator cannot be removed, unless a token has this
+         *     right.
+         */
+        delete: operations["users_remove"];
+        options?: never;
+        head?: never;
+        /**
+         * Changes a user: the name, the scope, the password, or whether the user is disabled. A new password, and `disabled`,
+         *     end the sessions of the user. The last administrator cannot lose this right, unless a token has it.
+         */
+        patch: operations["users_change"];
+        trace?: never;
+    };
+    "/api/v1/welcome": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Creates the first administrator with the secret of a link, and opens a session: the answer sets a cookie. A master
+         *     that needs credentials, and to which nobody has access, logs such a link at its start.
+         */
+        post: operations["session_begin"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -925,6 +1027,11 @@ export interface components {
          * @enum {string}
          */
         ActorKind: "anybody" | "token" | "user" | "command_line";
+        /**
+         * @description A password.
+         * @example correct horse battery staple
+         */
+        AnyPassword: string;
         /** @description Who made a change, as this caller was named at that time. */
         AuditActor: {
             /** @description The id of the token or user; null if the caller has no id. */
@@ -1590,6 +1697,11 @@ export interface components {
          */
         Id: string;
         /**
+         * @description Whom the master takes the client for.
+         * @enum {string}
+         */
+        Identified: "anybody" | "token" | "user";
+        /**
          * @description What an import does with a camera.
          * @enum {string}
          */
@@ -1951,6 +2063,11 @@ export interface components {
          * @example 东门
          */
         Name: string;
+        /**
+         * @description A new password: at least 10 characters, at most 1,024 bytes, no other rules.
+         * @example correct horse battery staple
+         */
+        NewPassword: string;
         /** @description A token that was just created. The secret is never shown again. */
         NewToken: components["schemas"]["TokenInfo"] & {
             /** @description The secret, for the header `Authorization: Bearer …`. */
@@ -2309,6 +2426,13 @@ export interface components {
             })[];
             /** @description The value of `after` for the next page; null on the last page. */
             next?: string | null;
+        };
+        /** @description The body of `PUT /api/v1/session/password`. */
+        PasswordChange: {
+            /** @description The new password, 10 characters to 1,024 bytes. */
+            new_password: components["schemas"]["NewPassword"];
+            /** @description The current password. */
+            old_password: components["schemas"]["AnyPassword"];
         };
         /** @description What would be done with a line. */
         PlannedLine: {
@@ -2742,6 +2866,11 @@ export interface components {
          */
         Scope: "admin" | "operator" | "viewer" | "worker" | "publisher";
         /**
+         * @description The secret of a link.
+         * @example 0123456789abcdef
+         */
+        Secret: string;
+        /**
          * @description The values of a metric in one bucket. The lowest and the highest value are always kept, so that no spike is lost.
          *     Stored values have a relative precision of 1/131072 (about 5 significant digits); the latest ones are exact.
          */
@@ -2782,6 +2911,34 @@ export interface components {
             value: number;
             /** @description What the diagnosis said: its status, or the kind of its failure if it has no status. */
             word: string;
+        };
+        /** @description Who makes the request, and what this client may do. */
+        SessionInfo: {
+            /**
+             * Format: date-time
+             * @description When the session of the user ends, or the token expires; null if it never does.
+             */
+            ends_at?: string | null;
+            /** @description The id of the token or user; null for anybody. */
+            id?: string | null;
+            /** @description The kind of client. */
+            identity: components["schemas"]["Identified"];
+            /**
+             * Format: int64
+             * @description The time in seconds without a request after which the session of the user ends; null for others.
+             */
+            idle_s?: number | null;
+            /** @description The name of the token or user; null for anybody. */
+            name?: string | null;
+            /** @description True if the master has neither tokens nor users: everybody on its machine may do everything. */
+            open: boolean;
+            /** @description What the client may do. */
+            scope: components["schemas"]["Scope"];
+        };
+        /** @description The body of `POST /api/v1/session`: a name and a password, or nothing if the request has a token. */
+        SessionRequest: {
+            name?: components["schemas"]["Name"] | null;
+            password?: components["schemas"]["AnyPassword"] | null;
         };
         /** @description A pair of differing verdicts. */
         ShadowChange: {
@@ -3233,11 +3390,66 @@ export interface components {
              */
             day: string;
         };
+        /** @description The body of `PATCH /api/v1/users/{id}`. Fields that are absent or null stay as they are. */
+        UserChange: {
+            /** @description True: the user may no longer sign in, and the user's sessions end. */
+            disabled?: boolean | null;
+            name?: components["schemas"]["Name"] | null;
+            password?: components["schemas"]["NewPassword"] | null;
+            scope?: components["schemas"]["UserScope"] | null;
+        };
+        /** @description A user, without the password. */
+        UserInfo: {
+            /**
+             * Format: date-time
+             * @description When the user was created.
+             */
+            created_at: string;
+            /** @description True if the user may not sign in. */
+            disabled: boolean;
+            /** @description The user's id. */
+            id: string;
+            /**
+             * Format: date-time
+             * @description When the user signed in last; null if the user has not signed in yet.
+             */
+            last_signed_in_at?: string | null;
+            /** @description The name with which the user signs in. Capital and small letters make no difference. */
+            name: string;
+            /** @description What the user may do. */
+            scope: components["schemas"]["Scope"];
+        };
+        /** @description The body of `POST /api/v1/users`. */
+        UserRequest: {
+            /**
+             * @description The name with which the user signs in, 1 to 200 characters. No two users have the same name; capital and small
+             *     letters, and white space around the name, make no difference.
+             */
+            name: components["schemas"]["Name"];
+            /** @description The password, 10 characters to 1,024 bytes. */
+            password: components["schemas"]["NewPassword"];
+            /** @description What the user may do. A user cannot have the scope `worker`. */
+            scope: components["schemas"]["UserScope"];
+        };
+        /**
+         * @description What a user may do. The scope `worker` is for programs only.
+         * @enum {string}
+         */
+        UserScope: "admin" | "operator" | "viewer" | "publisher";
         /**
          * @description What the master did with one result. Each result is recorded once, even if it is sent several times.
          * @enum {string}
          */
         Verdict: "recorded" | "duplicate" | "stale" | "unknown";
+        /** @description The body of `POST /api/v1/welcome`. */
+        WelcomeRequest: {
+            /** @description The name of the first administrator. */
+            name: components["schemas"]["Name"];
+            /** @description The password of the first administrator, 10 characters to 1,024 bytes. */
+            password: components["schemas"]["NewPassword"];
+            /** @description The secret of the link, which the master has logged. */
+            secret: components["schemas"]["Secret"];
+        };
     };
     responses: never;
     parameters: never;
@@ -5633,7 +5845,7 @@ export interface operations {
             };
         };
     };
-    session_open: {
+    session_about: {
         parameters: {
             query?: never;
             header?: never;
@@ -5641,6 +5853,37 @@ export interface operations {
             cookie?: never;
         };
         requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionInfo"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    session_open: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SessionRequest"];
+            };
+        };
         responses: {
             /** @description The session is open */
             204: {
@@ -5674,6 +5917,80 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    session_close_all: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The user has no session any more */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request has no session of a user */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    session_change_password: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasswordChange"];
+            };
+        };
+        responses: {
+            /** @description The password is changed */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request has no session of a user */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
             default: {
                 headers: {
@@ -5760,6 +6077,206 @@ export interface operations {
                 };
                 content?: never;
             };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    users_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserInfo"][];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    users_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UserRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserInfo"];
+                };
+            };
+            /** @description A user has this name already */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    users_remove: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody would be left who may administer the master */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    users_change: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UserChange"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserInfo"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A user has this name already, or nobody would be left who may administer the master */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    session_begin: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WelcomeRequest"];
+            };
+        };
+        responses: {
+            /** @description The administrator was created, and the session is open */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The link is not valid */
             404: {
                 headers: {
                     [name: string]: unknown;
