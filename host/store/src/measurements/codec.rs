@@ -145,9 +145,9 @@ fn write_metric(to: &mut Writer, metric: &Metric, said: &[Said], checks: usize) 
     let like_values = thresholds.iter().map(place).eq(values.iter().map(place));
     let has_thresholds = !thresholds.is_empty();
     to.0.push(
-        u8::from(like_words) * LIKE_WORDS
-            | u8::from(has_thresholds) * HAS_THRESHOLDS
-            | u8::from(has_thresholds && like_values) * LIKE_VALUES,
+        (u8::from(like_words) * LIKE_WORDS)
+            | (u8::from(has_thresholds) * HAS_THRESHOLDS)
+            | (u8::from(has_thresholds && like_values) * LIKE_VALUES),
     );
     if !like_words {
         to.bitmap(values.iter().map(place), checks);

@@ -45,7 +45,11 @@ fn findings(number: usize) -> Vec<Finding> {
         metrics: [("cast".to_owned(), metric(number as f64, "Cb/Cr"))].into(),
         ..Finding::blank("color_cast")
     };
-    if number % 3 == 0 || number == 7 { vec![brightness, freeze, cast] } else { vec![brightness, freeze] }
+    if number.is_multiple_of(3) || number == 7 {
+        vec![brightness, freeze, cast]
+    } else {
+        vec![brightness, freeze]
+    }
 }
 
 /// A node that checks cameras.
@@ -199,7 +203,7 @@ pub(crate) async fn nothing_is_folded_twice_or_lost(store: &Store) {
     assert!(store.bring_back(START, LEASE_MS).await.unwrap() >= 1);
     assert_eq!(fold(store, until).await, (0, 0));
     assert_alike(series(store, "b", until).await, &exact);
-    assert_eq!(store.fold(until).await.unwrap().goes_on, false);
+    assert!(!store.fold(until).await.unwrap().goes_on);
 }
 
 pub(crate) async fn a_late_result_adds_to_the_day_of_its_clip(store: &Store) {
