@@ -2,12 +2,13 @@
 
 use std::{fs::File, path::Path, process::Command, sync::Arc};
 
+use reqwest::Method;
 use serde_json::json;
 use tempfile::TempDir;
 
 use crate::{
     http::client,
-    process::{Master, PATIENCE, Running},
+    process::{Master, PATIENCE, Running, read},
     programs::{has_ffmpeg, make_clip, program},
 };
 
@@ -120,12 +121,11 @@ async fn two_machines_with_worker_env() {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     };
-    // Without a token, the master refuses to listen for other machines. Its error message names the remedy.
-    let mut refused = program("easysight-master");
-    refused.args(["--listen", &format!("{address}:8000"), "--data-dir"]).arg(data.path());
-    let refused = refused.output().unwrap();
-    assert_eq!(refused.status.code(), Some(2));
-    assert!(String::from_utf8_lossy(&refused.stderr).contains("token create"));
+    // Without a token or a user, the master refuses everybody, and logs a link for the first administrator.
+    let mut empty = Master::start_in(Arc::clone(&data), &format!("{address}:8000"), &[]);
+    empty.running.says(&["/#/welcome/"]).await;
+    assert_eq!(read(empty.request(Method::GET, "/api/v1/diagnosis/cameras")).await.0, 401);
+    empty.running.stop().await;
     let (admin, worker) = (token("admin", "admin"), token("workers", "worker"));
     let mut master = Master::start_in(Arc::clone(&data), &format!("{address}:8000"), &[]);
     master.token = Some(admin);

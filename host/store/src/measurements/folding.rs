@@ -169,8 +169,17 @@ impl Store {
     async fn portion(&self, from: &Progress, now: i64) -> Result<Portion, StoreError> {
         let mut portion = Portion::default();
         let Some(pass_to) = &from.pass_to else { return Ok(portion) };
-        let sql = "SELECT id, created_at FROM cameras WHERE id >= $1 ORDER BY id LIMIT $2";
-        let cameras = query(sql).bind(&from.camera_id).bind(CAMERAS).fetch_all(&self.readers).await?;
+        // Cameras without due reports cost no statement of their own.
+        let sql = "SELECT id, created_at FROM cameras WHERE id >= $1 AND EXISTS (SELECT 1 FROM reports \
+                   WHERE reports.camera_id = cameras.id AND reports.id >= $3 AND reports.id < $4) \
+                   ORDER BY id LIMIT $2";
+        let cameras = query(sql)
+            .bind(&from.camera_id)
+            .bind(CAMERAS)
+            .bind(&from.done_to)
+            .bind(pass_to)
+            .fetch_all(&self.readers)
+            .await?;
         for camera in &cameras {
             let (id, created_at) = (text(camera, "id")?, camera.try_get("created_at")?);
             let after = if id == from.camera_id { from.report_id.as_str() } else { "" };
