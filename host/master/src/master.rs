@@ -34,6 +34,8 @@ pub(crate) struct Master {
     /// one. None if good pictures are not requested.
     pub(crate) good_picture_ms: Option<i64>,
     pub(crate) access: Access,
+    /// The turn of the request that reads the overview.
+    pub(crate) overview_turn: tokio::sync::Mutex<()>,
     /// Refused requests that the audit log has already.
     pub(crate) refusals: Refusals,
     pub(crate) passwords: Passwords,

@@ -101,6 +101,7 @@ pub(crate) async fn run(settings: MasterSettings) -> anyhow::Result<ExitCode> {
         pictures: Pictures::new(blobs("pictures", "jpg")?, keep),
         good_picture_ms: settings.good_picture_ms,
         access,
+        overview_turn: tokio::sync::Mutex::default(),
         refusals: Refusals::default(),
         passwords: Passwords::new()?,
         proxies: settings.trusted_proxies.clone(),

@@ -45,11 +45,12 @@ export function useLive(): void {
       }, wait)
   }
   const overview = paced(
-    () => void client.invalidateQueries({ queryKey: ['overview'] }),
+    () => void client.invalidateQueries({ queryKey: ['overview'] }, { cancelRefetch: false }),
     () => OVERVIEW_PAUSE_MS,
   )
   const pages = paced(
-    () => void client.invalidateQueries({ queryKey: LISTED }),
+    // A running request for the next page goes on.
+    () => void client.invalidateQueries({ queryKey: LISTED }, { cancelRefetch: false }),
     () => PAGE_PAUSE_MS * loadedPages(client),
   )
   const flush = (): void => {

@@ -10,7 +10,6 @@ use easysight_protocol::{
     CameraHealth, DayOverview, FormerCounts, HealthCounts, NodeState, NodesOverview, Overview, Problem,
 };
 use easysight_store::{HourCounts, StoreError};
-use futures::try_join;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -52,15 +51,18 @@ pub(super) async fn now(
 ) -> Result<Json<Overview>, Error> {
     let act = bounded("act", query.act, 60, 200)?;
     let (store, now) = (&master.store, master.now_ms());
-    let (tally, act, yesterday, queue, nodes, runs) = try_join!(
-        store.tally_cameras(now),
-        store.urgent_cameras(act),
-        store.census_near(now - DAY_MS),
-        store.queue_counts(now),
-        store.nodes(master.silent_before(now)),
-        store.run_counts(now),
-    )
-    .map_err(|error| store_error(&error))?;
+    // One overview is read at a time, by one connection, so that dispatch always finds a free one.
+    let _turn = master.overview_turn.lock().await;
+    let read = async {
+        let tally = store.tally_cameras(now).await?;
+        let act = store.urgent_cameras(act).await?;
+        let yesterday = store.census_near(now - DAY_MS).await?;
+        let queue = store.queue_counts(now).await?;
+        let nodes = store.nodes(master.silent_before(now)).await?;
+        Ok((tally, act, yesterday, queue, nodes, store.run_counts(now).await?))
+    };
+    let (tally, act, yesterday, queue, nodes, runs) =
+        read.await.map_err(|error: StoreError| store_error(&error))?;
     let mut counted = NodesOverview::default();
     for node in &nodes {
         match node.status {
