@@ -13,17 +13,17 @@ pub(crate) struct Census {
 }
 
 impl Census {
-    /// Takes the census if this has not been done in the hour of `now`. `trusts_ages` is false if the clock may be
+    /// Takes the census if this has not been done in the hour of `now`. Returns true if it was taken. `trusts_ages` is false if the clock may be
     /// wrong; old counts then stay.
     pub(crate) async fn step(
         &mut self,
         store: &Store,
         trusts_ages: bool,
         now: i64,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         let hour = now.div_euclid(HOUR_MS);
         if self.hour == Some(hour) {
-            return Ok(());
+            return Ok(false);
         }
         store.take_census(now).await?;
         if trusts_ages {
@@ -32,6 +32,6 @@ impl Census {
         // During an upgrade, a master of an earlier version may have created cameras, which a search would not find.
         store.fill_words().await?;
         self.hour = Some(hour);
-        Ok(())
+        Ok(true)
     }
 }

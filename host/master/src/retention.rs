@@ -22,6 +22,8 @@ pub(crate) struct Retention {
     /// Measurements older than this are removed.
     max_measurements_ms: i64,
     counted_at: Option<Instant>,
+    /// When nothing was found too old in the audit log and the measurements.
+    looked_at: Option<Instant>,
     /// The number of findings beyond the limit, according to the last count.
     excess: u64,
     goes_on: bool,
@@ -42,6 +44,7 @@ impl Retention {
             max_findings,
             max_measurements_ms,
             counted_at: None,
+            looked_at: None,
             excess: 0,
             goes_on: false,
             held_until: None,
@@ -73,9 +76,11 @@ impl Retention {
     ) -> Result<(), StoreError> {
         let trusts_ages = self.trusts_ages(Instant::now());
         let mut too_old = 0;
-        if trusts_ages {
+        // What grows by the day is looked at now and then, so that an idle master sends few statements.
+        if trusts_ages && self.looked_at.is_none_or(|at| at.elapsed() >= COUNT_EVERY) {
             too_old += store.prune_measurements(self.max_measurements_ms, now).await?;
             too_old += store.prune_audit(self.max_audit_age_ms, now).await?;
+            self.looked_at = (too_old == 0).then(Instant::now);
         }
         if keeps_findings {
             self.goes_on = too_old > 0;

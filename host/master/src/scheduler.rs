@@ -149,15 +149,16 @@ async fn look_round(master: &Master, slow: bool, rounds: &mut Rounds) -> Result<
             for run in master.store.tidy(now).await? {
                 master.tell_run(run, RunChange::Finished);
             }
-            if retention.trusts_ages(Instant::now()) {
-                master.store.prune_sessions(master.access.sessions.lifetimes().idle_ms, now).await?;
-            }
             tidying.done(began);
         }
         // Reports are folded before they are removed. If they cannot be folded, the rest of the upkeep goes on.
         let folded = folding.step(&master.store, now).await;
         retention.step(&master.store, folding.holds_history(Instant::now()), now).await?;
-        census.step(&master.store, retention.trusts_ages(Instant::now()), now).await?;
+        let trusts_ages = retention.trusts_ages(Instant::now());
+        let is_hourly = census.step(&master.store, trusts_ages, now).await?;
+        if is_hourly && trusts_ages {
+            master.store.prune_sessions(master.access.sessions.lifetimes().idle_ms, now).await?;
+        }
         folded?;
     }
     Ok(())
