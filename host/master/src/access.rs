@@ -84,8 +84,7 @@ impl Access {
     /// Returns true if a user exists, or a token that was not revoked. A disabled user and an expired token count too.
     /// Otherwise, the master would open when its last token expires, or when a clock is ahead.
     async fn is_guarded(&self) -> Result<bool, StoreError> {
-        let (users, _) = self.store.count_users().await?;
-        Ok(users > 0 || self.store.tokens().await?.iter().any(|token| token.info.revoked_at.is_none()))
+        self.store.has_credentials().await
     }
 
     /// Returns true if somebody has access: a user who is not disabled, or a token that is valid now.

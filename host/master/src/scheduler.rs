@@ -25,6 +25,10 @@ const SLOW: u32 = 10;
 const LEAD_MS: i64 = 5_000;
 /// The time for which one master leads the upkeep before it must renew its role.
 const LEAD_UPKEEP_MS: i64 = 20_000;
+/// The time after which the master that leads the upkeep renews its role: half the time for which it leads.
+const RENEW_UPKEEP: Duration = Duration::from_secs(10);
+/// The least pause after queries that are not urgent.
+const LEAST_PAUSE: Duration = Duration::from_secs(9);
 /// The largest number of due tasks that one round handles. One round also handles at most this many waiting runs.
 const BATCH: i64 = 200;
 /// The pause after queries that are not urgent, as a multiple of their duration. These queries take longer if the
@@ -42,7 +46,26 @@ impl Paced {
 
     /// Sets the time at which the queries are due again. The queries started at `began` and have just ended.
     fn done(&mut self, began: Instant) {
-        self.0 = Some(Instant::now() + began.elapsed() * SHARE);
+        self.0 = Some(Instant::now() + (began.elapsed() * SHARE).max(LEAST_PAUSE));
+    }
+}
+
+/// The work of the upkeep, of which each slow round does one kind, so that no round sends many statements.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    Folding,
+    Retention,
+    Census,
+}
+
+impl Turn {
+    /// Returns the work of a slow round. Folding comes before the first removal.
+    const fn of(round: u32) -> Self {
+        match round % 3 {
+            1 => Self::Folding,
+            2 => Self::Retention,
+            _ => Self::Census,
+        }
     }
 }
 
@@ -55,6 +78,8 @@ struct Rounds {
     census: Census,
     gauges: Paced,
     tidying: Paced,
+    /// When this master got or renewed the role of the one that does the upkeep. None if another master has it.
+    led_at: Option<Instant>,
 }
 
 /// Runs rounds until the master stops.
@@ -69,6 +94,7 @@ pub(crate) async fn run(master: Shared, retention: Retention) {
         census: Census::default(),
         gauges: Paced::default(),
         tidying: Paced::default(),
+        led_at: None,
     };
     let mut troubled = false;
     loop {
@@ -80,7 +106,8 @@ pub(crate) async fn run(master: Shared, retention: Retention) {
         master.pulse.beat();
         let looked = async {
             rounds.repair.step(&master, &mut rounds.retention).await?;
-            look_round(&master, ticks.is_multiple_of(SLOW), &mut rounds).await
+            let turn = ticks.is_multiple_of(SLOW).then_some(Turn::of(ticks / SLOW));
+            look_round(&master, turn, &mut rounds).await
         };
         let looked = looked.await;
         // Only the first of several failures in a row is logged. Otherwise, there would be two messages each second.
@@ -98,8 +125,9 @@ pub(crate) async fn run(master: Shared, retention: Retention) {
     }
 }
 
-async fn look_round(master: &Master, slow: bool, rounds: &mut Rounds) -> Result<(), StoreError> {
-    let Rounds { folding, retention, census, gauges, tidying, .. } = rounds;
+/// Does what is due. `turn` is the work whose turn it is in a slow round, and None in the rounds in between.
+async fn look_round(master: &Master, turn: Option<Turn>, rounds: &mut Rounds) -> Result<(), StoreError> {
+    let Rounds { folding, retention, census, gauges, tidying, led_at, .. } = rounds;
     let now = master.now_ms();
     master.metrics.backlog.set(i64::try_from(master.store.backlog()).unwrap_or(i64::MAX));
     master.metrics.long_polls.set(i64::try_from(master.waiting.len()).unwrap_or(i64::MAX));
@@ -127,7 +155,7 @@ async fn look_round(master: &Master, slow: bool, rounds: &mut Rounds) -> Result<
     if master.waiting.len() > 0 {
         master.look_for_jobs().await?;
     }
-    if slow {
+    if turn.is_some() {
         master.registry.refresh().await?;
         master.access.refresh().await?;
         if gauges.is_due() {
@@ -143,7 +171,10 @@ async fn look_round(master: &Master, slow: bool, rounds: &mut Rounds) -> Result<
         master.uploads.sweep(&master.store, trusts_ages, now).await?;
         pictures::upkeep(&master.pictures, &master.store, trusts_ages, now).await?;
     }
-    if (slow || retention.goes_on() || folding.goes_on()) && leads_upkeep(master).await? {
+    // Reports are folded before they are removed: folding has the first turn.
+    let folds = turn == Some(Turn::Folding) || folding.goes_on(Instant::now());
+    let removes = turn == Some(Turn::Retention) || retention.goes_on();
+    if (turn.is_some() || folds || removes) && leads_upkeep(master, led_at).await? {
         if tidying.is_due() {
             let began = Instant::now();
             for run in master.store.tidy(now).await? {
@@ -151,26 +182,34 @@ async fn look_round(master: &Master, slow: bool, rounds: &mut Rounds) -> Result<
             }
             tidying.done(began);
         }
-        // Reports are folded before they are removed. If they cannot be folded, the rest of the upkeep goes on.
-        let folded = folding.step(&master.store, now).await;
-        retention.step(&master.store, folding.holds_history(Instant::now()), now).await?;
-        let trusts_ages = retention.trusts_ages(Instant::now());
-        let is_hourly = census.step(&master.store, trusts_ages, now).await?;
-        if is_hourly && trusts_ages {
-            master.store.prune_sessions(master.access.sessions.lifetimes().idle_ms, now).await?;
+        if folds {
+            folding.step(&master.store, now).await;
         }
-        folded?;
+        if removes {
+            retention.step(&master.store, folding.holds_history(Instant::now()), now).await?;
+        }
+        if turn == Some(Turn::Census) {
+            let trusts_ages = retention.trusts_ages(Instant::now());
+            let is_hourly = census.step(&master.store, trusts_ages, now).await?;
+            if is_hourly && trusts_ages {
+                master.store.prune_sessions(master.access.sessions.lifetimes().idle_ms, now).await?;
+            }
+        }
     }
     Ok(())
 }
 
-/// Returns true if this master does the upkeep. Only one of the masters that share a database does the upkeep.
-async fn leads_upkeep(master: &Master) -> Result<bool, StoreError> {
-    match master.store.dialect() {
-        // A SQLite database has only one master.
-        Dialect::Sqlite => Ok(true),
-        Dialect::Postgres => master.store.lead("upkeep", master.id.clone(), LEAD_UPKEEP_MS).await,
+/// Returns true if this master does the upkeep. Only one of the masters that share a database does the upkeep. `led_at`
+/// is the time at which this master got or renewed the role.
+async fn leads_upkeep(master: &Master, led_at: &mut Option<Instant>) -> Result<bool, StoreError> {
+    // A SQLite database has only one master.
+    if master.store.dialect() == Dialect::Sqlite || led_at.is_some_and(|at| at.elapsed() < RENEW_UPKEEP) {
+        return Ok(true);
     }
+    let began = Instant::now();
+    let leads = master.store.lead("upkeep", master.id.clone(), LEAD_UPKEEP_MS).await?;
+    *led_at = leads.then_some(began);
+    Ok(leads)
 }
 
 async fn reap(master: &Master, heard: bool, now: i64) -> Result<(), StoreError> {

@@ -15,6 +15,8 @@ use crate::{
 const HOUR_MS: i64 = 3_600_000;
 /// Counts are kept for 400 days: a year, and more than a month to compare it with.
 const KEPT_HOURS: i64 = 400 * 24;
+/// The number of hours whose counts by group are read at a time.
+const HOURS_AT_ONCE: i64 = 48;
 
 /// The number of cameras by health at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,16 +101,24 @@ impl Store {
             let sql = "SELECT taken_at, counts FROM camera_counts WHERE hour >= $1 ORDER BY hour";
             return query(sql).bind(hour).fetch_all(&self.readers).await?.iter().map(read).collect();
         };
-        let sql = "SELECT taken_at, group_counts FROM camera_counts WHERE hour >= $1 ORDER BY hour";
-        let mut found = Vec::new();
-        for row in &query(sql).bind(hour).fetch_all(&self.readers).await? {
-            let groups: BTreeMap<String, [u64; 8]> = json(row, "group_counts")?;
-            if let Some(counts) = groups.get(group) {
-                let (taken_at, counts) = (row.try_get("taken_at")?, HealthCounts::of(*counts));
-                found.push(HourCounts { taken_at, counts });
+        // The counts of an hour name all groups, so only some hours are read at a time.
+        let sql =
+            "SELECT hour, taken_at, group_counts FROM camera_counts WHERE hour >= $1 ORDER BY hour LIMIT $2";
+        let (mut found, mut from) = (Vec::new(), hour);
+        loop {
+            let rows = query(sql).bind(from).bind(HOURS_AT_ONCE).fetch_all(&self.readers).await?;
+            for row in &rows {
+                let groups: BTreeMap<String, [u64; 8]> = json(row, "group_counts")?;
+                if let Some(counts) = groups.get(group) {
+                    let (taken_at, counts) = (row.try_get("taken_at")?, HealthCounts::of(*counts));
+                    found.push(HourCounts { taken_at, counts });
+                }
+                from = row.try_get::<i64>("hour")? + 1;
+            }
+            if (rows.len() as i64) < HOURS_AT_ONCE {
+                return Ok(found);
             }
         }
-        Ok(found)
     }
 }
 

@@ -47,6 +47,7 @@ const STATEMENTS: &[(&str, Ahead)] = &[
     // A run with a fire time in the future would prevent the task from running at that time.
     ("UPDATE runs SET fire_time = NULL WHERE fire_time IS NOT NULL AND fire_time > $2", Ahead::Past),
     ("UPDATE baselines SET as_of = $1 WHERE as_of > $2", Ahead::Past),
+    ("UPDATE cameras SET created_at = $1 WHERE created_at > $2", Ahead::Past),
     ("UPDATE cameras SET baselines_since = $1 WHERE baselines_since > $2", Ahead::Past),
     ("UPDATE cameras SET checked_at = $1 WHERE checked_at > $2", Ahead::Past),
     ("UPDATE cameras SET status_since = $1 WHERE status_since > $2", Ahead::Past),
@@ -111,7 +112,7 @@ impl Store {
                         let changed = query(*sql).bind(now).bind(most).execute(&mut *connection).await?;
                         brought += changed.rows_affected();
                     }
-                    brought += measurements::bring_back(connection, now + AHEAD_MS, now).await?;
+                    brought += measurements::bring_back(connection, now).await?;
                     // The time comes from the database's clock, which `Store::lead` uses too.
                     let here = dialect.now();
                     let sql = format!("UPDATE leaders SET held_until = 0 WHERE held_until > {here} + $1");

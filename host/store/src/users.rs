@@ -225,6 +225,16 @@ impl Store {
         Ok((count(&row, "known")?, count(&row, "enabled")?))
     }
 
+    /// Returns true if a user exists, also a disabled one, or a token that was not revoked.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the database fails.
+    pub async fn has_credentials(&self) -> Result<bool, StoreError> {
+        let sql = "SELECT (SELECT COUNT(*) FROM users) + (SELECT COUNT(*) FROM tokens WHERE revoked_at IS NULL) AS known";
+        Ok(count(&query(sql).fetch_one(&self.readers).await?, "known")? > 0)
+    }
+
     /// Returns all users, oldest first.
     ///
     /// # Errors

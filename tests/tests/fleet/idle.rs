@@ -14,7 +14,7 @@ const NODES: usize = 50;
 /// The time for which the master is watched.
 const WATCH: Duration = Duration::from_secs(5);
 /// The number of statements must stay below this limit while the master is watched.
-const STATEMENTS: u64 = 60;
+const STATEMENTS: u64 = 50;
 
 #[tokio::test]
 async fn idle_polls_beside_jobs_that_none_of_them_may_have_leave_sqlite_alone() {

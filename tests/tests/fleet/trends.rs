@@ -130,3 +130,32 @@ async fn measurements_outlive_the_findings_that_they_were_folded_from() {
     assert_eq!(read(master.request(Method::DELETE, OF_CAMERA)).await.0, 204);
     assert_eq!(read(master.request(Method::GET, &path)).await.0, 404);
 }
+
+#[tokio::test]
+async fn a_master_that_cannot_fold_reports_still_takes_back_leases_and_keeps_its_findings() {
+    let (data, dir) = (Arc::new(tempfile::tempdir().unwrap()), tempfile::tempdir().unwrap());
+    let master = prepared(&data, dir.path()).await;
+    let (mut node, ..) = Node::register(&master, "n", json!({})).await;
+    check(&master, &mut node, json!([finding("brightness", "normal", 120.5)])).await;
+    drop(master);
+    let file = data.path().join("master.db");
+    let mut database = sqlx::SqliteConnection::connect(file.to_str().unwrap()).await.unwrap();
+    for sql in [
+        "UPDATE reports SET id = '00000000' || substr(id, 9)",
+        "UPDATE folding SET done_to = '', pass_to = NULL, camera_id = '', report_id = ''",
+        "CREATE TRIGGER broken BEFORE UPDATE ON folding BEGIN SELECT RAISE(ABORT, 'broken on purpose'); END",
+    ] {
+        sqlx::query(sql).execute(&mut database).await.unwrap();
+    }
+    database.close().await.unwrap();
+    let master = Master::start_in(data, "127.0.0.1:0", &["--lease-time", "3"]);
+    master.running.says(&["the measurements of reports cannot be kept"]).await;
+    let (mut dying, ..) = Node::register(&master, "dying", json!({})).await;
+    master.submit("t").await;
+    assert_eq!(dying.lease(5_000).await["jobs"].as_array().unwrap().len(), 1);
+    let (mut other, ..) = Node::register(&master, "other", json!({})).await;
+    assert_eq!(other.lease(60_000).await["jobs"].as_array().unwrap().len(), 1);
+    // The finding is much older than findings are kept, but nothing of it was folded.
+    let found = master.get("/api/v1/diagnosis/results?camera_id=c0").await;
+    assert_eq!(found["items"].as_array().unwrap().len(), 1);
+}

@@ -13,13 +13,18 @@ use crate::{
     reports::first_name,
 };
 
-use super::{StoredChunk, codec, day_of, put, report};
+use super::{
+    StoredChunk, codec, day_of, put,
+    report::{self, Measured},
+};
 
 /// Reports that are younger than this, in milliseconds, are not folded yet. A transaction that records a report, and a
 /// master whose clock is behind, may add reports before those that exist already; but not this late.
 const SETTLED_MS: i64 = 600_000;
 /// The least time between two passes, in milliseconds.
 const EVERY_MS: i64 = 3 * 3_600_000;
+/// The age of the oldest reports that are met again after a clock was ahead, in milliseconds.
+const AGAIN_MS: i64 = 2 * 86_400_000;
 /// The maximum number of reports in one portion.
 const PORTION: usize = 256;
 /// The maximum number of cameras that one portion looks at.
@@ -112,6 +117,10 @@ impl Store {
     pub async fn fold(&self, now: i64) -> Result<Folded, StoreError> {
         let from = self.folding().await?;
         let Some(begun) = from.clone().due(now) else { return Ok(Folded::default()) };
+        // A pass without reports is not begun, so that a master without checks writes nothing.
+        if from.pass_to.is_none() && !self.has_due(&begun).await? {
+            return Ok(Folded::default());
+        }
         let mut portion = self.portion(&begun, now).await?;
         let to = begun.after(&portion);
         let goes_on = to.pass_to.is_some();
@@ -152,6 +161,13 @@ impl Store {
         } else {
             Ok(Folded { goes_on: true, ..Folded::default() })
         }
+    }
+
+    /// Returns true if a pass has reports to fold.
+    async fn has_due(&self, pass: &Progress) -> Result<bool, StoreError> {
+        let sql = "SELECT id FROM reports WHERE id >= $1 AND id < $2 ORDER BY id LIMIT 1";
+        let found = query(sql).bind(&pass.done_to).bind(pass.pass_to.as_deref().unwrap_or_default());
+        Ok(found.fetch_optional(&self.readers).await?.is_some())
     }
 
     /// Returns how far reports are folded.
@@ -243,16 +259,14 @@ impl Store {
     }
 }
 
-/// Sets back how far reports are folded if it is later than `latest`, because a clock was ahead. Reports that are recorded
-/// from `now` on are folded then. Those that were folded already are met again, and add nothing.
-pub(crate) async fn bring_back(
-    connection: &mut Connection,
-    latest: i64,
-    now: i64,
-) -> Result<u64, StoreError> {
-    let sql = "UPDATE folding SET done_to = CASE WHEN done_to > $1 THEN $2 ELSE done_to END, pass_to = NULL, \
+/// Sets back how far reports are folded if it is later than now, because a clock was ahead. Another master, whose clock
+/// was right, may have recorded reports meanwhile that no pass has seen, so the reports of the last days are met again.
+/// Those that were folded already add nothing.
+pub(crate) async fn bring_back(connection: &mut Connection, now: i64) -> Result<u64, StoreError> {
+    let sql = "UPDATE folding SET done_to = CASE WHEN done_to > $2 THEN $2 ELSE done_to END, pass_to = NULL, \
                camera_id = '', report_id = '' WHERE done_to > $1 OR COALESCE(pass_to, '') > $1";
-    let brought = query(sql).bind(first_name(latest)).bind(first_name(now)).execute(connection).await?;
+    let again = first_name(now.saturating_sub(AGAIN_MS));
+    let brought = query(sql).bind(first_name(now)).bind(again).execute(connection).await?;
     Ok(brought.rows_affected())
 }
 
@@ -260,6 +274,12 @@ pub(crate) async fn bring_back(
 /// is in the future, a clock was wrong, and the report is taken for one of this camera.
 pub(crate) const fn is_of_another(recorded_at: i64, created_at: i64, now: i64) -> bool {
     recorded_at < created_at && created_at <= now
+}
+
+/// Reads what a report has measured.
+fn measured(row: &Row) -> Result<Measured, StoreError> {
+    let document: Vec<u8> = row.try_get("document")?;
+    report::read(&document, parsed(row, "job_id")?, row.try_get("captured_at")?)
 }
 
 fn fold(days: BTreeMap<(String, i64), Day>) -> Result<(Vec<StoredChunk>, Folded), StoreError> {
@@ -276,8 +296,7 @@ fn fold(days: BTreeMap<(String, i64), Day>) -> Result<(Vec<StoredChunk>, Folded)
         };
         let mut checks = Vec::with_capacity(reports.len());
         for row in &reports {
-            let document: Vec<u8> = row.try_get("document")?;
-            match report::read(&document, parsed(row, "job_id")?, row.try_get("captured_at")?) {
+            match measured(row) {
                 Ok(measured) => checks.push(measured),
                 Err(error) => {
                     tracing::warn!(%error, report = text(row, "id")?, "a report cannot be read and has no measurements");

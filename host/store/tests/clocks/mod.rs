@@ -70,7 +70,10 @@ pub(crate) async fn what_cameras_and_jobs_keep_of_a_clock_that_was_ahead_is_brou
     let failure = Failure { kind: "internal".into(), detail: String::new() };
     let failed = ended(&leased, &leased.jobs[1], JobOutcome::Failed { failure });
     store.record(vec![failed], now + YEAR + 2_000).await.unwrap();
+    store.by(anybody()).create_camera("new".into(), camera("new", &[]), now + YEAR).await.unwrap();
     assert!(store.bring_back(now, LEASE_MS).await.unwrap() > 0);
+    let new = store.camera("new").await.unwrap().unwrap().camera;
+    assert_eq!(new.created_at, at(now), "reports from now on are of this camera");
 
     // From now on, new results count for the camera and for the baselines.
     let JobResult { job_id, lease, attempt, .. } = finished(&leased, &leased.jobs[2], Status::Normal);

@@ -204,6 +204,11 @@ pub(crate) async fn nothing_is_folded_twice_or_lost(store: &Store) {
     assert_eq!(fold(store, until).await, (0, 0));
     assert_alike(series(store, "b", until).await, &exact);
     assert!(!store.fold(until).await.unwrap().goes_on);
+    // The clock was ahead by half a minute only, and a report was recorded since.
+    let now = until - 630_000;
+    store.bring_back(now, LEASE_MS).await.unwrap();
+    checks.check(store, &["b"], now + 1_000, now + 1_000, findings(0)).await;
+    assert_eq!(fold(store, now + DAY).await, (1, 0));
 }
 
 pub(crate) async fn a_late_result_adds_to_the_day_of_its_clip(store: &Store) {
