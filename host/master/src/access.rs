@@ -146,7 +146,11 @@ impl Access {
     pub(crate) async fn still_knows(&self, principal: &Principal) -> Result<bool, Error> {
         match &principal.identity {
             Identity::Anybody => Ok(self.is_open()),
-            Identity::User { session, .. } => Ok(self.sessions.current(session).await?.is_some()),
+            Identity::User { session, .. } => {
+                let session = self.sessions.current(session).await?;
+                // A user whose scope has changed begins anew.
+                Ok(session.is_some_and(|session| session.user.scope == principal.scope))
+            }
             Identity::Token { id, .. } => {
                 let token = self.look_up(id).await?;
                 Ok(token.is_some_and(|token| is_in_force(&token.info, self.clock.now())))

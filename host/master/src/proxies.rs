@@ -45,6 +45,11 @@ impl Proxies {
         Ok(Self { trusted, warned: AtomicBool::new(false) })
     }
 
+    /// Returns true if the settings name a proxy.
+    pub(crate) const fn has_any(&self) -> bool {
+        !self.trusted.is_empty()
+    }
+
     fn trusts(&self, address: IpAddr) -> bool {
         self.trusted.iter().any(|network| network.contains(&address))
     }
@@ -52,8 +57,13 @@ impl Proxies {
     /// Returns the address of the client: the last address in the header that is not a trusted proxy itself.
     fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         let mut client = peer.to_canonical();
-        let values = headers.get_all(FORWARDED_FOR).iter().filter_map(|value| value.to_str().ok());
-        let named: Vec<&str> = values.flat_map(|value| value.split(',')).map(str::trim).collect();
+        // A part that is no text is no address. The parts behind it, which proxies have added, still count.
+        let values = headers
+            .get_all(FORWARDED_FOR)
+            .iter()
+            .flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+        let named: Vec<&str> =
+            values.map(|part| std::str::from_utf8(part).unwrap_or_default().trim()).collect();
         if !named.is_empty() && !self.trusts(client) && !self.warned.swap(true, Ordering::Relaxed) {
             tracing::warn!(
                 proxy = %client,
@@ -105,6 +115,8 @@ impl FromRequestParts<Shared> for Client {
 
 #[cfg(test)]
 mod tests {
+    use axum::http::HeaderValue;
+
     use super::*;
 
     fn client(trusted: &str, peer: &str, forwarded: &[&'static str]) -> String {
@@ -131,6 +143,11 @@ mod tests {
         assert_eq!(client("10.0.0.0/8", "10.0.0.5", &["6.6.6.6, 1.2.3.4, 10.0.0.7"]), "1.2.3.4");
         assert_eq!(client("10.0.0.0/8", "10.0.0.5", &["6.6.6.6", "1.2.3.4:5060", "10.0.0.7"]), "1.2.3.4");
         assert_eq!(client("10.0.0.0/8", "10.0.0.5", &["1.2.3.4, unknown"]), "10.0.0.5");
+        // What is no text is no address, and hides none of what the proxy has added.
+        let mut headers = HeaderMap::new();
+        headers.append(FORWARDED_FOR, HeaderValue::from_bytes(b"\xff, 1.2.3.4").unwrap());
+        let proxies = Proxies::parse("10.0.0.0/8").unwrap();
+        assert_eq!(proxies.client("10.0.0.5".parse().unwrap(), &headers).to_string(), "1.2.3.4");
     }
 
     #[test]

@@ -65,7 +65,9 @@ pub(crate) async fn run(settings: MasterSettings) -> anyhow::Result<ExitCode> {
     let (store, writing) = Store::open(&database).await?;
     let clock = Clock::new();
     let loopback = settings.listen.ip().is_loopback();
-    let access = Access::new(store.clone(), Arc::clone(&clock), loopback, settings.sessions);
+    // Through a proxy, other machines reach a master that listens on loopback.
+    let local = loopback && !settings.trusted_proxies.has_any();
+    let access = Access::new(store.clone(), Arc::clone(&clock), local, settings.sessions);
     let open = access.refresh().await?;
     let invitation = if open || access.is_accessible().await? {
         None

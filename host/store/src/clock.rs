@@ -64,6 +64,7 @@ const STATEMENTS: &[(&str, Ahead)] = &[
     ("UPDATE sessions SET used_at = $1 WHERE used_at > $2", Ahead::Past),
     // A delay that a clock ahead has begun would last as long as the clock was ahead.
     ("UPDATE sign_ins SET failed_at = $1 WHERE failed_at > $2", Ahead::Past),
+    ("UPDATE sign_ins SET failed_before = $1 WHERE failed_before > $2", Ahead::Past),
     ("UPDATE sign_ins SET succeeded_at = $1 WHERE succeeded_at > $2", Ahead::Past),
     (
         "UPDATE welcomes SET expires_at = $1 + expires_at - created_at, created_at = $1 WHERE created_at > $2",

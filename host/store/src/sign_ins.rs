@@ -170,7 +170,7 @@ impl Store {
                         return Ok(Some(wait));
                     }
                     let sql = "UPDATE sign_ins SET failures = 1 + CASE WHEN failed_at < $3 THEN 0 ELSE failures END, \
-                               failed_at = $2 WHERE key = $1";
+                               failed_before = failed_at, failed_at = $2 WHERE key = $1";
                     for key in sign_in.keys() {
                         let counting = query(sql).bind(key).bind(now).bind(now - REMEMBERED_MS);
                         counting.execute(&mut *connection).await?;
@@ -200,7 +200,10 @@ pub(crate) async fn succeeded(
     sign_in: SignIn,
     now: i64,
 ) -> Result<(), StoreError> {
+    // The time of the last failure is taken back too. Otherwise, daily sign-ins would keep old failures from being
+    // forgotten.
     let sql = "UPDATE sign_ins SET failures = CASE WHEN key = $2 OR failures < 1 THEN 0 ELSE failures - 1 END, \
+               failed_at = failed_before, \
                succeeded_at = CASE WHEN key = $2 THEN $3 ELSE succeeded_at END WHERE key = $1";
     for key in sign_in.keys() {
         query(sql).bind(key).bind(&sign_in.pair).bind(now).execute(&mut *connection).await?;

@@ -9,6 +9,7 @@ use crate::{
     db::{Row, query},
     query::{Select, maybe_time, text, time_of, word},
     runs::word_of,
+    users,
 };
 
 const COLUMNS: &str =
@@ -77,17 +78,24 @@ impl Acting<'_> {
     ///
     /// # Errors
     ///
-    /// Returns an error if the database fails.
+    /// Returns [`StoreError::Conflict`] if there are users, but nobody would be left who may administer the master, or an
+    /// error if the database fails.
     pub async fn revoke_token(&self, id: String, now: i64) -> Result<bool, StoreError> {
         let entry = self.entry("token.revoke", "token", &id, now);
         self.store
             .writer
             .run(move |connection| {
                 Box::pin(async move {
+                    users::lock_administrators(connection).await?;
                     let sql = "UPDATE tokens SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL \
                                RETURNING name, scope";
-                    let revoked = query(sql).bind(id).bind(now).fetch_optional(&mut *connection).await?;
+                    let revoked = query(sql).bind(&id).bind(now).fetch_optional(&mut *connection).await?;
                     let Some(revoked) = revoked else { return Ok(false) };
+                    let is_admin = text(&revoked, "scope")? == "admin";
+                    if is_admin && users::needs_token(connection, &id, now).await? {
+                        let why = "nobody would be left who may administer the master: make a user an administrator first";
+                        return Err(StoreError::Conflict(why.into()));
+                    }
                     let before = fields([
                         ("name", json!(text(&revoked, "name")?)),
                         ("scope", json!(text(&revoked, "scope")?)),

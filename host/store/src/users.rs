@@ -10,6 +10,7 @@ use crate::{
     db::{Connection, Row, query},
     query::{Select, count, maybe_time, text, time_of, word},
     runs::word_of,
+    welcomes,
 };
 
 pub(crate) const COLUMNS: &str = "SELECT users.id, users.name, users.scope, users.password, users.disabled, \
@@ -54,6 +55,7 @@ impl Acting<'_> {
             .writer
             .run(move |connection| {
                 Box::pin(async move {
+                    welcomes::lock(connection).await?;
                     insert(connection, user).await?;
                     entry.write(connection).await
                 })
@@ -80,6 +82,7 @@ impl Acting<'_> {
             .writer
             .run(move |connection| {
                 Box::pin(async move {
+                    welcomes::lock(connection).await?;
                     let Some(user) = locked(connection, &id).await? else { return Ok(Changed::Missing) };
                     let administers = |scope: Scope, disabled: bool| scope == Scope::Admin && !disabled;
                     let before = administers(user.info.scope, user.info.disabled);
@@ -286,12 +289,36 @@ async fn must_be_free(
     }
 }
 
-/// Locks the rows of all administrators, so that two masters cannot remove the last two at the same time. Returns the
-/// user.
+/// Locks all who may administer the master: first users, then tokens, each by id. Therefore two masters cannot remove the
+/// last two at the same time.
+pub(crate) async fn lock_administrators(connection: &mut Connection) -> Result<(), StoreError> {
+    let end = connection.dialect().to_change();
+    for table in ["users", "tokens"] {
+        let sql = format!("SELECT id FROM {table} WHERE scope = 'admin' ORDER BY id{end}");
+        query(sql).fetch_all(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+/// Locks all who may administer the master. Returns the user.
 async fn locked(connection: &mut Connection, id: &str) -> Result<Option<StoredUser>, StoreError> {
-    query("UPDATE users SET disabled = disabled WHERE scope = 'admin'").execute(&mut *connection).await?;
+    lock_administrators(connection).await?;
     let row = Select::new(COLUMNS).and("id = ?", Some(id)).query().fetch_optional(connection).await?;
     row.as_ref().map(read).transpose()
+}
+
+/// Returns true if users exist, but none of them may administer the master, and no other token than `token`.
+pub(crate) async fn needs_token(
+    connection: &mut Connection,
+    token: &str,
+    now: i64,
+) -> Result<bool, StoreError> {
+    let sql = "SELECT (SELECT COUNT(*) FROM users) AS known, \
+               (SELECT COUNT(*) FROM users WHERE scope = 'admin' AND disabled = 0) + \
+               (SELECT COUNT(*) FROM tokens WHERE scope = 'admin' AND revoked_at IS NULL AND id <> $1 \
+               AND (expires_at IS NULL OR expires_at > $2)) AS left_over";
+    let row = query(sql).bind(token).bind(now).fetch_one(connection).await?;
+    Ok(count(&row, "known")? > 0 && count(&row, "left_over")? == 0)
 }
 
 /// Returns true if another user than `id` may administer the master, or the holder of a token.

@@ -87,10 +87,17 @@ const VALID: &str = "expires_at > $2 AND NOT EXISTS (SELECT 1 FROM users WHERE s
                      AND NOT EXISTS (SELECT 1 FROM tokens WHERE scope = 'admin' AND revoked_at IS NULL \
                      AND (tokens.expires_at IS NULL OR tokens.expires_at > $2))";
 
+/// Locks all links before anything else, so that two links cannot be used at the same time, nor a link while somebody
+/// creates an administrator.
+pub(crate) async fn lock(connection: &mut Connection) -> Result<(), StoreError> {
+    let sql = format!("SELECT hash FROM welcomes ORDER BY hash{}", connection.dialect().to_change());
+    query(sql).fetch_all(connection).await?;
+    Ok(())
+}
+
 /// Removes a link. Returns false if it cannot be used.
 async fn take(connection: &mut Connection, hash: &str, now: i64) -> Result<bool, StoreError> {
-    // All rows are locked first, so that two links cannot be used at the same time.
-    query("UPDATE welcomes SET created_at = created_at").execute(&mut *connection).await?;
+    lock(connection).await?;
     let sql = format!("DELETE FROM welcomes WHERE hash = $1 AND {VALID}");
     Ok(query(sql).bind(hash).bind(now).execute(connection).await?.rows_affected() > 0)
 }

@@ -101,8 +101,8 @@ use users::{
     a_link_for_the_first_administrator_works_once_and_only_for_the_first,
     a_name_belongs_to_one_user_however_it_is_written, a_session_belongs_to_a_user_with_this_password,
     a_user_s_sessions_end_with_the_password, guesses_at_the_same_moment_are_all_counted,
-    sessions_of_a_clock_that_was_ahead_are_brought_back, somebody_can_always_administer,
-    what_is_over_is_pruned,
+    sessions_of_a_clock_that_was_ahead_are_brought_back, sign_ins_do_not_keep_old_failures_alive,
+    somebody_can_always_administer, what_is_over_is_pruned,
 };
 
 /// Makes two tests of each function, one for each database.
@@ -257,6 +257,7 @@ on_both!(
     a_session_belongs_to_a_user_with_this_password,
     a_user_s_sessions_end_with_the_password,
     guesses_at_the_same_moment_are_all_counted,
+    sign_ins_do_not_keep_old_failures_alive,
     a_link_for_the_first_administrator_works_once_and_only_for_the_first,
     sessions_of_a_clock_that_was_ahead_are_brought_back,
     what_is_over_is_pruned,

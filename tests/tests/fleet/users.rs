@@ -230,6 +230,19 @@ async fn guess(master: &Master, name: &str, address: &str) -> Response {
 }
 
 #[tokio::test]
+async fn the_first_user_is_an_administrator_and_a_master_behind_a_proxy_is_never_open() {
+    let master = Master::start();
+    let user = json!({"name": "Vera", "scope": "viewer", "password": PASSWORD});
+    let (status, refused) = master.post("/api/v1/users", &user).await;
+    assert_eq!((status, &refused["field"]), (422, &json!("/scope")), "{refused}");
+    assert_eq!(read(master.request(Method::GET, CAMERAS)).await.0, 200, "the master is still open");
+    let data = Arc::new(tempfile::tempdir().unwrap());
+    let master = Master::start_in(data, "127.0.0.1:0", &["--trusted-proxies", "127.0.0.1"]);
+    master.running.says(&["/#/welcome/"]).await;
+    assert_eq!(read(master.request(Method::GET, CAMERAS)).await.0, 401);
+}
+
+#[tokio::test]
 async fn guesses_are_delayed_also_after_a_restart_and_the_person_is_not() {
     let (master, _) = with_admin().await;
     let (data, _) = change_database(master, "DELETE FROM sign_ins").await;

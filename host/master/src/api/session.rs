@@ -44,10 +44,7 @@ pub(super) async fn open(
         (Some(name), Some(password)) => {
             check::name("/name", &name)?;
             let secret = sign_in(&master, Attempt { name: &name, password, client }).await?;
-            // Another user may have been signed in before in this browser.
-            if let Some(former) = guard::cookie(&headers) {
-                master.access.sessions.close(former).await?;
-            }
+            close_former(&master, &headers).await;
             secret
         }
         (None, None) => {
@@ -56,7 +53,10 @@ pub(super) async fn open(
             let principal = master.access.authenticate(credentials).await?;
             requests::note_principal(&principal);
             match (principal.identity, bearer) {
-                (Identity::Token { .. }, Some(token)) => token.to_owned(),
+                (Identity::Token { .. }, Some(token)) => {
+                    close_former(&master, &headers).await;
+                    token.to_owned()
+                }
                 _ => return Ok(StatusCode::NO_CONTENT.into_response()),
             }
         }
@@ -64,6 +64,14 @@ pub(super) async fn open(
         (Some(_), None) => return Err(invalid("/password", "expected the password of the user")),
     };
     set(&master, &headers, &format!("{COOKIE}={secret}"))
+}
+
+/// Closes the session that this browser had before, maybe of another user. If it cannot be closed, it ends by itself.
+async fn close_former(master: &Master, headers: &HeaderMap) {
+    let Some(former) = guard::cookie(headers) else { return };
+    if let Err(error) = master.access.sessions.close(former).await {
+        tracing::warn!(?error, "the former session of a browser was not closed");
+    }
 }
 
 /// Tells who makes this request and what this client may do.

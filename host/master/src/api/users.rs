@@ -7,7 +7,7 @@ use easysight_store::{Changed, StoreError, StoredUser};
 
 use crate::{
     master::{Master, Shared},
-    principal::Principal,
+    principal::{Identity, Principal},
     problems::{invalid, missing, store_error},
 };
 
@@ -34,6 +34,11 @@ pub(super) async fn create(
 ) -> Result<(StatusCode, Json<UserInfo>), Error> {
     check::name("/name", &request.name)?;
     check_scope(request.scope)?;
+    if principal.identity == Identity::Anybody && request.scope != Scope::Admin {
+        let detail =
+            "the first user must be an administrator: from then on, only an administrator creates users";
+        return Err(invalid("/scope", detail));
+    }
     check::new_password("/password", &request.password)?;
     let password = master.passwords.place().await?.hash(request.password).await?;
     let info = UserInfo {

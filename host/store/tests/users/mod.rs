@@ -100,6 +100,11 @@ pub(crate) async fn somebody_can_always_administer(store: &Store) {
     assert_eq!(change(store, left, demoted.clone()).await, Changed::LastAdministrator);
     let earlier = store.by(anybody()).change_user(left.into(), demoted, None, NOW - 1).await.unwrap();
     assert!(matches!(earlier, Changed::Done(user) if user.scope == Scope::Operator));
+    // Now only the token can, so it stays.
+    let kept = store.by(anybody()).revoke_token("t".into(), NOW - 1).await;
+    assert!(matches!(kept, Err(StoreError::Conflict(_))), "{kept:?}");
+    change(store, left, UserChange { scope: Some(Scope::Admin), ..UserChange::default() }).await;
+    assert!(store.by(anybody()).revoke_token("t".into(), NOW - 1).await.unwrap());
 }
 
 pub(crate) async fn a_session_belongs_to_a_user_with_this_password(store: &Store) {
@@ -203,6 +208,26 @@ pub(crate) async fn guesses_at_the_same_moment_are_all_counted(store: &Store) {
         assert_eq!(store.count_sign_in(from("10.0.1.1"), later).await.unwrap(), None);
     }
     assert_eq!(store.sign_in_wait(&from("10.0.1.1"), later).await.unwrap(), Some(2_000));
+}
+
+pub(crate) async fn sign_ins_do_not_keep_old_failures_alive(store: &Store) {
+    let hour = DAY / 24;
+    // Several people at one address mistype their passwords, until strangers have to wait there.
+    let guess = |name: usize| SignIn::new(&format!("person {name}"), "10.0.0.1");
+    for name in 0..51 {
+        store.count_sign_in(guess(name), NOW).await.unwrap();
+    }
+    assert!(store.sign_in_wait(&guess(99), NOW).await.unwrap().is_some());
+    // One person signs in there each few hours.
+    for at in 1..=4 {
+        let now = NOW + at * 6 * hour;
+        assert_eq!(store.count_sign_in(guess(1), now).await.unwrap(), None);
+        store.forgive_sign_in(guess(1), now).await.unwrap();
+    }
+    // A day after the last failure, all are forgotten: one more is the first one.
+    let now = NOW + DAY + hour;
+    assert_eq!(store.count_sign_in(guess(2), now).await.unwrap(), None);
+    assert_eq!(store.sign_in_wait(&guess(99), now).await.unwrap(), None);
 }
 
 pub(crate) async fn a_link_for_the_first_administrator_works_once_and_only_for_the_first(store: &Store) {
