@@ -26,7 +26,7 @@ function since(range: Range): string {
 /** What the diagnoses said over the chosen time. */
 export function useTimeline(camera: MaybeRefOrGetter<string>, range: MaybeRefOrGetter<Range>) {
   return useQuery({
-    queryKey: ['results', computed(() => toValue(camera)), 'timeline', computed(() => toValue(range))],
+    queryKey: ['trend', computed(() => toValue(camera)), 'timeline', computed(() => toValue(range))],
     queryFn: ({ signal }) =>
       take<CameraTimeline>(
         api.GET('/api/v1/diagnosis/cameras/{id}/timeline', {
@@ -50,7 +50,7 @@ export function useSeries(
 ) {
   return useQuery({
     queryKey: [
-      'results',
+      'trend',
       computed(() => toValue(camera)),
       'series',
       computed(() => toValue(diagnosis)),

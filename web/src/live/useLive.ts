@@ -17,6 +17,8 @@ const MOST_SINGLE_CAMERAS = 20
 const LONG_LIST_PAUSE_MS = 60_000
 /** The overview is read again at most once in this time, however many events come. */
 const OVERVIEW_PAUSE_MS = 5_000
+/** Trends of a camera are read again at most once in this time: they may reach back over a year. */
+const TREND_PAUSE_MS = 30_000
 /** A listed page of cameras is read again at most once in this time; a list of n pages takes n times as long. */
 const PAGE_PAUSE_MS = 10_000
 
@@ -53,6 +55,15 @@ export function useLive(): void {
     () => void client.invalidateQueries({ queryKey: LISTED }, { cancelRefetch: false }),
     () => PAGE_PAUSE_MS * loadedPages(client),
   )
+  /** Cameras with findings that their trends do not show yet. */
+  const ahead = new Set<string>()
+  const trends = paced(
+    () => {
+      for (const id of ahead) void client.invalidateQueries({ queryKey: ['trend', id] }, { cancelRefetch: false })
+      ahead.clear()
+    },
+    () => TREND_PAUSE_MS,
+  )
   const flush = (): void => {
     timer = undefined
     overview.ask()
@@ -68,7 +79,9 @@ export function useLive(): void {
     for (const id of cameras) {
       void client.invalidateQueries({ queryKey: ['results', id] })
       void client.invalidateQueries({ queryKey: ['cause', id] })
+      ahead.add(id)
     }
+    if (ahead.size > 0) trends.ask()
     resources.clear()
     cameras.clear()
   }
@@ -104,5 +117,6 @@ export function useLive(): void {
     clearTimeout(renewal)
     overview.stop()
     pages.stop()
+    trends.stop()
   })
 }
