@@ -13,7 +13,7 @@ use crate::AuditId;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ActorKind {
-    /// Anybody on the master's machine: the master was open.
+    /// Anybody on the master's machine, because the master had neither tokens nor users.
     Anybody,
     /// The holder of a token.
     Token,
@@ -28,7 +28,7 @@ pub enum ActorKind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AuditWay {
-    /// Any other client of the API.
+    /// A client of the API that is neither the web console nor a command-line program.
     Api,
     /// The web console, or another page that the master serves.
     Console,

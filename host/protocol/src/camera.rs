@@ -74,8 +74,8 @@ pub struct Camera {
     /// When the camera's latest clip was captured.
     pub checked_at: Option<DateTime<Utc>>,
     /// The diagnosis whose finding gives the camera its status. Of several findings with this status, the one whose
-    /// diagnosis comes first in the alphabet counts. Absent if the status is null or `normal`, or if a version
-    /// that did not record the cause checked the camera last.
+    /// diagnosis comes first in the alphabet counts. Absent if the status is null or `normal`, or if the last check was
+    /// made by a version that did not record the cause.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
     /// The capture time of the first clip that gave the camera its present status. For a lost camera: when it was lost.
@@ -103,7 +103,7 @@ pub struct CameraEvidence {
     pub picture: String,
     /// blake3 digest of a small version of the picture.
     pub thumbnail: String,
-    /// When the clip that the picture is of was captured.
+    /// The capture time of the clip that contains the picture.
     pub captured_at: DateTime<Utc>,
 }
 

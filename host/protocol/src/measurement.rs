@@ -1,4 +1,4 @@
-//! How a camera went over time: its metrics, and what its diagnoses said, thinned to a number of buckets.
+//! The history of a camera: its metrics and the results of its diagnoses, summarised in buckets of time.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -49,10 +49,10 @@ pub struct SeriesBucket {
     /// The number of values.
     #[schema(minimum = 1)]
     pub count: u64,
-    /// The lowest value. Absent if it is the last one.
+    /// The lowest value. Absent if the last value is the lowest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub min: Option<SeriesPoint>,
-    /// The highest value. Absent if it is the last one.
+    /// The highest value. Absent if the last value is the highest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max: Option<SeriesPoint>,
     /// The last value.
@@ -69,13 +69,13 @@ pub struct SeriesPoint {
     pub at: DateTime<Utc>,
     /// The value.
     pub value: f64,
-    /// What the diagnosis said: its status, or the kind of its failure if it has no status.
+    /// The finding's status, or the kind of its failure if it has no status.
     pub word: String,
     /// The job of the check.
     pub job_id: JobId,
 }
 
-/// What the diagnoses of a camera said over time.
+/// The results of a camera's diagnoses over time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct CameraTimeline {
     /// The id of the camera.
@@ -87,13 +87,13 @@ pub struct CameraTimeline {
     /// The duration of a cell in milliseconds. Each cell starts a multiple of it after `since`.
     #[schema(minimum = 1)]
     pub bucket_ms: i64,
-    /// All checks: a cell has the worst finding of its checks that no other finding explains.
+    /// All diagnoses together: a cell has the worst of those findings that no other finding explains.
     pub checks: Vec<TimelineCell>,
     /// The diagnoses, in the order of their ids.
     pub diagnoses: Vec<TimelineRow>,
 }
 
-/// What one diagnosis said over time.
+/// The results of one diagnosis over time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct TimelineRow {
     /// The id of the diagnosis.
@@ -102,7 +102,7 @@ pub struct TimelineRow {
     pub cells: Vec<TimelineCell>,
 }
 
-/// The checks of one stretch of time.
+/// The checks of one period of time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct TimelineCell {
     /// The start of the cell.
@@ -121,7 +121,7 @@ pub struct TimelineCell {
     pub first_at: DateTime<Utc>,
     /// When the last clip was captured.
     pub last_at: DateTime<Utc>,
-    /// The job of the worst finding; the last one of several. It is the check to show.
+    /// The job of the worst finding. If several findings are equally bad, the job of the last one.
     pub job_id: JobId,
 }
 

@@ -1,4 +1,4 @@
-//! The overview: how all cameras are now, what to act on, and how it was before.
+//! The overview: the health of all cameras now and earlier, and the cameras that need action.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use crate::{Camera, Status};
 
-/// How a camera is, in one word.
+/// The health of a camera, in one word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CameraHealth {
@@ -62,7 +62,7 @@ impl CameraHealth {
         Self::ALL.into_iter().find(|one| one.as_str() == word)
     }
 
-    /// Returns true if a person should see to the camera.
+    /// Returns true if the camera needs action.
     #[must_use]
     pub const fn is_urgent(self) -> bool {
         matches!(self, Self::Offline | Self::Critical | Self::Error | Self::Warning)
@@ -70,7 +70,7 @@ impl CameraHealth {
 }
 
 impl Camera {
-    /// Returns how the camera is. A disabled camera is `muted`, however it was when it was last checked.
+    /// Returns the camera's health. A disabled camera is `muted`, whatever its last check found.
     #[must_use]
     pub const fn health(&self) -> CameraHealth {
         match (self.enabled, &self.lost, self.status, self.checked_at) {
@@ -163,7 +163,7 @@ impl HealthCounts {
         self.watched() - self.offline
     }
 
-    /// Returns the number of watched cameras of which something is known: they have a status, or they are lost.
+    /// Returns the number of watched cameras that have a status or are lost.
     #[must_use]
     pub fn judged(&self) -> u64 {
         self.watched() - self.unknown - self.unchecked
@@ -177,19 +177,20 @@ pub struct Overview {
     pub at: DateTime<Utc>,
     /// The number of cameras by health, now.
     pub now: HealthCounts,
-    /// The same about 24 hours ago. Null if it is not known: the master counts the cameras once an hour, and has
-    /// not done so within an hour of that time.
+    /// The same numbers about 24 hours ago. Null if the master, which counts the cameras once an hour, did not count
+    /// them within an hour of that time.
     pub yesterday: Option<FormerCounts>,
     /// The number of enabled cameras whose last check was more than 24 hours ago. Their state may be out of date.
     pub old: u64,
     /// When the latest clip of any camera was captured. Null if no camera was ever checked.
     pub newest_check: Option<DateTime<Utc>>,
-    /// The groups. The group with the smallest share of intact cameras comes first.
+    /// The groups. The group with the smallest share of intact (normal) cameras comes first.
     pub groups: Vec<GroupOverview>,
-    /// What is wrong with the cameras that need someone, by root cause. The most frequent cause comes first.
+    /// The numbers of cameras that need action, by root cause. The most frequent cause comes first.
     pub causes: Vec<CauseCount>,
-    /// Cameras that need someone: offline, critical, error or warning. The most urgent come first; of equally urgent
-    /// ones, those that became so last. The list ends after as many cameras as were asked for; `now` counts all.
+    /// Cameras that need action: offline, critical, error or warning. The most urgent come first. Equally urgent
+    /// cameras are sorted by the time at which their status began, latest first. The request limits the length of the
+    /// list; `now` counts all cameras.
     pub act: Vec<Camera>,
     /// The jobs.
     pub queue: QueueOverview,
@@ -208,7 +209,7 @@ pub struct FormerCounts {
     pub counts: HealthCounts,
 }
 
-/// How the cameras of a group are. A camera in several groups counts in each of them.
+/// The health of the cameras in a group. A camera in several groups counts in each of them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct GroupOverview {
     /// The group's name.
@@ -225,7 +226,7 @@ pub struct GroupOverview {
     pub intact: u64,
 }
 
-/// The number of cameras with one root cause.
+/// The number of cameras with the same root cause.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct CauseCount {
     /// The diagnosis. Null for cameras that were last checked by a version that did not record the cause.
@@ -252,7 +253,7 @@ pub struct NodesOverview {
     pub ready: u64,
     /// Nodes that finish their jobs and take no further ones.
     pub draining: u64,
-    /// Nodes that were not heard of for the time of a lease, or that unregistered.
+    /// Nodes that unregistered, or that sent no heartbeat for the duration of a lease.
     pub silent: u64,
     /// The number of jobs that the ready nodes take at a time.
     pub places: u64,
@@ -275,7 +276,8 @@ pub struct RunsOverview {
     pub with_failures: u64,
 }
 
-/// How the cameras were on one day. The shares are means over the hours of the day in which the cameras were counted.
+/// The health of the cameras on one day. The shares are means over the hours of the day in which the cameras were
+/// counted.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct DayOverview {
     /// The day, in the time zone of the request.

@@ -66,7 +66,7 @@ texts! {
     CameraSource =
         "`rtsp://`, `rtsps://`, `http://`, `https://`, or a file that workers may read.", 4096, PLAIN,
         &["rtsp://user:password@camera/stream", "http://camera/snapshot.jpg", "/clips/gate.mp4"];
-    /// A password that is compared.
+    /// A password with which somebody signs in.
     AnyPassword = "A password.", 1_024, ANY, &["correct horse battery staple"];
     /// The secret of a link.
     Secret = "The secret of a link.", 200, PLAIN, &["0123456789abcdef"];
@@ -74,7 +74,7 @@ texts! {
     DiagnosisId = "The id of a diagnosis.", 200, NAME, &["brightness", "freeze"];
 }
 
-/// A password that is set.
+/// A password that a request sets.
 #[derive(Debug)]
 pub(crate) enum NewPassword {}
 

@@ -108,9 +108,9 @@ pub struct TaskRequest {
     #[serde(default = "three")]
     #[schema(minimum = 1, maximum = 20)]
     pub max_attempts: u32,
-    /// One in this number of checks of a healthy camera is full, 1 to 100: with 4, one of four; with 1, every check. A
-    /// full check captures everything that the diagnoses need. The other checks capture one second, and continue only
-    /// if that second differs from the last full check.
+    /// How many checks of a healthy camera include one full check, 1 to 100: with 4, one of four checks is full; with
+    /// 1, every check is. A full check captures everything that the diagnoses need. The other checks capture one
+    /// second, and continue only if that second differs from the last full check.
     #[serde(default = "one")]
     #[schema(minimum = 1, maximum = 100)]
     pub full_look_every: u32,

@@ -106,7 +106,7 @@ pub struct SessionRequest {
     pub password: Option<Password>,
 }
 
-/// Whom the master takes the client for.
+/// How the master identified the client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Identified {
@@ -131,9 +131,9 @@ pub struct SessionInfo {
     pub scope: Scope,
     /// True if the master has neither tokens nor users: everybody on its machine may do everything.
     pub open: bool,
-    /// When the session of the user ends, or the token expires; null if it never does.
+    /// When the user's session ends or the token expires; null if there is no such time.
     pub ends_at: Option<DateTime<Utc>>,
-    /// The time in seconds without a request after which the session of the user ends; null for others.
+    /// The number of seconds without a request after which the user's session ends; null if the client is not a user.
     pub idle_s: Option<u64>,
 }
 
@@ -153,7 +153,7 @@ pub struct PasswordChange {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WelcomeRequest {
-    /// The secret of the link, which the master has logged.
+    /// The secret in the link that the master logged.
     #[schema(value_type = schema::Secret)]
     pub secret: Password,
     /// The name of the first administrator.

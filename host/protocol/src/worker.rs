@@ -127,8 +127,8 @@ pub struct JobPlan {
     /// task's configuration, which was not checked against their schemas.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub shadows: Vec<PlannedPlugin>,
-    /// One in this number of checks of a healthy camera is full: with 4, one of four, and the others may end after one
-    /// second. With 0 or 1, all checks are full.
+    /// How many checks of a healthy camera include one full check: with 4, one of four checks is full, and the others
+    /// may end after one second. With 0 or 1, all checks are full.
     #[serde(default, skip_serializing_if = "is_at_most_one")]
     pub full_look_every: u32,
     /// True if most checks of a camera that gives no picture only test whether the camera accepts a connection. This

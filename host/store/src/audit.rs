@@ -2,7 +2,7 @@
 //!
 //! The commands by which people change data belong to [`Acting`], so none of them can be carried out without a caller.
 //! Each command writes its entry on the connection that makes the change, in the same transaction: either both are
-//! stored or none.
+//! stored or neither.
 
 mod difference;
 mod imports;
@@ -229,7 +229,7 @@ impl Entry {
         Self { object_id, ..self }
     }
 
-    /// Makes the entry depend on a new run: if a run of an earlier request takes its place, nothing is changed, and
+    /// Makes the entry depend on a new run: if an earlier request has already created the run, nothing is changed, and
     /// the entry is not written.
     pub(crate) fn with_run(self, run: RunId) -> Self {
         Self { run: Some(run), ..self }

@@ -1,5 +1,5 @@
-//! The census: once an hour, the number of cameras by health and group is stored. So the overview can compare now with
-//! yesterday, and show the last days.
+//! The census: once an hour, the number of cameras by health and group is stored. The overview uses these counts to
+//! compare now with yesterday and to show the last days.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use crate::{
 
 /// The duration of an hour, in milliseconds.
 const HOUR_MS: i64 = 3_600_000;
-/// Counts are kept for 400 days: a year, and more than a month to compare it with.
+/// Counts are kept for 400 days: one year, and more than a month of the year before for comparison.
 const KEPT_HOURS: i64 = 400 * 24;
 /// The number of hours whose counts by group are read at a time.
 const HOURS_AT_ONCE: i64 = 48;

@@ -62,7 +62,7 @@ const STATEMENTS: &[(&str, Ahead)] = &[
         Ahead::Past,
     ),
     ("UPDATE sessions SET used_at = $1 WHERE used_at > $2", Ahead::Past),
-    // A delay that a clock ahead has begun would last as long as the clock was ahead.
+    // A delay that began while a clock was ahead would last until the correct clock reaches that time.
     ("UPDATE sign_ins SET failed_at = $1 WHERE failed_at > $2", Ahead::Past),
     ("UPDATE sign_ins SET failed_before = $1 WHERE failed_before > $2", Ahead::Past),
     ("UPDATE sign_ins SET succeeded_at = $1 WHERE succeeded_at > $2", Ahead::Past),

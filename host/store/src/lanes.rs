@@ -349,7 +349,7 @@ async fn attempt<K: Kind>(kind: &K, seat: &Seat, asks: &[K::Ask]) -> Result<Vec<
     let extra = asks.iter().map(K::extra).sum();
     let frame = match kind.is_one_statement(asks) {
         true => Frame::None,
-        // The connection knows already whether its commits wait for the disk.
+        // Whether commits wait for the disk is already set for the whole connection.
         false => Frame::Explicit { may_be_lost: false },
     };
     let try_it = || seat.transaction(frame, extra, Together { kind, asks });

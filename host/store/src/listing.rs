@@ -24,7 +24,7 @@ pub struct CameraFilter {
     pub words: Option<String>,
     /// Cameras with one of these healths. Empty for all.
     pub health: Vec<CameraHealth>,
-    /// Cameras whose status this diagnosis gives.
+    /// Cameras that have their status from this diagnosis.
     pub cause: Option<String>,
     /// Cameras that were last checked before this time, in milliseconds since 1970.
     pub checked_before: Option<i64>,
@@ -46,11 +46,11 @@ pub enum CameraOrder {
     Health,
     /// The time of the last check. Cameras that were never checked come first.
     CheckedAt,
-    /// Since when the camera has its status. Cameras of which that is not known come first.
+    /// The time at which the camera's status began. Cameras for which this time is unknown come first.
     Since,
 }
 
-/// The condition that a camera needs someone. It can use the index of `urgency`.
+/// The condition for cameras that need action. It can use the index of `urgency`.
 const URGENT: &str = "urgency <= 3";
 
 impl CameraOrder {
@@ -64,8 +64,8 @@ impl CameraOrder {
         }
     }
 
-    /// Returns the SQL expression of the value. `name` and `urgency` have an index. The times have none, because each
-    /// result would change it; a page by time reads all cameras that match.
+    /// Returns the SQL expression of the value. `name` and `urgency` have an index. The times have no index, because
+    /// each result would change it; a page that is sorted by a time reads all matching cameras.
     const fn key(self) -> &'static str {
         match self {
             Self::Id => "id",
@@ -90,7 +90,7 @@ impl CameraOrder {
         format!("{}:{}:{value}", self.word(), camera.id)
     }
 
-    /// Returns the value and the id of a mark, or None if the mark is not one of this order.
+    /// Returns the value and the id of a mark, or None if the mark does not belong to this order.
     fn parts(self, mark: &str) -> Option<(Value, &str)> {
         let (id, value) = mark.strip_prefix(self.word())?.strip_prefix(':')?.split_once(':')?;
         let value = match self {
@@ -120,8 +120,8 @@ pub(crate) fn health_of(row: &Row) -> Result<CameraHealth, StoreError> {
 }
 
 impl Store {
-    /// Lists cameras. If the mark of the page is not one of the order ([`CameraOrder::knows`]), the list begins at the
-    /// start.
+    /// Lists cameras. If the mark of the page does not belong to the order ([`CameraOrder::knows`]), the first page is
+    /// returned.
     ///
     /// # Errors
     ///
@@ -162,8 +162,8 @@ impl Store {
         count(&select.query().fetch_one(&self.readers).await?, "matching")
     }
 
-    /// Returns up to `limit` cameras that need someone, the most urgent first. Of equally urgent cameras, those that
-    /// became so last come first.
+    /// Returns up to `limit` cameras that need action, the most urgent first. Equally urgent cameras are sorted by the
+    /// time at which their status began, latest first.
     ///
     /// # Errors
     ///

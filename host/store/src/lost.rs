@@ -1,6 +1,6 @@
-//! Lost cameras: cameras that give no picture. After two attempts without a picture, a camera is asked at longer and
-//! longer intervals, because each attempt occupies a node until it times out. Checks in between only test whether the
-//! camera accepts a connection. The first picture ends the loss.
+//! Lost cameras: cameras that give no picture. After two attempts without a picture, a camera is asked for one at
+//! longer and longer intervals, because each attempt occupies a node until the attempt times out. Checks in between
+//! only test whether the camera accepts a connection. The first picture ends the loss.
 
 use std::collections::HashMap;
 

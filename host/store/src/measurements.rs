@@ -1,6 +1,6 @@
-//! Measurements: what each check of a camera measured and what its diagnoses said, kept for longer than findings. They
-//! are folded from reports in the background, so that recording results costs nothing for them. A row has all checks of
-//! a camera and a UTC day, as a [`Chunk`].
+//! Measurements: the values that each check of a camera measured and the results of its diagnoses, kept for longer than
+//! findings. Reports are folded into measurements in the background, so that recording a result does not take longer. A
+//! row has all checks of one camera on one UTC day, as a [`Chunk`].
 
 mod bits;
 mod chunk;
@@ -114,7 +114,7 @@ impl Store {
     }
 }
 
-/// Writes chunks, each of another camera or day. Chunks of cameras that no longer exist are not written.
+/// Writes chunks, at most one for each camera and day. Chunks of cameras that no longer exist are not written.
 async fn put(
     connection: &mut Connection,
     dialect: Dialect,
@@ -148,8 +148,8 @@ async fn put(
                 .integers("day", chunks.iter().map(|one| one.day))
                 .integers("format", chunks.iter().map(|one| one.format))
                 .bytes("data", chunks.iter().map(|one| one.data.clone()));
-            // The rows of the cameras are locked, so that a camera is not removed meanwhile. Results of the cameras
-            // are recorded beside this lock.
+            // The rows of the cameras are locked, so that a camera is not removed meanwhile. This lock does not prevent
+            // other transactions from recording results.
             let sql = format!(
                 "WITH x AS MATERIALIZED (SELECT {} FROM {}), held AS MATERIALIZED (SELECT cameras.id, cameras.created_at \
                  FROM cameras WHERE id IN (SELECT camera_id FROM x) ORDER BY id FOR KEY SHARE) \

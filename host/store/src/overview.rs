@@ -14,14 +14,14 @@ use crate::{
 /// A camera's state is old if its last check was more than this many milliseconds ago.
 pub(crate) const DAY_MS: i64 = 86_400_000;
 
-/// All cameras, counted.
+/// The numbers of cameras.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tally {
     /// By health.
     pub counts: HealthCounts,
     /// By group and health.
     pub groups: BTreeMap<String, HealthCounts>,
-    /// Cameras that need someone, by the diagnosis that gives their status. None stands for an unknown cause.
+    /// Cameras that need action, by the diagnosis that gives their status. None stands for an unknown cause.
     pub causes: BTreeMap<Option<String>, u64>,
     /// Enabled cameras whose last check was more than 24 hours ago.
     pub old: u64,

@@ -26,7 +26,7 @@ pub struct StoredSession {
     pub user: UserInfo,
 }
 
-/// A session that is about to be opened.
+/// A session that is to be opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewSession {
     /// The session's id.
@@ -38,8 +38,8 @@ pub struct NewSession {
 }
 
 impl Store {
-    /// Opens a session of a user, and forgets the failed sign-ins. `password` is the hash with which the password was
-    /// compared. Returns false if the user is disabled or removed, or has another password in the meantime.
+    /// Opens a session of a user, and resets the failed sign-ins. `password` is the hash with which the password was
+    /// compared. Returns false if, in the meantime, the user was disabled or removed or got another password.
     ///
     /// # Errors
     ///
@@ -127,8 +127,8 @@ impl Store {
             .await
     }
 
-    /// Removes sessions that are over: those that were not used for `idle_ms`, and those that have expired. Also
-    /// removes links for the first administrator that have expired, and failed sign-ins of long ago.
+    /// Removes sessions that were not used for `idle_ms` or have expired. Also removes expired links for the first
+    /// administrator, and records of failed sign-ins that no longer matter.
     ///
     /// # Errors
     ///

@@ -1,15 +1,15 @@
-//! Failed sign-ins, and the delays after them. They are in the database, so that several masters count together and a
-//! restart forgets nothing. There are three counts, each with its own limit:
+//! Failed sign-ins, and the delays after them. They are stored in the database, so that several masters share the
+//! counts and a restart does not reset them. There are three counters, each with its own limit:
 //!
-//! - of a name from an address: the usual limit. It delays the one who guesses, and nobody else.
-//! - of a name from anywhere: guesses from many addresses.
-//! - of an address with any name: one address that tries many names.
+//! - for a name and an address: the strictest limit. It delays only the client that guesses.
+//! - for a name, from all addresses: against guesses from many addresses.
+//! - for an address, with all names: against one address that tries many names.
 //!
-//! The two wider limits do not apply to an address from which the user has signed in before. Otherwise, a stranger
-//! could keep a person out by guessing without an end.
+//! The last two limits do not apply to an address from which the user has signed in before. Otherwise, a stranger could
+//! lock a user out by guessing passwords continuously.
 //!
-//! An attempt is counted before the password is compared, and the count is taken back if the password was right.
-//! Otherwise, many guesses at the same moment would all pass.
+//! An attempt counts as failed before its password is compared. If the password is right, this count is undone.
+//! Otherwise, many guesses at the same moment would all be compared.
 
 use crate::{
     Store, StoreError,
@@ -17,17 +17,17 @@ use crate::{
     query::{count, text},
 };
 
-/// The time without a failure after which failures are forgotten, in milliseconds.
+/// The time without a failure after which earlier failures no longer count, in milliseconds.
 pub(crate) const REMEMBERED_MS: i64 = 24 * 3_600_000;
 /// The time for which an address counts as known after a sign-in, in milliseconds.
 pub(crate) const KNOWN_MS: i64 = 90 * 24 * 3_600_000;
-/// The condition for rows that mean nothing any more. `$3` is the time before which failures are forgotten, `$4` the
-/// time before which an address is no longer known.
+/// The condition for rows that no longer matter. `$3` is the time before which failures no longer count, `$4` the time
+/// before which an address is no longer known.
 pub(crate) const LONG_AGO: &str = "failed_at < $3 AND (succeeded_at IS NULL OR succeeded_at < $4)";
 
 /// The sign-ins of a name from an address.
 const PAIR: Limit = Limit { free: 5, first_ms: 2_000, longest_ms: 900_000 };
-/// The sign-ins of a name from anywhere. The delays are short, because they also concern the person with this name.
+/// The sign-ins of a name from all addresses. The delays are short, because they also affect the user with this name.
 const NAME: Limit = Limit { free: 30, first_ms: 1_000, longest_ms: 60_000 };
 /// The sign-ins from an address. Many people may share it.
 const ADDRESS: Limit = Limit { free: 50, first_ms: 1_000, longest_ms: 60_000 };
@@ -51,8 +51,8 @@ impl Limit {
     }
 }
 
-/// What is counted for one sign-in. The names and addresses are hashed, because people type passwords into the field
-/// of the name.
+/// The keys under which one sign-in is counted. Names and addresses are hashed, because people sometimes type their
+/// password into the field for the name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignIn {
     pair: String,
@@ -60,7 +60,7 @@ pub struct SignIn {
     address: String,
 }
 
-/// What is stored for one key.
+/// The stored counter of one key.
 #[derive(Debug, Clone, Copy, Default)]
 struct Counted {
     failures: u64,
@@ -77,7 +77,7 @@ impl Counted {
         })
     }
 
-    /// Returns the number of failures that are not forgotten.
+    /// Returns the number of failures that still count.
     const fn failures(&self, now: i64) -> u64 {
         if now - self.failed_at > REMEMBERED_MS { 0 } else { self.failures }
     }
@@ -90,7 +90,7 @@ impl Counted {
     }
 }
 
-/// Returns the time that a sign-in has to wait, or None if it need not wait.
+/// Returns the time for which a sign-in must wait, or None if it may continue.
 fn wait(pair: Counted, name: Counted, address: Counted, now: i64) -> Option<i64> {
     let known = pair.succeeded_at.is_some_and(|at| now - at < KNOWN_MS);
     let wider = if known { 0 } else { name.wait(&NAME, now).max(address.wait(&ADDRESS, now)) };
@@ -102,7 +102,7 @@ impl SignIn {
     #[must_use]
     pub fn new(login: &str, address: &str) -> Self {
         let key = |kind: &str, login: &str, address: &str| {
-            // The length keeps apart what would look the same in a row.
+            // The length makes the text unambiguous: two different pairs never give the same text.
             let text = format!("{kind} {} {login} {address}", login.len());
             blake3::hash(text.as_bytes()).to_hex().to_string()
         };
@@ -136,7 +136,7 @@ impl SignIn {
 }
 
 impl Store {
-    /// Returns the time in milliseconds that a sign-in has to wait, or None if it need not wait. Changes nothing.
+    /// Returns the time in milliseconds for which a sign-in must wait, or None if it may continue. Changes nothing.
     ///
     /// # Errors
     ///
@@ -148,8 +148,8 @@ impl Store {
         sign_in.wait(&rows, now)
     }
 
-    /// Counts a sign-in as failed, before its password is compared. If the sign-in has to wait, counts nothing and
-    /// returns the time in milliseconds.
+    /// Counts a sign-in as failed, before its password is compared. If the sign-in must wait, counts nothing and
+    /// returns the waiting time in milliseconds.
     ///
     /// # Errors
     ///
@@ -181,8 +181,8 @@ impl Store {
             .await
     }
 
-    /// Takes back what [`Self::count_sign_in`] has counted, because the password was right. The failures of the name
-    /// from this address are forgotten as well.
+    /// Undoes the count of [`Self::count_sign_in`], because the password was right. Also resets the failures of this
+    /// name from this address.
     ///
     /// # Errors
     ///
@@ -200,8 +200,8 @@ pub(crate) async fn succeeded(
     sign_in: SignIn,
     now: i64,
 ) -> Result<(), StoreError> {
-    // The time of the last failure is taken back too. Otherwise, daily sign-ins would keep old failures from being
-    // forgotten.
+    // The time of the last failure is restored too. Otherwise, old failures would count forever if somebody signs in
+    // every day.
     let sql = "UPDATE sign_ins SET failures = CASE WHEN key = $2 OR failures < 1 THEN 0 ELSE failures - 1 END, \
                failed_at = failed_before, \
                succeeded_at = CASE WHEN key = $2 THEN $3 ELSE succeeded_at END WHERE key = $1";
@@ -244,7 +244,7 @@ mod tests {
         assert_eq!(
             wait(person, failed(1_000), failed(0), now + KNOWN_MS),
             None,
-            "failures are forgotten by then"
+            "failures no longer count by then"
         );
     }
 

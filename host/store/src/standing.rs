@@ -1,5 +1,5 @@
-//! The standing of a camera: its status, the diagnosis that gives it, since when the camera has it, and the evidence
-//! pictures. It follows from the camera's health, and is stored with it.
+//! The standing of a camera: its status, the diagnosis that gives the status, the time at which the status began, and
+//! the evidence pictures. The standing is derived from the camera's health and stored with it.
 
 use easysight_protocol::{CameraEvidence, Finding, Status};
 
@@ -21,7 +21,7 @@ pub(crate) struct Standing {
     status: Option<Status>,
     /// The diagnosis that gives the status. None if the status is normal or unknown.
     cause: Option<String>,
-    /// When the clip was captured with which the status began, in milliseconds since 1970.
+    /// The capture time of the clip with which the status began, in milliseconds since 1970.
     since: Option<i64>,
     /// The pictures of the latest finding of the cause.
     evidence: Option<CameraEvidence>,
@@ -37,8 +37,8 @@ impl Standing {
         })
     }
 
-    /// Returns the standing after a clip. `health` includes the findings of the clip already. `checked_at` is the
-    /// time of the check before, or None if this is the first one.
+    /// Returns the standing after a clip. `health` already includes the findings of the clip. `checked_at` is the time
+    /// of the previous check, or None if this is the first one.
     pub(crate) fn after(
         self,
         health: &Health,
@@ -50,7 +50,7 @@ impl Standing {
         let Some(status) = health.status() else { return Ok(self) };
         let since = match self.since {
             Some(since) if self.status == Some(status) => since,
-            // A version that did not record the time gave the camera this status, at the last check or before.
+            // A version that did not record this time gave the camera its status, at the last check or earlier.
             None if self.status == Some(status) => checked_at.unwrap_or(captured_at).min(captured_at),
             _ => captured_at,
         };
@@ -60,7 +60,7 @@ impl Standing {
                 let is_it = |one: &&Finding| {
                     one.diagnosis == cause && one.status == Some(status) && one.consequence_of.is_none()
                 };
-                // A finding that a newer one has overtaken has no say.
+                // If a newer clip has been judged already, the finding of this clip does not count.
                 let found = findings.iter().find(is_it).filter(|_| seen_at == captured_at);
                 let evidence = match found {
                     Some(found) => evidence_of(found, captured_at)?,
@@ -128,7 +128,7 @@ mod tests {
         camera.check(&[said("dark", Status::Error, "b")], 2_000);
         camera.check(&[said("dark", Status::Error, "c")], 3_000);
         assert_eq!(camera.is(), (Some(Status::Error), Some("dark"), Some(2_000), Some("c")));
-        // What could not be judged changes nothing.
+        // A finding without a verdict changes nothing.
         camera.check(&[Finding::blank("dark")], 4_000);
         assert_eq!(camera.is(), (Some(Status::Error), Some("dark"), Some(2_000), Some("c")));
         camera.check(&[said("dark", Status::Normal, "d")], 5_000);

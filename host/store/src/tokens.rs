@@ -78,8 +78,8 @@ impl Acting<'_> {
     ///
     /// # Errors
     ///
-    /// Returns [`StoreError::Conflict`] if there are users, but nobody would be left who may administer the master, or an
-    /// error if the database fails.
+    /// Returns [`StoreError::Conflict`] if users exist and this is the last credential with the scope `admin`, or
+    /// another error if the database fails.
     pub async fn revoke_token(&self, id: String, now: i64) -> Result<bool, StoreError> {
         let entry = self.entry("token.revoke", "token", &id, now);
         self.store

@@ -1,5 +1,5 @@
-//! How a camera went over time: its stored measurements together with the reports that are not folded yet, so that the
-//! latest check is always there. All checks of the time are read; the answer is thinned to buckets.
+//! The history of a camera: its stored measurements and the reports that are not folded yet, so that the latest check
+//! is always included. All checks of the period are read, and summarised in buckets.
 
 mod buckets;
 mod series;
@@ -29,27 +29,27 @@ const DAYS: i64 = 64;
 /// The maximum number of series in one answer.
 pub const MAX_SERIES: usize = 32;
 
-/// The time of a trend, and how finely it is divided.
+/// The period of a trend, and the number of its buckets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Span {
     /// The beginning, in milliseconds since 1970.
     pub since: i64,
-    /// The end, which is not part of it, in milliseconds since 1970. If it is not after the beginning, the time is
-    /// empty.
+    /// The end, which is not part of the period, in milliseconds since 1970. If it is not after the beginning, the
+    /// period is empty.
     pub until: i64,
     /// The maximum number of buckets.
     pub points: u32,
 }
 
-/// Something that is made of checks.
+/// A result that is computed from checks.
 trait Trend: Send + 'static {
-    /// Takes the checks of a chunk that `wanted` accepts. Checks come in any order, each once.
+    /// Adds the checks of a chunk that `wanted` accepts. Checks are added in any order, each once.
     fn take(&mut self, chunk: &Chunk, wanted: impl Fn(&Check) -> bool);
 }
 
 impl Store {
-    /// Returns the metrics of a diagnosis over time. If `metrics` is empty, the first [`MAX_SERIES`] metrics in the
-    /// order of their names. None if there is no such camera.
+    /// Returns the metrics of a diagnosis over time. If `metrics` is empty, returns the first [`MAX_SERIES`] metrics in
+    /// the order of their names. Returns None if there is no such camera.
     ///
     /// # Errors
     ///
@@ -77,7 +77,7 @@ impl Store {
         }))
     }
 
-    /// Returns what the diagnoses of a camera said over time. None if there is no such camera.
+    /// Returns the results of a camera's diagnoses over time. Returns None if there is no such camera.
     ///
     /// # Errors
     ///
@@ -103,7 +103,7 @@ impl Store {
         }))
     }
 
-    /// Hands all checks of a camera to a trend. Returns None if there is no such camera.
+    /// Adds all checks of a camera to a trend. Returns None if there is no such camera.
     async fn trend<T: Trend>(
         &self,
         camera_id: &str,
@@ -116,8 +116,8 @@ impl Store {
             return Ok(None);
         };
         let created_at = camera.try_get("created_at")?;
-        // The order matters: reports that are folded after the first statement are in the measurements of the last
-        // one. Those that are in both count once.
+        // The order matters: the progress is read first, then reports, then measurements. Reports that are folded in
+        // between are found in the measurements. Reports that are found in both count once.
         let progress = self.folding().await?;
         // A report is recorded after its clip was captured.
         let first = first_name(span.since);
@@ -151,7 +151,8 @@ impl Store {
                 Ok((trend, met))
             })
             .await?;
-            // Without this, a time of thousands of years would be read day by day.
+            // Days without measurements are skipped. Otherwise, a period of thousands of years would be read day by
+            // day.
             let Some(next) = self.day_after(camera_id, end).await? else { break };
             first = next;
         }
@@ -189,12 +190,12 @@ impl Span {
     }
 }
 
-/// Executes work that takes long enough to keep other tasks waiting.
+/// Executes work that would block other tasks for too long, on a thread for blocking work.
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, StoreError> {
     let failed =
-        |error: tokio::task::JoinError| StoreError::corrupt(format!("a trend could not be made: {error}"));
+        |error: tokio::task::JoinError| StoreError::corrupt(format!("a trend could not be computed: {error}"));
     tokio::task::spawn_blocking(work).await.map_err(failed)?
 }
 

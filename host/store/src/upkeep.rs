@@ -65,7 +65,7 @@ pub(crate) struct Floors {
     reports: Removed,
 }
 
-/// Where the search for the oldest reports begins. While another transaction is open, PostgreSQL cannot forget removed
+/// Where the search for the oldest reports begins. While another transaction is open, PostgreSQL cannot discard removed
 /// rows. A search from the first report would read all of them again at each step.
 #[derive(Debug, Default)]
 struct Removed {
@@ -432,7 +432,7 @@ impl Store {
     async fn give_up(&self, heard: bool, now: i64) -> Result<Vec<RunId>, StoreError> {
         let late = failure("deadline-exceeded", "The job did not end before the deadline of its run.")?;
         let floor = self.known.upkeep.lock().deadlines;
-        // A node that could not report may have done its job in time.
+        // A node that could not report may have finished its job in time.
         let states = if heard { "state IN ('queued', 'running')" } else { "state = 'queued'" };
         let of = format!("deadline_at IS NOT NULL AND deadline_at < $1 AND deadline_at >= $3 AND {states}");
         let dialect = self.dialect;

@@ -25,18 +25,18 @@ pub struct StoredUser {
     pub password: String,
 }
 
-/// What came of a change of a user.
+/// The outcome of a change of a user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Changed {
     /// The user as it is now. For a removal: as it was.
     Done(UserInfo),
     /// There is no such user.
     Missing,
-    /// Nothing was changed: nobody would be left who may administer the master.
+    /// Nothing was changed, because this user is the last one who may administer the master.
     LastAdministrator,
 }
 
-/// How a name is compared: without white space around it, and without the difference between capital and small letters.
+/// Returns a name in the form in which names are compared: in lower case, without white space around it.
 #[must_use]
 pub fn login_of(name: &str) -> String {
     name.trim().to_lowercase()
@@ -47,7 +47,7 @@ impl Acting<'_> {
     ///
     /// # Errors
     ///
-    /// Returns [`StoreError::Conflict`] if a user has this name already, or an error if the database fails.
+    /// Returns [`StoreError::Conflict`] if a user has this name already, or another error if the database fails.
     pub async fn create_user(&self, user: StoredUser) -> Result<(), StoreError> {
         let created_at = user.info.created_at.timestamp_millis();
         let entry = self.entry("user.create", "user", &user.info.id, created_at).after(shown(&user.info));
@@ -68,7 +68,7 @@ impl Acting<'_> {
     ///
     /// # Errors
     ///
-    /// Returns [`StoreError::Conflict`] if another user has the new name, or an error if the database fails.
+    /// Returns [`StoreError::Conflict`] if another user has the new name, or another error if the database fails.
     pub async fn change_user(
         &self,
         id: String,
@@ -228,7 +228,7 @@ impl Store {
         Ok((count(&row, "known")?, count(&row, "enabled")?))
     }
 
-    /// Returns true if a user exists, also a disabled one, or a token that was not revoked.
+    /// Returns true if there is a user, even a disabled one, or a token that was not revoked.
     ///
     /// # Errors
     ///
@@ -289,8 +289,8 @@ async fn must_be_free(
     }
 }
 
-/// Locks all who may administer the master: first users, then tokens, each by id. Therefore two masters cannot remove the
-/// last two at the same time.
+/// Locks the rows of all users and tokens with the scope `admin`: first users, then tokens, each by id. Therefore, two
+/// masters cannot remove the last two administrators at the same time.
 pub(crate) async fn lock_administrators(connection: &mut Connection) -> Result<(), StoreError> {
     let end = connection.dialect().to_change();
     for table in ["users", "tokens"] {
@@ -300,14 +300,14 @@ pub(crate) async fn lock_administrators(connection: &mut Connection) -> Result<(
     Ok(())
 }
 
-/// Locks all who may administer the master. Returns the user.
+/// Locks the rows of all administrators ([`lock_administrators`]). Returns the user with this id.
 async fn locked(connection: &mut Connection, id: &str) -> Result<Option<StoredUser>, StoreError> {
     lock_administrators(connection).await?;
     let row = Select::new(COLUMNS).and("id = ?", Some(id)).query().fetch_optional(connection).await?;
     row.as_ref().map(read).transpose()
 }
 
-/// Returns true if users exist, but none of them may administer the master, and no other token than `token`.
+/// Returns true if users exist and `token` is the last credential with the scope `admin`.
 pub(crate) async fn needs_token(
     connection: &mut Connection,
     token: &str,
@@ -321,7 +321,7 @@ pub(crate) async fn needs_token(
     Ok(count(&row, "known")? > 0 && count(&row, "left_over")? == 0)
 }
 
-/// Returns true if another user than `id` may administer the master, or the holder of a token.
+/// Returns true if a user other than `id`, or the holder of a token, may administer the master.
 async fn is_administered_without(
     connection: &mut Connection,
     id: &str,

@@ -1,5 +1,5 @@
-//! The links with which the first administrator of a master is made. A link is valid for a limited time, once, and
-//! only while nobody may administer the master. Only the hashes of their secrets are stored.
+//! The links with which the first administrator of a master is created. A link is valid for a limited time, once, and
+//! only while the master has no administrator. Only the hashes of the links' secrets are stored.
 
 use crate::{
     Acting, Store, StoreError,
@@ -9,12 +9,12 @@ use crate::{
     users::{self, StoredUser},
 };
 
-/// What came of the use of a link.
+/// The outcome of the use of a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Welcomed {
     /// The administrator was created, and the session is open.
     Done,
-    /// The link is unknown, was used or has expired, or somebody may administer the master already.
+    /// The link is unknown, was used or has expired, or the master has an administrator already.
     Void,
 }
 
@@ -53,7 +53,7 @@ impl Acting<'_> {
     ///
     /// # Errors
     ///
-    /// Returns [`StoreError::Conflict`] if a user has this name already, or an error if the database fails.
+    /// Returns [`StoreError::Conflict`] if a user has this name already, or another error if the database fails.
     pub async fn welcome(
         &self,
         hash: String,
@@ -87,15 +87,15 @@ const VALID: &str = "expires_at > $2 AND NOT EXISTS (SELECT 1 FROM users WHERE s
                      AND NOT EXISTS (SELECT 1 FROM tokens WHERE scope = 'admin' AND revoked_at IS NULL \
                      AND (tokens.expires_at IS NULL OR tokens.expires_at > $2))";
 
-/// Locks all links before anything else, so that two links cannot be used at the same time, nor a link while somebody
-/// creates an administrator.
+/// Locks all links before anything else. Therefore, two links cannot be used at the same time, and no link can be used
+/// while somebody creates an administrator.
 pub(crate) async fn lock(connection: &mut Connection) -> Result<(), StoreError> {
     let sql = format!("SELECT hash FROM welcomes ORDER BY hash{}", connection.dialect().to_change());
     query(sql).fetch_all(connection).await?;
     Ok(())
 }
 
-/// Removes a link. Returns false if it cannot be used.
+/// Removes a link. Returns false if the link is not valid.
 async fn take(connection: &mut Connection, hash: &str, now: i64) -> Result<bool, StoreError> {
     lock(connection).await?;
     let sql = format!("DELETE FROM welcomes WHERE hash = $1 AND {VALID}");

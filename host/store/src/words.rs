@@ -1,5 +1,5 @@
-//! The search for cameras. The text in which a camera is looked for is stored in lower case, in a table of its own. It
-//! contains the address without its secrets, so that nobody can find out a password by searching for parts of it.
+//! The search for cameras. The searched text of each camera is stored in lower case, in a table of its own. It contains
+//! the address without its secrets, so that nobody can find out a password by searching for parts of it.
 
 use easysight_protocol::{Labels, masked_source};
 
@@ -12,7 +12,8 @@ use crate::{
 /// The maximum number of cameras that one step of [`Store::fill_words`] reads.
 const STEP: i64 = 500;
 
-/// Returns the text in which a camera is looked for. No field contains a line break, so no search spans two fields.
+/// Returns the searched text of a camera. Line breaks separate the fields, and no field contains one, so no search
+/// spans two fields.
 pub(crate) fn of<'a>(
     id: &str,
     name: &str,
@@ -26,7 +27,8 @@ pub(crate) fn of<'a>(
     lower(&fields.join("\n"))
 }
 
-/// Returns a text in lower case. Each character is changed by itself, so that a part of a text is found in the text.
+/// Returns a text in lower case. Each character is changed independently of its neighbours, so that a part of a text is
+/// always found in the whole text.
 pub(crate) fn lower(text: &str) -> String {
     text.chars().flat_map(char::to_lowercase).collect()
 }
@@ -63,8 +65,8 @@ async fn write(
 }
 
 impl Store {
-    /// Makes the texts of cameras that have none, because an earlier version of this program wrote them. Returns
-    /// their number.
+    /// Makes the texts of cameras that have none, because an earlier version of this program wrote these cameras.
+    /// Returns the number of texts.
     ///
     /// # Errors
     ///
@@ -87,7 +89,7 @@ impl Store {
             let dialect = self.dialect;
             self.writer
                 .run(move |connection| {
-                    // A text that was written meanwhile is newer.
+                    // A text that was written in the meantime is newer, and stays.
                     Box::pin(async move { write(connection, dialect, words, "NOTHING").await })
                 })
                 .await?;

@@ -1,5 +1,6 @@
 //! Writes and reads the parts of a chunk: numbers of variable length, strings, bitmaps, and columns of packed integers.
-//! The reader trusts nothing: what the bytes cannot contain is an error, and nothing is allocated for it.
+//! The reader does not trust the bytes: before it allocates memory for a number of values, it checks that the bytes can
+//! contain them.
 
 use super::Corrupt;
 
@@ -129,7 +130,7 @@ impl<'a> Reader<'a> {
             while rest != 0 {
                 let place = at + rest.trailing_zeros();
                 if place as usize >= length {
-                    return Err(Corrupt("a value is of no check"));
+                    return Err(Corrupt("a value belongs to no check"));
                 }
                 places.push(place);
                 rest &= rest - 1;

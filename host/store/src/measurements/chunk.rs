@@ -1,4 +1,4 @@
-//! The checks of one camera that were captured on one UTC day: when they were, what each diagnosis said, and all
+//! The checks of one camera that were captured on one UTC day: their times, the results of each diagnosis, and all
 //! measured values, in columns.
 
 use std::collections::HashSet;
@@ -11,7 +11,7 @@ use super::report::Measured;
 pub(super) const MAX_CHECKS: usize = 20_000;
 /// The maximum number of columns of values in a chunk.
 pub(super) const MAX_COLUMNS: usize = 1 << 16;
-/// The maximum number of values in a chunk, among them the words of diagnoses.
+/// The maximum number of values in a chunk, including the words of diagnoses.
 pub(super) const MAX_VALUES: usize = 4 << 20;
 /// The maximum size of a chunk before it is compressed, in bytes.
 pub(super) const MAX_BODY: usize = 24 << 20;
@@ -21,7 +21,7 @@ pub(super) const MAX_BODY: usize = 24 << 20;
 pub(crate) struct Chunk {
     /// The checks, in the order of their times and jobs.
     pub(crate) checks: Vec<Check>,
-    /// The words that diagnoses said: statuses, and kinds of failures.
+    /// The words for the results of diagnoses: statuses, and kinds of failures.
     pub(crate) words: Vec<String>,
     /// The diagnoses, sorted by their ids.
     pub(crate) diagnoses: Vec<Diagnosis>,
@@ -36,38 +36,38 @@ pub(crate) struct Check {
     pub(crate) job: Uuid,
 }
 
-/// What one diagnosis said and measured.
+/// The results and measured values of one diagnosis.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Diagnosis {
     pub(crate) id: String,
-    /// What it said, in the order of the checks. Checks without a finding of the diagnosis are left out.
+    /// The results, in the order of the checks. Checks without a finding of the diagnosis are left out.
     pub(crate) said: Vec<Said>,
     /// The metrics, sorted by name and unit.
     pub(crate) metrics: Vec<Metric>,
 }
 
-/// What one diagnosis said in one check.
+/// The result of one diagnosis in one check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Said {
-    /// The place of the check.
+    /// The index of the check in [`Chunk::checks`].
     pub(crate) check: u32,
-    /// The place of the word in [`Chunk::words`].
+    /// The index of the word in [`Chunk::words`].
     pub(crate) word: u32,
     /// True if another finding of the clip explains this one.
     pub(crate) explained: bool,
 }
 
-/// The values of one metric. Values belong to checks by their places, and are in the order of the checks.
+/// The values of one metric. Each value has the index of its check. The values are in the order of the checks.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Metric {
     pub(crate) name: String,
     pub(crate) unit: String,
     pub(crate) values: Vec<(u32, f64)>,
-    /// The thresholds, where the metric decided the verdict.
+    /// The thresholds of the checks in which the metric decided the verdict.
     pub(crate) thresholds: Vec<(u32, f64)>,
 }
 
-/// What became of the checks that were to be added to a chunk.
+/// The outcome of adding checks to a chunk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Added {
     /// The number of new checks.
@@ -109,7 +109,7 @@ impl Chunk {
                 at
             });
             let Some(diagnosis) = self.diagnoses.get_mut(at) else { continue };
-            // A report has one finding of a diagnosis. If it has more, the first one counts.
+            // A report should have one finding for each diagnosis. If it has more, the first one counts.
             if diagnosis.said.last().is_some_and(|said| said.check == place) {
                 continue;
             }
@@ -164,7 +164,7 @@ impl Diagnosis {
     }
 }
 
-/// Returns the place of a word, which is added if it is new. There are few words, so that a search is fast.
+/// Returns the index of a word. Adds the word if it is new. There are few words, so a linear search is fast.
 fn place_of(words: &mut Vec<String>, word: String) -> u32 {
     let place = words.iter().position(|one| *one == word).unwrap_or_else(|| {
         words.push(word);
@@ -177,13 +177,13 @@ fn place_of(words: &mut Vec<String>, word: String) -> u32 {
 const CHECK_BYTES: usize = 30;
 /// The bytes of a value. A value has at most 28 bits.
 const VALUE_BYTES: usize = 4;
-/// The bytes of a threshold and of the length of its stretch.
+/// The bytes of a threshold and of the number of successive values for which it is valid.
 const THRESHOLD_BYTES: usize = 12;
 /// The bytes of a column beside its values: lengths of texts, the lowest value, the width.
 const COLUMN_BYTES: usize = 40;
 
-/// The size of a chunk. The bytes are never estimated too low, so that a chunk whose checks fit can be written and
-/// read again.
+/// The size of a chunk. The number of bytes is an upper limit, so a chunk whose checks fit can be written and read
+/// again.
 #[derive(Default)]
 struct Size {
     checks: usize,

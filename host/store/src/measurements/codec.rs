@@ -1,8 +1,8 @@
 //! A chunk as bytes: columns, compressed by zstd with a dictionary of the usual names.
 //!
 //! A value is rounded to 17 significant bits, so its relative error is at most 2⁻¹⁷. Whole numbers up to 131072 are
-//! exact, and so are thresholds and times. Rounded values are whole numbers in the order of the values, of which a
-//! column has the lowest one and the differences from it, in as few bits as the largest difference needs.
+//! exact, and so are thresholds and times. Rounded values become integers that sort like the values. A column stores
+//! the lowest integer and the difference of each integer from it, in as few bits as the largest difference needs.
 
 use std::{cell::RefCell, io};
 
@@ -28,11 +28,11 @@ const ROUNDED: u32 = 36;
 /// The code of the largest number.
 const LARGEST: i64 = (f64::MAX.to_bits() >> ROUNDED).cast_signed();
 
-/// The values have the places of the diagnosis's words.
+/// The metric has values for exactly those checks in which the diagnosis has a result.
 const LIKE_WORDS: u8 = 1;
 /// The metric has thresholds.
 const HAS_THRESHOLDS: u8 = 2;
-/// The thresholds have the places of the values.
+/// The metric has thresholds for exactly those checks for which it has values.
 const LIKE_VALUES: u8 = 4;
 
 /// Writes a chunk.
@@ -54,7 +54,7 @@ pub(super) fn write(chunk: &Chunk) -> io::Result<Vec<u8>> {
     Ok([&length.to_le_bytes(), frame.as_slice()].concat())
 }
 
-/// Reads a chunk. Bytes that are damaged are an error, and never need more memory than the largest chunk.
+/// Reads a chunk. Returns an error if the bytes are damaged. Never uses more memory than the largest chunk needs.
 pub(super) fn read(format: i64, bytes: &[u8]) -> Result<Chunk, Corrupt> {
     thread_local! {
         static DECOMPRESSOR: RefCell<Option<Decompressor<'static>>> = const { RefCell::new(None) };
@@ -94,7 +94,7 @@ fn code_of(value: f64) -> i64 {
 
 fn value_of(code: i64) -> Result<f64, Corrupt> {
     if code.abs() > LARGEST {
-        return Err(Corrupt("a value is no number"));
+        return Err(Corrupt("a value is not a number"));
     }
     let value = f64::from_bits(code.unsigned_abs() << ROUNDED);
     Ok(if code < 0 { -value } else { value })
@@ -159,7 +159,7 @@ fn write_metric(to: &mut Writer, metric: &Metric, said: &[Said], checks: usize) 
     if !like_values {
         to.bitmap(thresholds.iter().map(place), checks);
     }
-    // A threshold stays the same for long, so each stretch is written once.
+    // Thresholds rarely change, so each run of equal thresholds is written once, with its length.
     for stretch in thresholds.chunk_by(|(_, a), (_, b)| a.to_bits() == b.to_bits()) {
         to.count(stretch.len());
         let threshold = stretch.first().map_or(0.0, |(_, threshold)| *threshold);
@@ -251,7 +251,7 @@ fn read_metric(
         let stretch = from.count(places.len())?;
         let threshold = f64::from_le_bytes(from.array()?);
         if stretch == 0 || !threshold.is_finite() {
-            return Err(Corrupt("a threshold is no number"));
+            return Err(Corrupt("a threshold is not a number"));
         }
         metric.thresholds.extend(places.by_ref().take(stretch).map(|place| (place, threshold)));
     }

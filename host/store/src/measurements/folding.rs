@@ -1,8 +1,8 @@
-//! Folding: reports become measurements, in portions, camera by camera. A pass takes all reports between two names; it
-//! begins hours after the last one, so that a chunk is written a few times a day and not with each check. What is folded
-//! is recorded in the transaction that writes the chunks. Therefore a crash or a second master loses nothing, and a
-//! chunk knows its checks, so that nothing is counted twice. A late result is a new report, and adds to the chunk of the
-//! day on which it was captured.
+//! Folding turns reports into measurements, in portions, camera by camera. A pass folds all reports between two names.
+//! It begins hours after the previous pass, so that a chunk is written a few times a day and not with each check. The
+//! transaction that writes the chunks also records the progress, so neither a crash nor a second master loses a report.
+//! A chunk contains the jobs of its checks, so no check is counted twice. A late result is a new report, and is added
+//! to the chunk of the day on which its clip was captured.
 
 use std::collections::BTreeMap;
 
@@ -18,16 +18,16 @@ use super::{
     report::{self, Measured},
 };
 
-/// Reports that are younger than this, in milliseconds, are not folded yet. A transaction that records a report, and a
-/// master whose clock is behind, may add reports before those that exist already; but not this late.
+/// Reports that are younger than this, in milliseconds, are not folded yet. A slow transaction, or a master whose clock
+/// is behind, may add reports that sort before existing ones, but not later than this.
 const SETTLED_MS: i64 = 600_000;
 /// The least time between two passes, in milliseconds.
 const EVERY_MS: i64 = 3 * 3_600_000;
-/// The age of the oldest reports that are met again after a clock was ahead, in milliseconds.
+/// The age of the oldest reports that are folded again after a clock was ahead, in milliseconds.
 const AGAIN_MS: i64 = 2 * 86_400_000;
 /// The maximum number of reports in one portion.
 const PORTION: usize = 256;
-/// The maximum number of cameras that one portion looks at.
+/// The maximum number of cameras in one portion.
 const CAMERAS: i64 = 256;
 
 /// How far reports are folded.
@@ -48,7 +48,8 @@ pub(crate) struct Progress {
 pub struct Folded {
     /// The number of checks that were added to measurements.
     pub checks: usize,
-    /// The number of reports that cannot be read, and of checks that the measurements of their day have no room for.
+    /// The number of reports that cannot be read, plus the number of checks for which the chunk of their day has no
+    /// room.
     pub left_out: usize,
     /// True if there is more to fold.
     pub goes_on: bool,
@@ -70,18 +71,20 @@ struct Day {
 }
 
 impl Progress {
-    /// Returns the name before which all reports of a camera are folded, if they are no younger.
+    /// Returns the name before which all reports of a camera are folded.
     pub(crate) fn of(&self, camera_id: &str) -> &str {
         let Some(pass_to) = &self.pass_to else { return &self.done_to };
         match self.camera_id.as_str().cmp(camera_id) {
             std::cmp::Ordering::Greater => pass_to,
-            // The report itself is folded, so it is met twice. The chunk knows it.
+            // The report with this name is folded already and is read again. The chunk contains its check, so it does
+            // not count twice.
             std::cmp::Ordering::Equal => self.report_id.as_str().max(&self.done_to),
             std::cmp::Ordering::Less => &self.done_to,
         }
     }
 
-    /// Returns this progress, or the progress at the beginning of a pass if one is due. None if nothing is due.
+    /// Returns this progress if a pass is under way, or the progress at the beginning of a pass if one is due.
+    /// Otherwise returns None.
     fn due(self, now: i64) -> Option<Self> {
         if self.pass_to.is_some() {
             return Some(self);
@@ -108,8 +111,8 @@ impl Progress {
 }
 
 impl Store {
-    /// Folds a portion of the reports that are due into measurements. Call this function again while the result says
-    /// that it goes on. Reports that cannot be read are left out, so that they do not keep back all others.
+    /// Folds a portion of the reports that are due into measurements. Call this function again while `goes_on` is true.
+    /// Reports that cannot be read are left out, so that they do not block all others.
     ///
     /// # Errors
     ///
@@ -117,7 +120,7 @@ impl Store {
     pub async fn fold(&self, now: i64) -> Result<Folded, StoreError> {
         let from = self.folding().await?;
         let Some(begun) = from.clone().due(now) else { return Ok(Folded::default()) };
-        // A pass without reports is not begun, so that a master without checks writes nothing.
+        // A pass without reports does not begin, so that a master without checks writes nothing.
         if from.pass_to.is_none() && !self.has_due(&begun).await? {
             return Ok(Folded::default());
         }
@@ -125,7 +128,7 @@ impl Store {
         let to = begun.after(&portion);
         let goes_on = to.pass_to.is_some();
         let days = std::mem::take(&mut portion.days);
-        // Reading hundreds of reports takes long enough to keep other tasks waiting.
+        // Reading hundreds of reports would block the other tasks of this thread for too long.
         let (chunks, folded) = tokio::task::spawn_blocking(move || fold(days))
             .await
             .map_err(|error| StoreError::corrupt(format!("folding failed: {error}")))??;
@@ -185,7 +188,7 @@ impl Store {
     async fn portion(&self, from: &Progress, now: i64) -> Result<Portion, StoreError> {
         let mut portion = Portion::default();
         let Some(pass_to) = &from.pass_to else { return Ok(portion) };
-        // Cameras without due reports cost no statement of their own.
+        // Cameras without due reports are left out, because each camera of a portion needs a statement of its own.
         let sql = "SELECT id, created_at FROM cameras WHERE id >= $1 AND EXISTS (SELECT 1 FROM reports \
                    WHERE reports.camera_id = cameras.id AND reports.id >= $3 AND reports.id < $4) \
                    ORDER BY id LIMIT $2";
@@ -259,9 +262,9 @@ impl Store {
     }
 }
 
-/// Sets back how far reports are folded if it is later than now, because a clock was ahead. Another master, whose clock
-/// was right, may have recorded reports meanwhile that no pass has seen, so the reports of the last days are met again.
-/// Those that were folded already add nothing.
+/// Sets the progress of folding back if it is later than now, because a clock was ahead. Meanwhile, another master
+/// whose clock was right may have recorded reports that no pass has read, so the reports of the last days are folded
+/// again. Reports that were folded already add nothing.
 pub(crate) async fn bring_back(connection: &mut Connection, now: i64) -> Result<u64, StoreError> {
     let sql = "UPDATE folding SET done_to = CASE WHEN done_to > $2 THEN $2 ELSE done_to END, pass_to = NULL, \
                camera_id = '', report_id = '' WHERE done_to > $1 OR COALESCE(pass_to, '') > $1";
@@ -270,13 +273,13 @@ pub(crate) async fn bring_back(connection: &mut Connection, now: i64) -> Result<
     Ok(brought.rows_affected())
 }
 
-/// Returns true if a report is of a camera that had the same id before this one was created. If the time of the creation
-/// is in the future, a clock was wrong, and the report is taken for one of this camera.
+/// Returns true if a report belongs to an earlier camera with the same id. If the camera's creation time is in the
+/// future, a clock was wrong, and the report counts as one of this camera.
 pub(crate) const fn is_of_another(recorded_at: i64, created_at: i64, now: i64) -> bool {
     recorded_at < created_at && created_at <= now
 }
 
-/// Reads what a report has measured.
+/// Reads the measured values of a report.
 fn measured(row: &Row) -> Result<Measured, StoreError> {
     let document: Vec<u8> = row.try_get("document")?;
     report::read(&document, parsed(row, "job_id")?, row.try_get("captured_at")?)

@@ -1,11 +1,12 @@
-//! The names that most chunks have, as a dictionary for zstd: each name in it costs a chunk next to nothing.
+//! The names that most chunks contain, as a dictionary for zstd. A name in the dictionary adds almost nothing to the
+//! size of a chunk.
 
 use std::sync::LazyLock;
 
 use super::bits::Writer;
 
-/// The dictionary of format 1. It never changes, because chunks that were written with it could not be read with
-/// another one. If names that it lacks become usual, they get a dictionary and a format of their own.
+/// The dictionary of format 1. It never changes, because chunks can be read only with the dictionary with which they
+/// were written. New common names require a new dictionary and a new format.
 pub(super) static DICTIONARY: LazyLock<Vec<u8>> = LazyLock::new(|| {
     let mut writer = Writer::default();
     for word in WORDS {

@@ -1,5 +1,5 @@
-//! Reads from a stored report only what is measured: no messages, no regions, no costs. This takes a fraction of the
-//! time that reading the whole findings takes.
+//! Reads only the results and measured values of a stored report: no messages, no regions, no costs. This takes a
+//! fraction of the time that reading whole findings takes.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::{StoreError, reports::json_of};
 
-/// What one check measured.
+/// The measurements of one check.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Measured {
     /// When the clip was captured, in milliseconds since 1970.
@@ -19,7 +19,7 @@ pub(crate) struct Measured {
     pub(crate) findings: Vec<MeasuredFinding>,
 }
 
-/// What one diagnosis said and measured.
+/// The result and measured values of one diagnosis.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct MeasuredFinding {
     pub(crate) diagnosis: String,
@@ -75,7 +75,7 @@ struct Kind {
     kind: String,
 }
 
-/// Reads what the check of a job measured. Values that are no finite numbers are left out.
+/// Reads the measurements of a job's check. Values that are not finite numbers are left out.
 pub(crate) fn read(document: &[u8], job: Uuid, at: i64) -> Result<Measured, StoreError> {
     let said: Vec<Said> = serde_json::from_slice(&json_of(document)?)?;
     Ok(Measured { at, job, findings: said.into_iter().map(finding).collect() })
@@ -147,7 +147,7 @@ mod tests {
             threshold: Some(40.5),
         };
         assert!(read.findings[0].explained && !read.findings[1].explained);
-        // JSON writes NaN as null, so that the value is not there.
+        // NaN is null in JSON, so the value is left out.
         assert_eq!(read.findings[0].metrics, [mean]);
         assert_eq!(read.findings[1].metrics, []);
         assert!(super::read(b"[{]", job, 5).is_err());

@@ -1,4 +1,4 @@
-//! Divides time into buckets of one width, and keeps a limited number of things by name.
+//! Divides time into buckets of equal width, and keeps a limited number of entries by name.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,7 @@ use crate::{StoreError, query::time};
 
 use super::Span;
 
-/// Buckets of one width. Each starts a multiple of the width after the beginning.
+/// Buckets of equal width. Each bucket starts a multiple of the width after the beginning.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Buckets {
     since: i64,
@@ -27,7 +27,7 @@ impl Buckets {
         Self { since: span.since, width }
     }
 
-    /// Returns the number of the bucket of a time.
+    /// Returns the number of the bucket that contains a time.
     pub(super) const fn number(self, at: i64) -> i64 {
         at.saturating_sub(self.since).div_euclid(self.width)
     }
@@ -37,7 +37,7 @@ impl Buckets {
     }
 }
 
-/// Things by name, of which only the first ones in the order of their names are kept, however many there are.
+/// Entries by name. Only the first ones in the order of their names are kept.
 #[derive(Debug)]
 pub(super) struct First<K, V> {
     most: usize,
@@ -50,8 +50,8 @@ impl<K: Ord + Clone, V: Default> First<K, V> {
         Self { most, kept: BTreeMap::new(), names: BTreeSet::new() }
     }
 
-    /// Returns the thing with this name, which is made if it is new. None if there are enough things before it. This is
-    /// the same each time until the thing is dropped for good: the number of names before it only grows.
+    /// Returns the entry with this name, and creates it if it is new. Returns None if enough entries sort before it. A
+    /// dropped entry never returns, because the number of names before it only grows.
     pub(super) fn get(&mut self, name: &K) -> Option<&mut V> {
         if self.names.insert(name.clone()) {
             self.kept.insert(name.clone(), V::default());
@@ -62,7 +62,7 @@ impl<K: Ord + Clone, V: Default> First<K, V> {
         self.kept.get_mut(name)
     }
 
-    /// Returns the things that were kept, and the number of the others.
+    /// Returns the entries that were kept, and the number of dropped ones.
     pub(super) fn done(self) -> (BTreeMap<K, V>, usize) {
         let omitted = self.names.len() - self.kept.len();
         (self.kept, omitted)

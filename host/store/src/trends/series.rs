@@ -22,7 +22,7 @@ use super::{
 /// The series of some metrics.
 pub(super) struct Series {
     diagnosis: String,
-    /// The metrics that are wanted. If there are none, the first ones.
+    /// The requested metrics. If empty, the first ones in the order of their names.
     metrics: Vec<String>,
     buckets: Buckets,
     /// The buckets of each metric by its name and unit.
@@ -43,7 +43,7 @@ struct Values {
 struct Point {
     check: Check,
     value: f64,
-    /// What the diagnosis said.
+    /// The status of the finding, or the kind of its failure.
     word: Arc<str>,
 }
 
@@ -57,7 +57,7 @@ impl Series {
         }
     }
 
-    /// Returns the series, and the number of those that were left out.
+    /// Returns the series, and the number of series that were left out.
     pub(super) fn done(self) -> Result<(Vec<MetricSeries>, usize), StoreError> {
         let Self { buckets, kept, .. } = self;
         let (kept, omitted) = kept.done();

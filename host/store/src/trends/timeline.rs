@@ -1,4 +1,4 @@
-//! What the diagnoses of a camera said over time.
+//! The results of a camera's diagnoses over time.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use super::{
     buckets::{Buckets, Filled},
 };
 
-/// The rank of a finding that could not tell.
+/// The rank of a finding that allows no verdict although nothing went wrong.
 const CANNOT_TELL: u8 = 1;
 
 /// The cells of all diagnoses.
@@ -30,7 +30,7 @@ struct Cell {
     count: u64,
     first_at: i64,
     last_at: i64,
-    /// The rank of the worst finding, whether no other finding explains it, and its check. The greatest one counts.
+    /// The worst finding: its rank, true if no other finding explains it, and its check. The greatest tuple counts.
     worst: (u8, bool, Check),
     word: String,
 }
@@ -72,7 +72,7 @@ impl Trend for Timeline {
                 };
                 let Some((rank, word)) = told(said) else { continue };
                 Cell::add(&mut row, self.buckets, (rank, !said.explained, *check), word);
-                // A diagnosis that cannot tell does not make a check worse than one that is normal.
+                // An inconclusive diagnosis does not make a check worse than a normal one.
                 if let Some(root) = roots.get_mut(said.check as usize)
                     && !said.explained
                     && rank != CANNOT_TELL

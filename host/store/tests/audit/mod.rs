@@ -1,4 +1,4 @@
-//! The audit log: each change has one entry, each entry has a change, and no entry has a secret.
+//! The audit log: each change has one entry, each entry belongs to a change, and no entry contains a secret.
 
 use easysight_protocol::{
     ActorKind, AuditActor, AuditEntry, AuditOutcome, AuditWay, CameraRequest, KeySignature, PluginSignature,
@@ -280,7 +280,7 @@ pub(crate) async fn no_secret_gets_into_the_audit_log(store: &Store) {
 pub(crate) async fn runs_are_recorded_once_and_only_if_a_person_starts_them(store: &Store) {
     let by = store.by(operator());
     let waits = || Start::Waits(vec!["a camera".into()]);
-    // A schedule.
+    // A schedule starts this run.
     store.create_run(new_run(Some("t"), None, task()), waits(), 1_000).await.unwrap();
     assert_eq!(actions(store).await, Vec::<String>::new());
     let (first, made) =
@@ -293,7 +293,7 @@ pub(crate) async fn runs_are_recorded_once_and_only_if_a_person_starts_them(stor
     assert_eq!(found.len(), 1, "{found:?}");
     assert_eq!((found[0].action.as_str(), found[0].object.id.as_deref()), ("task.submit", Some("t")));
     assert_eq!(json!(found[0].after)["run"], json!(first.id));
-    // Runs that are submitted at the same moment, also with more jobs than one statement creates.
+    // Runs that are submitted at the same moment, some with more jobs than one statement creates.
     let many = (0..6).map(|at| by.create_run(submission("/clip.mp4"), Start::Now(fan_out(at * 500)), 2_000));
     for done in futures::future::join_all(many).await {
         assert!(done.unwrap().1);

@@ -1,4 +1,4 @@
-//! Measurements say what the reports said, however and however often they were folded.
+//! Measurements agree with the reports, no matter how or how often the reports were folded.
 
 use chrono::{DateTime, TimeZone, Utc};
 use easysight_protocol::{
@@ -94,7 +94,7 @@ impl Checks {
     }
 }
 
-/// Folds all that is due. Returns the number of checks that were folded and of those that were left out.
+/// Folds all reports that are due. Returns the numbers of checks that were folded and that were left out.
 async fn fold(store: &Store, now: i64) -> (usize, usize) {
     let mut sum = (0, 0);
     loop {
@@ -162,11 +162,11 @@ pub(crate) async fn measurements_are_what_the_reports_say(store: &Store) {
     assert_eq!(said.diagnoses.iter().map(|row| row.cells.len()).collect::<Vec<_>>(), [50, 18, 50]);
     assert_eq!((said.checks.len(), said.checks[7].worst.as_str()), (50, "error"));
     assert_eq!(said.diagnoses[2].cells[0].worst, "inconclusive");
-    // All is folded, and says the same.
+    // Everything is folded, and the answers stay the same.
     assert_eq!(fold(store, START + 55 * HOUR).await, (100, 0));
     assert_alike(series(store, "a", until).await, &exact);
     assert_eq!(timeline(store, "a", until).await, said);
-    // What was not folded yet is there too.
+    // Checks that are not folded yet are included too.
     let now = START + 60 * HOUR;
     checks.check(store, &["a"], now, now, findings(7)).await;
     assert_eq!(series(store, "a", until).await.series[0].count, 51);
@@ -186,25 +186,25 @@ pub(crate) async fn nothing_is_folded_twice_or_lost(store: &Store) {
     let until = START + 3 * DAY;
     let exact = series(store, "b", until).await;
     assert_eq!(exact.series[0].count, 200);
-    // Another master folds the same portion at the same time: one of them counts.
+    // Another master folds the same portion at the same time. Only one of the two counts.
     let mut sum = 0;
     loop {
         let (one, other) = tokio::join!(store.fold(until), store.fold(until));
         let (one, other) = (one.unwrap(), other.unwrap());
         sum += one.checks + other.checks;
-        // Whatever is folded so far, all is there once. This is what a master finds that starts after a crash.
+        // However much is folded, each check is included once. A master that starts after a crash finds the same state.
         assert_alike(series(store, "b", until).await, &exact);
         if !one.goes_on && !other.goes_on {
             break;
         }
     }
     assert_eq!(sum, 600);
-    // After a clock was ahead, reports are folded that were folded already.
+    // After a clock was ahead, reports are folded a second time.
     assert!(store.bring_back(START, LEASE_MS).await.unwrap() >= 1);
     assert_eq!(fold(store, until).await, (0, 0));
     assert_alike(series(store, "b", until).await, &exact);
     assert!(!store.fold(until).await.unwrap().goes_on);
-    // The clock was ahead by half a minute only, and a report was recorded since.
+    // The clock was ahead by only half a minute, and a report has been recorded since.
     let now = until - 630_000;
     store.bring_back(now, LEASE_MS).await.unwrap();
     checks.check(store, &["b"], now + 1_000, now + 1_000, findings(0)).await;
@@ -246,7 +246,7 @@ pub(crate) async fn odd_values_are_left_out_or_kept(store: &Store) {
     checks.check(store, &["a"], START + HOUR, START + HOUR, vec![odd]).await;
     let until = START + DAY;
     let exact = series(store, "a", until).await;
-    // NaN and infinity are not there. The first 32 metrics are; the others are counted.
+    // NaN and infinity are left out. The answer has the first 32 metrics and the number of the others.
     let names: Vec<_> = exact.series.iter().map(|one| one.metric.clone()).collect();
     assert_eq!(
         (names.len(), names[0].as_str(), names[4].as_str(), names[5].as_str()),
@@ -288,7 +288,7 @@ pub(crate) async fn a_thinned_trend_keeps_every_spike(store: &Store) {
     assert_eq!(thinned.len(), 10);
     assert_eq!((thinned[0].count, thinned[0].start), (10, at(START)));
     for bucket in thinned {
-        // The points are checks as they were.
+        // Each point of the coarse series is a point of the exact series.
         let of = exact.iter().filter(|one| one.last.at >= bucket.start).take(bucket.count as usize);
         let of: Vec<_> = of.map(|one| &one.last).collect();
         assert_eq!(**of.last().unwrap(), bucket.last);
@@ -301,7 +301,8 @@ pub(crate) async fn a_thinned_trend_keeps_every_spike(store: &Store) {
     let brightness = &cells.diagnoses[0].cells[0];
     assert_eq!((brightness.worst.as_str(), brightness.count), ("error", 10));
     assert_eq!((brightness.first_at, brightness.last_at), (at(START), at(START + 9 * HOUR / 4)));
-    // The check to show is the one with the error. The warning is a consequence of it in that check, but not in others.
+    // The cells name the check with the error. In this check, the warning is a consequence of the error. In other
+    // checks, it is not.
     let shown = exact[7].last.job_id;
     assert_eq!((brightness.job_id, cells.checks[0].job_id), (shown, shown));
     assert!(!cells.diagnoses[1].cells[0].is_consequence);
@@ -324,7 +325,7 @@ pub(crate) async fn measurements_go_with_their_camera(store: &Store) {
     assert!(store.by(anybody()).delete_camera("a".into(), START + 2 * DAY).await.unwrap());
     let until = START + 3 * DAY;
     assert!(store.series("a", "brightness", &[], span(until), until).await.unwrap().is_none());
-    // Another camera with the same id has nothing of it, whether it was folded or not.
+    // A new camera with the same id has none of these measurements, whether they were folded or not.
     store.by(anybody()).create_camera("a".into(), camera("a", &[]), START + 2 * DAY).await.unwrap();
     assert_eq!(series(store, "a", until).await.series, []);
     assert_eq!(fold(store, until).await, (1, 0));
@@ -350,7 +351,7 @@ pub(crate) async fn old_measurements_are_removed_by_their_day(store: &Store) {
     assert_eq!(series(store, "a", until).await.series[0].count, 1);
 }
 
-/// Damages stored measurements and a stored report. The rest goes on.
+/// Damages stored measurements and a stored report. Everything else continues to work.
 pub(crate) async fn damage_stays_where_it_is(dialect: Dialect) {
     let Some(empty) = empty(dialect).await else { return };
     let url = empty.url.clone();

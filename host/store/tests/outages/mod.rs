@@ -30,7 +30,7 @@ async fn a_store_goes_on_by_itself_after_its_database_was_stopped() {
     writing.await.unwrap();
 }
 
-/// Each lane has a connection of its own, and no lane has noticed that the database was away.
+/// Each lane has a connection of its own, and no lane has noticed that the database was unavailable.
 #[tokio::test]
 async fn no_command_fails_because_the_database_was_restarted_before_it() {
     let Some(mut server) = Private::start(Entry::Open) else { return };

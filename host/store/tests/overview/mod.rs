@@ -1,4 +1,4 @@
-//! The overview and the list of cameras: what each camera's standing is, how cameras are counted, found and sorted.
+//! The overview and the list of cameras: the standing of each camera, and how cameras are counted, found and sorted.
 
 use std::collections::BTreeSet;
 
@@ -152,7 +152,7 @@ pub(crate) async fn a_camera_s_standing_has_cause_beginning_and_evidence(store: 
     assert_eq!(standing(store, "a").await, dark_since("p1"));
     check(store, &mut node, "a", 30_000, vec![dark("p2")]).await;
     assert_eq!(standing(store, "a").await, dark_since("p2"));
-    // A result that comes late, of a clip that was captured before, changes nothing. Its node was leased the job early.
+    // A late result of an earlier clip changes nothing. The node leased the job before the newer check.
     let cameras = || vec![(Some("a".to_owned()), "rtsp://a/live".to_owned())];
     begin(store, task(), FanOut { plan: plan(), cameras: cameras(), missing: Vec::new() }, 31_000).await;
     let late = node.lease(store, 1, 31_000).await;
@@ -163,11 +163,11 @@ pub(crate) async fn a_camera_s_standing_has_cause_beginning_and_evidence(store: 
     }
     store.record(vec![ended(&late, &late.jobs[0], outcome)], 50_000).await.unwrap();
     assert_eq!(standing(store, "a").await, dark_since("p3"));
-    // A recovery ends all of it.
+    // A recovery removes cause and evidence.
     check(store, &mut node, "a", 60_000, vec![seen("dark", Status::Normal), seen("blur", Status::Normal)])
         .await;
     assert_eq!(standing(store, "a").await, (None, Some(60_000), None));
-    // A lost camera has been so since its loss, although its status was critical before.
+    // The status of a lost camera begins with its loss, although the status was critical before.
     check(store, &mut node, "a", 70_000, vec![with_evidence(seen("dark", Status::Critical), "p4")]).await;
     check(store, &mut node, "a", 80_000, vec![without_picture()]).await;
     assert_eq!(standing(store, "a").await, (Some("signal_loss".into()), Some(80_000), None));
@@ -237,7 +237,7 @@ pub(crate) async fn cameras_are_sorted_by_every_order_across_pages(store: &Store
             }
         }
     }
-    // The mark of another order, and a text that is no mark.
+    // Refused: the mark of another order, and a text that is not a mark.
     assert!(!CameraOrder::Name.knows("health:c01:3") && !CameraOrder::Health.knows("health:c01:x"));
     assert!(CameraOrder::Id.knows("c01"));
 }
@@ -277,7 +277,7 @@ pub(crate) async fn cameras_are_found_by_what_people_remember_but_not_by_passwor
         assert_eq!(found(words).await, expected, "{words}");
     }
     assert_eq!(found(&"东".repeat(10_000)).await, Vec::<String>::new());
-    // The text follows the camera.
+    // The searched text changes with the camera.
     store.by(anybody()).update_camera("c".into(), camera("c", &[]), 1_000).await.unwrap();
     assert_eq!((found("东门").await.len(), found("floor=1").await.len()), (0, 3));
     let renamed = CameraRequest { name: "新门".into(), ..camera("b", &[]) };

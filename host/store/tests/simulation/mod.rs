@@ -1,6 +1,6 @@
-//! Dispatch in simulated time. Masters stop, nodes crash or are cut off, answers are lost and results come twice, all
-//! drawn at random from a seed. A seed gives similar runs, not the same one each time: ids differ, so of jobs that are
-//! equally urgent, another one may be leased first.
+//! Dispatch in simulated time. Masters stop, nodes crash or are cut off, answers are lost and results arrive twice. A
+//! seed determines all random choices. Nevertheless, two runs with one seed may differ: the ids of jobs differ, so
+//! another one of several equally urgent jobs may be leased first.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -25,7 +25,7 @@ const NODES: usize = 4;
 const PLACES: usize = 3;
 const MAX_ATTEMPTS: u32 = 3;
 
-/// A master. While it is down, nobody can call it.
+/// A master. While it is down, no node can reach it.
 struct Master {
     store: Store,
     /// The time by which the master's clock is ahead, in milliseconds.

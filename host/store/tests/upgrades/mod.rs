@@ -159,7 +159,7 @@ async fn goes_on(store: &Store) {
     assert_eq!(named(store, of_camera).await.len(), 4);
 }
 
-/// Folds the findings of the previous version, and those of after the upgrade, into measurements.
+/// Folds findings from before and after the upgrade into measurements.
 async fn is_measured(store: &Store) {
     let now = 1_800_000_000_000;
     let span = Span { since: 0, until: 86_400_000, points: 1_000_000 };
@@ -172,7 +172,7 @@ async fn is_measured(store: &Store) {
             break;
         }
     }
-    // Two checks of before the upgrade, and one of after it.
+    // Two checks from before the upgrade, and one from after it.
     assert_eq!(checks, 3);
     let folded = store.timeline("c0", span, now).await.unwrap().unwrap();
     assert_eq!(folded, before);

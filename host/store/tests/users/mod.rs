@@ -75,7 +75,7 @@ pub(crate) async fn somebody_can_always_administer(store: &Store) {
     let admin = store.user("a").await.unwrap().unwrap().info;
     assert_eq!((admin.scope, admin.disabled), (Scope::Admin, false));
     assert!(matches!(store.by(anybody()).delete_user("v".into(), NOW).await.unwrap(), Changed::Done(_)));
-    // Of two administrators, one may go, and only one, even if both go at the same moment.
+    // Of two administrators, only one can be disabled, even if both are disabled at the same moment.
     store.by(anybody()).create_user(user("b", Scope::Admin)).await.unwrap();
     let (one, other) = (store.clone(), store.clone());
     let (acting_one, acting_other) = (one.by(anybody()), other.by(anybody()));
@@ -100,7 +100,7 @@ pub(crate) async fn somebody_can_always_administer(store: &Store) {
     assert_eq!(change(store, left, demoted.clone()).await, Changed::LastAdministrator);
     let earlier = store.by(anybody()).change_user(left.into(), demoted, None, NOW - 1).await.unwrap();
     assert!(matches!(earlier, Changed::Done(user) if user.scope == Scope::Operator));
-    // Now only the token can, so it stays.
+    // Now the token is the only administrator, so it cannot be revoked.
     let kept = store.by(anybody()).revoke_token("t".into(), NOW - 1).await;
     assert!(matches!(kept, Err(StoreError::Conflict(_))), "{kept:?}");
     change(store, left, UserChange { scope: Some(Scope::Admin), ..UserChange::default() }).await;
@@ -180,7 +180,7 @@ pub(crate) async fn guesses_at_the_same_moment_are_all_counted(store: &Store) {
     // Another address need not wait.
     assert_eq!(store.sign_in_wait(&from("10.0.0.1"), NOW + 500).await.unwrap(), Some(1_500));
     assert_eq!(store.sign_in_wait(&from("10.0.0.2"), NOW + 500).await.unwrap(), None);
-    // A guess that was refused does not make the delay longer; a guess that was wrong doubles it.
+    // A guess that was refused because of the delay does not extend the delay. A wrong guess doubles it.
     assert_eq!(store.count_sign_in(from("10.0.0.1"), NOW + 2_000).await.unwrap(), None);
     assert_eq!(store.count_sign_in(from("10.0.0.1"), NOW + 2_000).await.unwrap(), Some(4_000));
     // The right password ends the delay, and makes the address known.
@@ -189,7 +189,7 @@ pub(crate) async fn guesses_at_the_same_moment_are_all_counted(store: &Store) {
     let (password, one) = ("hash of a".to_owned(), session("s"));
     assert!(store.open_session(one, "a".into(), password, from("10.0.0.1"), now).await.unwrap());
     assert_eq!(store.sign_in_wait(&from("10.0.0.1"), now).await.unwrap(), None);
-    // Strangers guess from many addresses, until every stranger has to wait. The person need not.
+    // Strangers guess from many addresses, until every stranger must wait. The user at the known address need not wait.
     for at in 0..30 {
         store.count_sign_in(from(&format!("10.0.1.{at}")), now).await.unwrap();
     }
@@ -201,7 +201,7 @@ pub(crate) async fn guesses_at_the_same_moment_are_all_counted(store: &Store) {
     assert_eq!(store.sign_in_wait(&from("10.0.0.1"), now).await.unwrap(), None);
     assert_eq!(store.count_sign_in(from("10.0.0.1"), now).await.unwrap(), None);
     store.forgive_sign_in(from("10.0.0.1"), now).await.unwrap();
-    // After a day, failures are forgotten.
+    // After a day, failures no longer count.
     let later = now + DAY + 1;
     assert_eq!(store.sign_in_wait(&from("10.0.2.1"), later).await.unwrap(), None);
     for _ in 0..5 {
@@ -212,19 +212,19 @@ pub(crate) async fn guesses_at_the_same_moment_are_all_counted(store: &Store) {
 
 pub(crate) async fn sign_ins_do_not_keep_old_failures_alive(store: &Store) {
     let hour = DAY / 24;
-    // Several people at one address mistype their passwords, until strangers have to wait there.
+    // Several people at one address mistype their passwords, until strangers at this address must wait.
     let guess = |name: usize| SignIn::new(&format!("person {name}"), "10.0.0.1");
     for name in 0..51 {
         store.count_sign_in(guess(name), NOW).await.unwrap();
     }
     assert!(store.sign_in_wait(&guess(99), NOW).await.unwrap().is_some());
-    // One person signs in there each few hours.
+    // One person signs in at this address every few hours.
     for at in 1..=4 {
         let now = NOW + at * 6 * hour;
         assert_eq!(store.count_sign_in(guess(1), now).await.unwrap(), None);
         store.forgive_sign_in(guess(1), now).await.unwrap();
     }
-    // A day after the last failure, all are forgotten: one more is the first one.
+    // A day after the last failure, no earlier failure counts: the next one is the first.
     let now = NOW + DAY + hour;
     assert_eq!(store.count_sign_in(guess(2), now).await.unwrap(), None);
     assert_eq!(store.sign_in_wait(&guess(99), now).await.unwrap(), None);
@@ -241,7 +241,7 @@ pub(crate) async fn a_link_for_the_first_administrator_works_once_and_only_for_t
     assert!(valid("one", NOW).await && !valid("unknown", NOW).await && !valid("one", NOW + DAY).await);
     assert_eq!(welcome("unknown", "a", NOW).await.unwrap(), Welcomed::Void);
     assert_eq!(welcome("one", "a", NOW + DAY).await.unwrap(), Welcomed::Void);
-    // A user who may not administer does not make the link void; the name of this user is taken.
+    // A user who is not an administrator does not make the link void, but the name of this user is taken.
     store.by(anybody()).create_user(user("v", Scope::Viewer)).await.unwrap();
     let taken = welcome("one", "v", NOW).await.unwrap_err();
     assert!(matches!(taken, StoreError::Conflict(_)), "{taken}");

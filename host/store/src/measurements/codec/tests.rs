@@ -16,7 +16,7 @@ fn any_metric() -> impl Strategy<Value = MeasuredMetric> {
 fn any_check() -> impl Strategy<Value = Measured> {
     let finding = (names(), names(), any::<bool>(), prop::collection::vec(any_metric(), 0..5)).prop_map(
         |(diagnosis, word, explained, mut metrics)| {
-            // As in a report, a metric has one value.
+            // As in a report, each metric has one value.
             metrics.sort_by(|a, b| a.name.cmp(&b.name));
             metrics.dedup_by(|a, b| a.name == b.name);
             MeasuredFinding { diagnosis, word, explained, metrics }
@@ -78,7 +78,7 @@ proptest! {
         let mut in_two = Chunk::default();
         in_two.add(second.to_vec());
         in_two.add(first.to_vec());
-        // Everything once more adds nothing.
+        // Adding the same checks again changes nothing.
         prop_assert_eq!(in_two.add(checks.clone()).new, 0);
         prop_assert_eq!(&in_two.checks, &at_once.checks);
         let said = |chunk: &Chunk| {
@@ -114,7 +114,7 @@ proptest! {
         let mut bytes = write(&a_day()).unwrap();
         let at = at.index(bytes.len());
         bytes[at] ^= by;
-        // Some bits of a frame's header say nothing about its content, such as the size of the window.
+        // Some bits of a frame's header do not affect the content, such as the size of the window.
         prop_assert!(read(FORMAT, &bytes).is_ok_and(|read| read == rounded(a_day())) || read(FORMAT, &bytes).is_err());
     }
 
@@ -141,7 +141,8 @@ fn odd_values_are_stored() {
 #[test]
 fn a_day_of_a_steady_camera_is_small() {
     let chunk = a_day();
-    // 24 times and jobs have about 12 bytes each; 24 values of the one metric that changes have less than 2 bytes.
+    // Each of the 24 checks takes about 12 bytes for its time and job, and less than 2 bytes for the one metric that
+    // changes.
     let bytes = write(&chunk).unwrap().len();
     assert!(bytes < 24 * 14 + 24 * 2 + 40, "{bytes}");
 }
@@ -164,10 +165,10 @@ fn a_chunk_that_says_that_it_is_huge_is_refused() {
     let mut bytes = write(&a_day()).unwrap();
     bytes[..4].copy_from_slice(&u32::MAX.to_le_bytes());
     assert_eq!(read(FORMAT, &bytes), Err(Corrupt("it is too large")));
-    // A frame of zeros that is larger than it says.
+    // A frame of zeros that is larger than the size before it.
     let zeros = zstd::bulk::compress(&vec![0; MAX_BODY], 1).unwrap();
     assert!(read(FORMAT, &[&7_u32.to_le_bytes(), zeros.as_slice()].concat()).is_err());
-    // Columns without a bit for each value, so that many values need few bytes.
+    // Columns whose values have 0 bits, so that a few bytes describe many values.
     const COLUMNS: usize = 300;
     let mut to = Writer::default();
     to.count(MAX_CHECKS);
