@@ -42,7 +42,7 @@ pub(crate) enum Credentials<'a> {
     Bearer(&'a str),
     /// The secret of a user's session, from a cookie.
     Session(&'a str),
-    /// The cookie of a user's session, without the proof that a page of this master sent it.
+    /// The cookie of a user's session, without the header that proves that a page of this master sent the request.
     Unproven,
 }
 
@@ -81,8 +81,8 @@ impl Access {
         Ok(open)
     }
 
-    /// Returns true if a user exists, or a token that was not revoked. A disabled user and an expired token count too.
-    /// Otherwise, the master would open when its last token expires, or when a clock is ahead.
+    /// Returns true if there is a user, or a token that was not revoked. A disabled user and an expired token count
+    /// too. Otherwise, the master would become open when its last token expires, or when a clock is ahead.
     async fn is_guarded(&self) -> Result<bool, StoreError> {
         self.store.has_credentials().await
     }
@@ -148,7 +148,7 @@ impl Access {
             Identity::Anybody => Ok(self.is_open()),
             Identity::User { session, .. } => {
                 let session = self.sessions.current(session).await?;
-                // A user whose scope has changed begins anew.
+                // A request does not outlive a change of its user's scope.
                 Ok(session.is_some_and(|session| session.user.scope == principal.scope))
             }
             Identity::Token { id, .. } => {
@@ -365,7 +365,7 @@ mod tests {
         let idle = sign_in(&access, &store, &user, 12 * HOUR_MS).await;
         assert!(holder(&nearly_idle).await.is_some());
         assert_eq!(holder(&idle).await, None);
-        // The request has been recorded: this session is in use again.
+        // The last request of this session was recorded, so the session is valid again.
         access.forget();
         let id = nearly_idle.split('_').nth(1).unwrap();
         let used_at = store.session(id).await.unwrap().unwrap().used_at;

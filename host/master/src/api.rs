@@ -48,7 +48,7 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(300);
         description = "Diagnoses surveillance cameras. Errors are problem details (RFC 9457); times are UTC; \
                        lists are paged: send `next` of a page as `after` to get the following page."
     ),
-    // Schemas that only single parameters name are not found by themselves.
+    // utoipa does not find schemas that only parameters use.
     components(schemas(CameraHealth))
 )]
 struct Document;

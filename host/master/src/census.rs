@@ -5,7 +5,7 @@ use easysight_store::{Store, StoreError};
 /// The duration of an hour, in milliseconds.
 const HOUR_MS: i64 = 3_600_000;
 
-/// What has been done already.
+/// The state of the census.
 #[derive(Debug, Default)]
 pub(crate) struct Census {
     /// The hour of the last census, counted since 1970.
@@ -13,8 +13,8 @@ pub(crate) struct Census {
 }
 
 impl Census {
-    /// Takes the census if this has not been done in the hour of `now`. Returns true if it was taken. `trusts_ages` is false if the clock may be
-    /// wrong; old counts then stay.
+    /// Takes the census if it has not been taken in the hour of `now`. Returns true if it was taken. If `trusts_ages`
+    /// is false, the clock may be wrong, and old counts stay.
     pub(crate) async fn step(
         &mut self,
         store: &Store,

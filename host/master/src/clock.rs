@@ -58,7 +58,7 @@ struct Step {
 pub(crate) enum Seen {
     /// The clock stepped by this number of milliseconds. The step is not believed yet.
     Stepped(i64),
-    /// The clock stepped by this number of milliseconds, and the clock is believed from now on.
+    /// The clock stepped by this number of milliseconds, and its new time is believed from now on.
     Believed(i64),
     /// The clock has returned to the time before its step, which was not believed.
     Returned,

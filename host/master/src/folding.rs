@@ -5,10 +5,11 @@ use std::time::Duration;
 use easysight_store::Store;
 use tokio::time::Instant;
 
-/// The time for which old history is kept because it is not folded yet. After a day, the disk matters more.
+/// The longest time for which old history is kept because it is not folded yet. After that, it is removed, so that the
+/// disk does not become full.
 const HOLD: Duration = Duration::from_secs(86_400);
 
-/// The pause after everything that was due is folded. Reports become due every few hours.
+/// The pause after all due reports are folded. Reports become due every few hours.
 const PAUSE: Duration = Duration::from_secs(60);
 /// The pause after a failure.
 const RETRY: Duration = Duration::from_secs(30);
@@ -25,7 +26,7 @@ pub(crate) struct Folding {
 }
 
 impl Folding {
-    /// Returns true if more is to be folded now.
+    /// Returns true if there are more reports to fold now.
     pub(crate) fn goes_on(&self, now: Instant) -> bool {
         self.behind_since.is_some() && self.is_due(now)
     }
@@ -35,8 +36,8 @@ impl Folding {
         self.behind_since.is_some_and(|since| now.duration_since(since) < HOLD)
     }
 
-    /// Folds a small part of the reports that are due. A failure is logged, and old history then stays: a master that
-    /// cannot fold does everything else.
+    /// Folds a small part of the reports that are due. A failure is logged, and old history stays for a while. All
+    /// other work of the master continues.
     pub(crate) async fn step(&mut self, store: &Store, now: i64) {
         if !self.is_due(Instant::now()) {
             return;

@@ -1,4 +1,4 @@
-//! The person who runs a subcommand on the master's machine, as the operating system names them.
+//! The person who runs a subcommand on the master's machine, by the user name of the operating system.
 
 use std::fs;
 
@@ -6,13 +6,13 @@ use easysight_protocol::ActorKind;
 use easysight_store::Actor;
 use rustix::process::getuid;
 
-/// The user who signed in to the machine, even if they became another user since (`sudo`).
+/// The id of the user who signed in to the machine. It stays the same after `sudo`.
 const LOGIN: &str = "/proc/self/loginuid";
 const USERS: &str = "/etc/passwd";
 
 /// Returns the person who runs this process, for the audit log.
 pub(crate) fn actor() -> Actor {
-    // Not every system records who signed in, for example in a container. `u32::MAX` means that nobody did.
+    // Some systems, such as containers, do not record who signed in. `u32::MAX` means that nobody signed in.
     let login = fs::read_to_string(LOGIN).ok().and_then(|text| text.trim().parse().ok());
     let id = login.filter(|id| *id != u32::MAX).unwrap_or_else(|| getuid().as_raw());
     let users = fs::read_to_string(USERS).unwrap_or_default();

@@ -19,8 +19,8 @@ use tokio::{
 
 use crate::access::random_bytes;
 
-/// The memory of one hash in KiB, and the number of passes over it, as OWASP recommends them for Argon2id with one
-/// thread.
+/// The memory of one hash in KiB, and the number of passes over this memory: OWASP's recommendation for Argon2id with
+/// one thread.
 const MEMORY_KIB: u32 = 19_456;
 const PASSES: u32 = 2;
 /// The number of hashes that are computed at the same time. Together they need 38 MiB.
@@ -31,7 +31,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Hashes and compares passwords.
 pub(crate) struct Passwords {
     places: Arc<Semaphore>,
-    /// The hash that is compared for a name that nobody has, so that the answer takes as long as for a known name.
+    /// The hash that is compared if no user has the name, so that the answer takes as long as for a known name.
     nobody: String,
     /// The longest time that a request waits for its turn.
     patience: Duration,
@@ -50,7 +50,7 @@ impl Passwords {
         Ok(Self { places: Arc::new(Semaphore::new(AT_ONCE)), nobody, patience: PATIENCE })
     }
 
-    /// Returns the hash to compare for a name that nobody has.
+    /// Returns the hash to compare if no user has the name.
     pub(crate) fn nobody(&self) -> &str {
         &self.nobody
     }
@@ -79,7 +79,7 @@ impl Place {
     ///
     /// Returns 500 if the hash cannot be read.
     pub(crate) async fn matches(self, password: Password, hash: String) -> Result<bool, Error> {
-        // If the client goes away, the computation continues, and so the place stays occupied until its end.
+        // If the client disconnects, the computation continues, so the place stays occupied until the computation ends.
         let compared = spawn_blocking(move || {
             let matched = matches(&password, &hash);
             drop(self);

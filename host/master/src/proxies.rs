@@ -38,7 +38,7 @@ impl Proxies {
         let parse = |one: &str| {
             let address = || one.parse::<IpAddr>().map(|address| IpNet::from(address.to_canonical()));
             one.parse::<IpNet>().or_else(|_| address()).map_err(|_| {
-                format!("`{one}` is no address and no network: expected a list such as 10.0.0.5,10.1.0.0/16")
+                format!("`{one}` is neither an address nor a network: expected a list such as 10.0.0.5,10.1.0.0/16")
             })
         };
         let trusted = text.split(',').map(|one| parse(one.trim())).collect::<Result<_, _>>()?;
@@ -57,7 +57,7 @@ impl Proxies {
     /// Returns the address of the client: the last address in the header that is not a trusted proxy itself.
     fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         let mut client = peer.to_canonical();
-        // A part that is no text is no address. The parts behind it, which proxies have added, still count.
+        // A part that is not UTF-8 counts as an invalid address. The later parts, which proxies added, still count.
         let values = headers
             .get_all(FORWARDED_FOR)
             .iter()
@@ -82,13 +82,13 @@ impl Proxies {
     }
 }
 
-/// The address from which a request came.
+/// The address of the client that sent a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Client(pub(crate) IpAddr);
 
 impl Client {
-    /// Returns the address as failed sign-ins are counted. A customer of an IPv6 network has 2^64 addresses, which
-    /// count as one.
+    /// Returns the address under which failed sign-ins are counted. One customer of an IPv6 network usually has 2^64
+    /// addresses, which count as one.
     pub(crate) fn counted(self) -> String {
         match self.0 {
             IpAddr::V4(address) => address.to_string(),
@@ -143,7 +143,7 @@ mod tests {
         assert_eq!(client("10.0.0.0/8", "10.0.0.5", &["6.6.6.6, 1.2.3.4, 10.0.0.7"]), "1.2.3.4");
         assert_eq!(client("10.0.0.0/8", "10.0.0.5", &["6.6.6.6", "1.2.3.4:5060", "10.0.0.7"]), "1.2.3.4");
         assert_eq!(client("10.0.0.0/8", "10.0.0.5", &["1.2.3.4, unknown"]), "10.0.0.5");
-        // What is no text is no address, and hides none of what the proxy has added.
+        // Invalid text is not an address, and does not hide the addresses that the proxy has added.
         let mut headers = HeaderMap::new();
         headers.append(FORWARDED_FOR, HeaderValue::from_bytes(b"\xff, 1.2.3.4").unwrap());
         let proxies = Proxies::parse("10.0.0.0/8").unwrap();

@@ -1,5 +1,6 @@
 //! Decides which refused requests are recorded in the audit log. A caller may repeat a refused request as often as it
-//! likes, so the log gets one entry for each caller and kind of request in an hour, and a limited number altogether.
+//! likes, so the log gets at most one entry per hour for each caller and kind of request, and a limited total number
+//! per hour.
 
 use std::{
     collections::HashMap,

@@ -22,7 +22,7 @@ pub(crate) struct Retention {
     /// Measurements older than this are removed.
     max_measurements_ms: i64,
     counted_at: Option<Instant>,
-    /// When nothing was found too old in the audit log and the measurements.
+    /// The time of the last check that found nothing to remove in the audit log and the measurements.
     looked_at: Option<Instant>,
     /// The number of findings beyond the limit, according to the last count.
     excess: u64,
@@ -76,7 +76,7 @@ impl Retention {
     ) -> Result<(), StoreError> {
         let trusts_ages = self.trusts_ages(Instant::now());
         let mut too_old = 0;
-        // What grows by the day is looked at now and then, so that an idle master sends few statements.
+        // Data that grows slowly is checked rarely, so that an idle master sends few statements.
         if trusts_ages && self.looked_at.is_none_or(|at| at.elapsed() >= COUNT_EVERY) {
             too_old += store.prune_measurements(self.max_measurements_ms, now).await?;
             too_old += store.prune_audit(self.max_audit_age_ms, now).await?;

@@ -31,7 +31,7 @@ pub(crate) async fn begin(
             announce(master, run.id, jobs);
         }
     }
-    // An existing run is waited for too: another request may have created it at this moment.
+    // This also applies to an existing run, because another request may have created it just now.
     master.store.settle().await?;
     Ok((run, made))
 }
@@ -86,9 +86,9 @@ async fn start_of(
     Ok(Start::Now(FanOut { plan, cameras, missing }))
 }
 
-/// Removes the cameras whose previous check by the same task has not ended. Therefore, a task never checks a camera
+/// Leaves out the cameras whose previous check by the same task has not ended. Therefore, a task never checks a camera
 /// twice at the same time, and the queue does not grow even if cameras are slow. Returns a message with the number of
-/// removed cameras.
+/// cameras that were left out.
 async fn pass_over(
     master: &Master,
     task: &str,

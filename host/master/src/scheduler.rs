@@ -32,7 +32,7 @@ const LEAST_PAUSE: Duration = Duration::from_secs(9);
 /// The largest number of due tasks that one round handles. One round also handles at most this many waiting runs.
 const BATCH: i64 = 200;
 /// The pause after queries that are not urgent, as a multiple of their duration. These queries take longer if the
-/// tables are larger. The pause limits their share of the time to less than a twentieth.
+/// tables are larger. With this pause, they take less than a twentieth of the time.
 const SHARE: u32 = 20;
 
 /// Paces queries that are not urgent.
@@ -50,7 +50,7 @@ impl Paced {
     }
 }
 
-/// The work of the upkeep, of which each slow round does one kind, so that no round sends many statements.
+/// The kinds of upkeep. Each slow round does one kind, so that no round sends many statements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Turn {
     Folding,
@@ -59,7 +59,7 @@ enum Turn {
 }
 
 impl Turn {
-    /// Returns the work of a slow round. Folding comes before the first removal.
+    /// Returns the kind of upkeep that a slow round does. Folding comes before the first removal.
     const fn of(round: u32) -> Self {
         match round % 3 {
             1 => Self::Folding,
@@ -78,7 +78,7 @@ struct Rounds {
     census: Census,
     gauges: Paced,
     tidying: Paced,
-    /// When this master got or renewed the role of the one that does the upkeep. None if another master has it.
+    /// The time at which this master got or renewed the role of doing the upkeep. None if another master has this role.
     led_at: Option<Instant>,
 }
 
@@ -114,7 +114,7 @@ pub(crate) async fn run(master: Shared, retention: Retention) {
         match looked {
             Ok(()) if troubled => tracing::info!("the database is available again"),
             Err(ref error) if !troubled => {
-                tracing::error!(%error, "the scheduler cannot do its work; retrying");
+                tracing::error!(%error, "the scheduler's round failed; retrying");
             }
             _ => {}
         }
@@ -125,7 +125,7 @@ pub(crate) async fn run(master: Shared, retention: Retention) {
     }
 }
 
-/// Does what is due. `turn` is the work whose turn it is in a slow round, and None in the rounds in between.
+/// Does the work that is due. `turn` is the kind of upkeep of a slow round, and None in other rounds.
 async fn look_round(master: &Master, turn: Option<Turn>, rounds: &mut Rounds) -> Result<(), StoreError> {
     let Rounds { folding, retention, census, gauges, tidying, led_at, .. } = rounds;
     let now = master.now_ms();
@@ -171,7 +171,7 @@ async fn look_round(master: &Master, turn: Option<Turn>, rounds: &mut Rounds) ->
         master.uploads.sweep(&master.store, trusts_ages, now).await?;
         pictures::upkeep(&master.pictures, &master.store, trusts_ages, now).await?;
     }
-    // Reports are folded before they are removed: folding has the first turn.
+    // The first turn is folding, because reports are folded before they are removed.
     let folds = turn == Some(Turn::Folding) || folding.goes_on(Instant::now());
     let removes = turn == Some(Turn::Retention) || retention.goes_on();
     if (turn.is_some() || folds || removes) && leads_upkeep(master, led_at).await? {

@@ -65,7 +65,7 @@ pub(crate) async fn run(settings: MasterSettings) -> anyhow::Result<ExitCode> {
     let (store, writing) = Store::open(&database).await?;
     let clock = Clock::new();
     let loopback = settings.listen.ip().is_loopback();
-    // Through a proxy, other machines reach a master that listens on loopback.
+    // A proxy makes a master that listens on loopback reachable from other machines.
     let local = loopback && !settings.trusted_proxies.has_any();
     let access = Access::new(store.clone(), Arc::clone(&clock), local, settings.sessions);
     let open = access.refresh().await?;

@@ -1,5 +1,5 @@
-//! The sessions of users in browsers. A session has a random secret, which the browser keeps in a cookie; the database
-//! has its hash. A session ends if it was not used for a while, and after a fixed time in any case.
+//! The sessions of users in browsers. A session has a random secret. The browser stores it in a cookie, and the
+//! database stores its hash. A session ends if it is not used for a while, and after a fixed time in any case.
 
 use std::{collections::HashMap, sync::Arc, time::Instant};
 
@@ -22,7 +22,7 @@ pub(crate) const PREFIX: &str = "us_";
 /// The time after which the use of a session is recorded again, in milliseconds.
 const RECORD_MS: i64 = 60_000;
 
-/// How long sessions last.
+/// The lifetimes of sessions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Lifetimes {
     /// The time without a request after which a session ends.
@@ -64,7 +64,7 @@ impl Sessions {
     ///
     /// # Errors
     ///
-    /// Returns 401 if the session is unknown or over, 503 if the database is unavailable.
+    /// Returns 401 if the session is unknown or has ended, 503 if the database is unavailable.
     pub(crate) async fn holder_of(&self, secret: &str) -> Result<Principal, Error> {
         let session = self.find(secret).await?.ok_or_else(|| {
             let detail = "this session has ended: sign in again";
@@ -83,13 +83,13 @@ impl Sessions {
         if let Some((session, _)) = self.known.lock().get_mut(id) {
             session.used_at = now;
         }
-        // The session is valid, so the request goes on. A later request records the use.
+        // The session is valid, so the request continues. A later request records the use.
         if let Err(error) = self.store.touch_session(id.to_owned(), now.timestamp_millis()).await {
             tracing::warn!(%error, "the use of a session was not recorded");
         }
     }
 
-    /// Returns the session with this secret if it is not over.
+    /// Returns the session with this secret if it has not ended.
     async fn find(&self, secret: &str) -> Result<Option<StoredSession>, Error> {
         let Some((id, secret)) = secret.strip_prefix(PREFIX).and_then(|rest| rest.split_once('_')) else {
             return Ok(None);
@@ -99,7 +99,7 @@ impl Sessions {
         Ok(Some(session).filter(|session| matches && self.is_in_force(session)))
     }
 
-    /// Returns the session with this id if it is not over.
+    /// Returns the session with this id if it has not ended.
     ///
     /// # Errors
     ///

@@ -14,7 +14,7 @@ use crate::{
     proxies::Client,
 };
 
-/// The name, the password, and where they came from.
+/// The name, the password, and the address from which they came.
 pub(crate) struct Attempt<'a> {
     pub(crate) name: &'a str,
     pub(crate) password: Password,
@@ -47,8 +47,8 @@ pub(crate) async fn sign_in(master: &Master, attempt: Attempt<'_>) -> Result<Str
     Ok(secret)
 }
 
-/// Compares a password, and counts the attempt. Returns the user if the password is right and the user is not
-/// disabled. The caller takes the count back with [`easysight_store::Store::open_session`] or
+/// Compares a password, and counts the attempt. Returns the user if the password is right and the user is not disabled.
+/// The caller undoes the count with [`easysight_store::Store::open_session`] or
 /// [`easysight_store::Store::forgive_sign_in`].
 ///
 /// # Errors
@@ -61,7 +61,7 @@ async fn compare(master: &Master, attempt: Attempt<'_>) -> Result<Option<StoredU
         return Err(invalid("/password", format!("a password has at most {MAX_PASSWORD_BYTES} bytes")));
     }
     let failed = |error| store_error(&error);
-    // Most refusals end here and need no place.
+    // Most refused sign-ins end here, before they need a place.
     if let Some(wait) = master.store.sign_in_wait(&counted, master.now_ms()).await.map_err(failed)? {
         return Err(too_many(wait));
     }
@@ -75,7 +75,8 @@ async fn compare(master: &Master, attempt: Attempt<'_>) -> Result<Option<StoredU
     match user {
         Some(user) if right && !user.info.disabled => Ok(Some(user)),
         user => {
-            // The name of a request is logged only if a user has it, because people type passwords into its field.
+            // The name is logged only if a user has it, because people sometimes type their password into the field for
+            // the name.
             let user = user.map_or_else(|| "nobody".to_owned(), |user| user.info.name);
             tracing::warn!(user, address = %client.0, "a sign-in failed");
             Ok(None)
@@ -110,7 +111,7 @@ fn too_many(wait_ms: i64) -> Error {
     Error::new(StatusCode::TOO_MANY_REQUESTS, "too-many-sign-ins", detail).retry_after(wait)
 }
 
-/// Makes the problem response for secrets that cannot be made.
+/// Makes the problem response for a secret that cannot be created.
 pub(crate) fn unmade(error: &anyhow::Error) -> Error {
     tracing::error!("a secret cannot be made: {error:#}");
     Error::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", format!("{error:#}"))

@@ -24,7 +24,7 @@ pub(crate) fn command(command: Command) -> Command {
             .arg(Arg::new("name").required(true).value_name("NAME").help("The user's name"))
     };
     let create = Command::new("create")
-        .about("Create a user; the password is asked for, or read from standard input")
+        .about("Create a user; the command asks for the password, or reads it from standard input")
         .arg(required("name", "The name with which the user signs in"))
         .arg(required("scope", "admin, operator, viewer or publisher"));
     command.subcommand(
@@ -71,7 +71,7 @@ async fn carry_out(store: &Store, matches: &ArgMatches) -> anyhow::Result<()> {
         }
         Some(("password", given)) => {
             let name = text(given, "name");
-            // A name that is wrong is reported before the password is asked for.
+            // A wrong name is reported before the command asks for the password.
             find(store, &name).await?;
             let hash = passwords::hash(&new_password()?)?;
             let user = change_named(store, &name, UserChange::default(), Some(hash)).await?;
@@ -152,7 +152,7 @@ fn new_password() -> anyhow::Result<Password> {
     let typed = if io::stdin().is_terminal() {
         let ask = |prompt| rpassword::prompt_password(prompt).context("the password cannot be read");
         let password = ask("New password: ")?;
-        if password != ask("The same again: ")? {
+        if password != ask("Repeat the password: ")? {
             bail!("the two passwords differ");
         }
         password

@@ -1,6 +1,7 @@
-//! The link with which the first administrator is made. A master that needs credentials, and to which nobody has
-//! access, makes a link at its start and writes it to the log. The secret of the link is in the fragment of the address,
-//! which browsers do not send. The link is valid for a day, once, and only until somebody may administer the master.
+//! The link with which the first administrator is created. A master that requires credentials, and to which nobody has
+//! access, makes a link when it starts and writes the link to the log. The secret of the link is in the fragment of the
+//! address, which browsers do not send. The link is valid once, for one day, and only until the master has an
+//! administrator.
 
 use std::net::SocketAddr;
 
@@ -30,7 +31,7 @@ pub(crate) async fn invite(store: &Store, now: i64) -> anyhow::Result<String> {
     Ok(secret)
 }
 
-/// Returns the address of the page that uses the link, as a browser on this machine opens it.
+/// Returns the link as an address that a browser on this machine can open.
 pub(crate) fn address(scheme: &str, listening: SocketAddr, secret: &str) -> String {
     let host = if listening.ip().is_unspecified() {
         format!("localhost:{}", listening.port())
@@ -50,7 +51,7 @@ pub(crate) fn address(scheme: &str, listening: SocketAddr, secret: &str) -> Stri
 pub(crate) async fn welcome(master: &Master, request: WelcomeRequest, actor: Actor) -> Result<String, Error> {
     let failed = |error| store_error(&error);
     let link = hash(request.secret.reveal());
-    // A stranger who guesses costs no hash of a password.
+    // The link is checked before the password is hashed, so that guesses of strangers cost little.
     if !master.store.is_welcome(&link, master.now_ms()).await.map_err(failed)? {
         return Err(void());
     }

@@ -168,7 +168,7 @@ impl Export {
             let wanted = PageRequest { after: page.next, limit: PORTION };
             // The client notices a failure: the connection ends before the end of the body.
             let page = self.master.store.audit(&self.filter, &wanted).await.map_err(|error| {
-                tracing::error!(%error, "an export of the audit log was broken off");
+                tracing::error!(%error, "an export of the audit log was aborted");
                 io::Error::other(error.to_string())
             })?;
             self.next = Some(Portion { page, begins: false });

@@ -16,7 +16,7 @@ use crate::principal::{Identity, Principal};
 const MAX_FORWARDED: usize = 200;
 /// The header in which proxies name the client's address.
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-/// The header by which browsers say which page sent a request. Scripts cannot set it.
+/// The header with which browsers state whether a page of this site sent a request. Scripts cannot set it.
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 /// The beginning of the header `User-Agent` of the command line.
 const COMMAND_LINE: &str = "easysight/";
@@ -61,8 +61,8 @@ fn who(identity: &Identity) -> AuditActor {
     }
 }
 
-/// Returns the program that sent a request. Browsers add headers to the requests of pages, and only pages of this site
-/// get so far.
+/// Returns the program that sent a request. Browsers add a header to the requests of pages. Requests from pages of
+/// other sites were refused before.
 fn way(headers: &HeaderMap) -> AuditWay {
     let agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if headers.contains_key(FETCH_SITE) || headers.contains_key(header::ORIGIN) {

@@ -33,7 +33,7 @@ use offered::{KEPT, check_camera, resolve};
 
 pub(super) use import::{__path_import, import};
 
-/// The largest number of characters of a search, as many as the longest source has.
+/// The largest number of characters of a search, which is the length of the longest source.
 const MAX_SEARCH: usize = 4_096;
 /// All words of `health`.
 const HEALTHS: &str = "offline, critical, error, warning, unknown, unchecked, normal, muted";
@@ -72,19 +72,19 @@ pub(super) struct CameraQuery {
     status: Option<Status>,
     /// Only cameras that give no picture (`true`), or only cameras that give one (`false`).
     lost: Option<bool>,
-    /// Only cameras whose status this diagnosis gives (`cause` of the camera).
+    /// Only cameras that have their status from this diagnosis (`cause` of the camera).
     cause: Option<String>,
     /// Only cameras that were last checked before this time. Cameras that were never checked are left out.
     checked_before: Option<DateTime<Utc>>,
     /// The order: by `id`, by `name` (whether letters A to Z are upper or lower case), by `health` (the most urgent
-    /// first), by `checked_at` (never checked cameras first), or by `since` (cameras of which it is not known first). If
-    /// absent, `id`. Equal cameras are sorted by id.
+    /// first), by `checked_at` (never checked cameras first), or by `since` (cameras without `since` first). If absent,
+    /// `id`. Equal cameras are sorted by id.
     #[param(inline)]
     sort: Option<CameraSort>,
     /// The direction of the order. If absent, `ascending`.
     #[param(inline)]
     direction: Option<Direction>,
-    /// If true, the answer has the number of all cameras that match (`total`).
+    /// If true, the answer contains the number of all matching cameras (`total`).
     count: Option<bool>,
     /// The value of `next` on the previous page of the same order.
     after: Option<String>,
@@ -134,7 +134,7 @@ impl CameraQuery {
     }
 }
 
-/// Lists cameras: searched, filtered, sorted and counted.
+/// Lists cameras. The parameters search, filter, sort and count them.
 #[utoipa::path(get, path = "/api/v1/diagnosis/cameras", tag = "cameras",
     params(CameraQuery, ("health" = Option<Vec<CameraHealth>>, Query,
         description = "Only cameras with this health. Repeat the parameter for several ones: `health=error&health=offline`.")),

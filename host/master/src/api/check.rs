@@ -37,7 +37,7 @@ pub(super) fn name(field: &str, name: &str) -> Result<(), Error> {
     Err(invalid(field, format!("expected 1 to {MAX_NAME} characters, no control characters")))
 }
 
-/// Checks a password that is set.
+/// Checks a new password.
 pub(super) fn new_password(field: &str, password: &Password) -> Result<(), Error> {
     passwords::check(password).map_err(|reason| invalid(field, reason))
 }

@@ -42,7 +42,8 @@ pub(super) struct DaysQuery {
     group: Option<String>,
 }
 
-/// Returns how all cameras are now and were a day ago, what to act on, and the state of queue, nodes and runs.
+/// Returns the health of all cameras now and a day ago, the cameras that need action, and the state of queue, nodes and
+/// runs.
 #[utoipa::path(get, path = "/api/v1/overview", tag = "overview", params(OverviewQuery),
     responses((status = 200, body = Overview), (status = "default", body = Problem)))]
 pub(super) async fn now(
@@ -51,7 +52,8 @@ pub(super) async fn now(
 ) -> Result<Json<Overview>, Error> {
     let act = bounded("act", query.act, 60, 200)?;
     let (store, now) = (&master.store, master.now_ms());
-    // One overview is read at a time, by one connection, so that dispatch always finds a free one.
+    // Only one overview is read at a time, on one connection, so that the dispatch of jobs always finds a free
+    // connection.
     let _turn = master.overview_turn.lock().await;
     let read = async {
         let tally = store.tally_cameras(now).await?;
@@ -108,7 +110,7 @@ pub(super) async fn days(
     })?;
     plain("group", query.group.as_deref())?;
     let now = master.now_ms();
-    // One more day, because a day in another time zone begins up to 14 hours earlier and may have 25 hours.
+    // One more day is read, because a day in another time zone begins up to 14 hours earlier and may have 25 hours.
     let since = now - (i64::from(days) + 1) * DAY_MS;
     let hours = master.store.census_since(since, query.group.as_deref()).await;
     let hours = hours.map_err(|error| store_error(&error))?;

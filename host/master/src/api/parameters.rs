@@ -1,4 +1,4 @@
-//! Parameters of paths and queries, among them the page of a list. Invalid parameters cause problem responses.
+//! Parameters of paths and queries, including the page of a list. Invalid parameters cause problem responses.
 
 use axum::{
     extract::{self, FromRequestParts, Query},
@@ -71,7 +71,8 @@ pub(super) fn bounded(name: &str, value: Option<u32>, usual: u32, most: u32) -> 
     }
 }
 
-/// Refuses a text that no stored text can contain: `PostgreSQL` has no U+0000, and no name has control characters.
+/// Refuses a text that no stored text can contain: `PostgreSQL` cannot store U+0000, and names have no control
+/// characters.
 pub(super) fn plain(name: &str, value: Option<&str>) -> Result<(), Error> {
     if value.is_some_and(|value| value.contains(char::is_control)) {
         return Err(refused(format!("{name}: control characters are not allowed")));

@@ -26,11 +26,11 @@ use super::{by::By, check, guard};
 pub(super) const COOKIE: &str = "easysight_session";
 
 /// Opens a session. The request has a name and a password in its body, or a token in its header `Authorization`. The
-/// answer sets a cookie. The session of a user may do what the user may do; a request that changes something must also
-/// have the header `X-EasySight-Request`, with any value. It ends by `DELETE`, after some hours without a request, and
-/// after some days in any case. The cookie of a token is accepted only for requests that read (`GET`), until the token
-/// is no longer valid. Both end when the browser is closed. A master that requires no token sets no cookie for a
-/// token. After several wrong passwords, sign-ins must wait (429, `Retry-After`).
+/// answer sets a cookie. The session of a user has the rights of the user; a request that changes something must also
+/// have the header `X-EasySight-Request`, with any value. A session ends by `DELETE`, after some hours without a
+/// request, and after some days in any case. The cookie of a token is accepted only for requests that read (`GET`),
+/// until the token is no longer valid. Both cookies end when the browser is closed. A master that requires no token
+/// sets no cookie for a token. After several wrong passwords, sign-ins must wait (429, `Retry-After`).
 #[utoipa::path(post, path = "/api/v1/session", tag = "session", request_body = SessionRequest,
     responses((status = 204, description = "The session is open"), (status = "default", body = Problem)))]
 pub(super) async fn open(
@@ -66,7 +66,8 @@ pub(super) async fn open(
     set(&master, &headers, &format!("{COOKIE}={secret}"))
 }
 
-/// Closes the session that this browser had before, maybe of another user. If it cannot be closed, it ends by itself.
+/// Closes the previous session of this browser, perhaps of another user. If this fails, the session ends later by
+/// itself.
 async fn close_former(master: &Master, headers: &HeaderMap) {
     let Some(former) = guard::cookie(headers) else { return };
     if let Err(error) = master.access.sessions.close(former).await {
@@ -74,7 +75,7 @@ async fn close_former(master: &Master, headers: &HeaderMap) {
     }
 }
 
-/// Tells who makes this request and what this client may do.
+/// Returns who makes this request and what this client may do.
 #[utoipa::path(get, path = "/api/v1/session", tag = "session",
     responses((status = 200, body = SessionInfo), (status = "default", body = Problem)))]
 pub(super) async fn about(
@@ -117,7 +118,7 @@ pub(super) async fn about(
 
 /// Closes the session of this browser: the answer removes the cookie. The session of a user ends; a token stays valid.
 #[utoipa::path(delete, path = "/api/v1/session", tag = "session",
-    responses((status = 204, description = "There is no session any more"), (status = "default", body = Problem)))]
+    responses((status = 204, description = "The session has ended"), (status = "default", body = Problem)))]
 pub(super) async fn close(State(master): State<Shared>, headers: HeaderMap) -> Result<Response, Error> {
     guard::same_site(&headers)?;
     match guard::credentials(&Method::DELETE, &headers) {
@@ -128,10 +129,10 @@ pub(super) async fn close(State(master): State<Shared>, headers: HeaderMap) -> R
     set(&master, &headers, &format!("{COOKIE}=; Max-Age=0"))
 }
 
-/// Signs the user out everywhere: all sessions of the user end, also this one. Other masters that share the database
-/// notice this within seconds.
+/// Signs the user out everywhere: all sessions of the user end, including this one. Other masters that share the
+/// database notice this within seconds.
 #[utoipa::path(delete, path = "/api/v1/session/all", tag = "session",
-    responses((status = 204, description = "The user has no session any more"),
+    responses((status = 204, description = "All sessions of the user have ended"),
         (status = 409, body = Problem, description = "The request has no session of a user"),
         (status = "default", body = Problem)))]
 pub(super) async fn close_all(

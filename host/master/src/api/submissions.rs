@@ -218,8 +218,7 @@ async fn await_end(master: &Master, id: RunId, until: Instant) -> Result<Option<
             match heard {
                 Ok(Ok(Event::Run { run_id, .. })) if run_id == id => break,
                 Ok(Ok(_)) => {}
-                // This follower has missed events, which may include the end of the run. So the submission is read
-                // again.
+                // This follower has missed events, perhaps the end of the run. So the submission is read again.
                 Ok(Err(RecvError::Lagged(_))) => break,
                 Ok(Err(RecvError::Closed)) | Err(_) => return read(master, id).await,
             }

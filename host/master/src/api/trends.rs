@@ -1,4 +1,4 @@
-//! How a camera went over time: its metrics, and what its diagnoses said.
+//! The history of a camera: its metrics, and the results of its diagnoses.
 
 use axum::{Json, extract::State, http::StatusCode};
 use chrono::{DateTime, Utc};
@@ -19,7 +19,7 @@ use super::parameters::{Params, Path};
 const POINTS: u32 = 500;
 const FEWEST_POINTS: u32 = 10;
 const MOST_POINTS: u32 = 2_000;
-/// The time that an answer covers if a request does not state one, in milliseconds: 30 days.
+/// The period that an answer covers if a request does not state one, in milliseconds: 30 days.
 const USUAL_MS: i64 = 30 * 86_400_000;
 /// The maximum length of a diagnosis's id, in characters.
 const LONGEST_ID: usize = 200;
@@ -32,8 +32,8 @@ pub(super) struct SeriesQuery {
     /// The id of the diagnosis.
     #[param(min_length = 1, max_length = 200)]
     diagnosis: String,
-    /// The names of up to 32 metrics, separated by commas. If absent, all metrics of the diagnosis, of which the answer
-    /// has the first 32 in the order of their names; `omitted` is the number of the others.
+    /// The names of up to 32 metrics, separated by commas. If absent, the answer has the first 32 metrics of the
+    /// diagnosis in the order of their names; `omitted` is the number of the others.
     #[param(min_length = 1, max_length = 4_096)]
     metric: Option<String>,
     /// Only clips that were captured at this time or later. If absent, 30 days before `until`.
@@ -57,9 +57,9 @@ pub(super) struct TimelineQuery {
     points: Option<u32>,
 }
 
-/// Returns the metrics of a diagnosis of a camera over time. The time is divided into buckets of equal duration. A bucket
-/// has the lowest, the highest and the last value, so that no spike is lost. Measurements are kept for
-/// `--measurements-days`, which is longer than findings: the check of an old `job_id` may be gone.
+/// Returns the metrics of a diagnosis of a camera over time. The time is divided into buckets of equal duration. A
+/// bucket has the lowest, the highest and the last value, so that no spike is lost. Measurements are kept for
+/// `--measurements-days`, usually longer than findings, so the job with an old `job_id` may no longer exist.
 #[utoipa::path(get, path = "/api/v1/diagnosis/cameras/{id}/series", tag = "cameras", operation_id = "camera_series",
     params(SeriesQuery),
     responses((status = 200, body = CameraSeries), (status = 404, body = Problem), (status = "default", body = Problem)))]
@@ -88,9 +88,9 @@ pub(super) async fn series(
     Ok(Json(found.map_err(|error| store_error(&error))?.ok_or_else(|| missing("camera", &id))?))
 }
 
-/// Returns what the diagnoses of a camera said over time. The time is divided into cells of equal duration. A cell has
-/// the worst finding of its checks, and the check to show. Cells without a check are absent. Measurements are kept for
-/// `--measurements-days`, which is longer than findings: the check of an old `job_id` may be gone.
+/// Returns the results of a camera's diagnoses over time. The time is divided into cells of equal duration. A cell has
+/// the worst finding of its checks, and the job of this finding. Cells without a check are absent. Measurements are
+/// kept for `--measurements-days`, usually longer than findings, so the job with an old `job_id` may no longer exist.
 #[utoipa::path(get, path = "/api/v1/diagnosis/cameras/{id}/timeline", tag = "cameras",
     operation_id = "camera_timeline", params(TimelineQuery),
     responses((status = 200, body = CameraTimeline), (status = 404, body = Problem),

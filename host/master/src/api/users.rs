@@ -21,7 +21,7 @@ pub(super) async fn list(State(master): State<Shared>) -> Result<Json<Vec<UserIn
     Ok(Json(users.into_iter().map(|user| user.info).collect()))
 }
 
-/// Creates a user. The first user closes an open master: every request needs credentials from then on.
+/// Creates a user. If the master was open, every request needs credentials after the first user is created.
 #[utoipa::path(post, path = "/api/v1/users", tag = "users", request_body = UserRequest,
     responses((status = 201, body = UserInfo),
         (status = 409, body = Problem, description = "A user has this name already"),
@@ -36,7 +36,7 @@ pub(super) async fn create(
     check_scope(request.scope)?;
     if principal.identity == Identity::Anybody && request.scope != Scope::Admin {
         let detail =
-            "the first user must be an administrator: from then on, only an administrator creates users";
+            "the first user must be an administrator, because only an administrator can create further users";
         return Err(invalid("/scope", detail));
     }
     check::new_password("/password", &request.password)?;
@@ -56,8 +56,9 @@ pub(super) async fn create(
     Ok((StatusCode::CREATED, Json(info)))
 }
 
-/// Changes a user: the name, the scope, the password, or whether the user is disabled. A new password, and `disabled`,
-/// end the sessions of the user. The last administrator cannot lose this right, unless a token has it.
+/// Changes a user: the name, the scope, the password, or whether the user is disabled. A new password, or `disabled`,
+/// ends the user's sessions. The last administrator cannot be disabled or get another scope, unless a token has the
+/// scope `admin`.
 #[utoipa::path(patch, path = "/api/v1/users/{id}", tag = "users", request_body = UserChange,
     responses((status = 200, body = UserInfo), (status = 404, body = Problem),
         (status = 409, body = Problem,
@@ -89,8 +90,8 @@ pub(super) async fn change(
     Ok(Json(user))
 }
 
-/// Removes a user, and ends the sessions of the user. The last administrator cannot be removed, unless a token has this
-/// right.
+/// Removes a user, and ends the sessions of the user. The last administrator cannot be removed, unless a token has the
+/// scope `admin`.
 #[utoipa::path(delete, path = "/api/v1/users/{id}", tag = "users",
     responses((status = 204), (status = 404, body = Problem),
         (status = 409, body = Problem, description = "Nobody would be left who may administer the master"),
@@ -108,7 +109,7 @@ pub(super) async fn remove(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Makes this master notice a change of users at once.
+/// Makes a change of users take effect on this master at once.
 async fn notice(master: &Master) -> Result<(), Error> {
     master.access.forget();
     master.access.refresh().await.map_err(|error| store_error(&error))?;

@@ -1,4 +1,4 @@
-//! The link with which the first administrator is made; see [`crate::welcome`].
+//! The link with which the first administrator is created; see [`crate::welcome`].
 
 use axum::{
     extract::State,
@@ -13,7 +13,7 @@ use crate::{master::Shared, principal::Principal, welcome::welcome};
 use super::{by::actor, check, guard, session};
 
 /// Creates the first administrator with the secret of a link, and opens a session: the answer sets a cookie. A master
-/// that needs credentials, and to which nobody has access, logs such a link at its start.
+/// that requires credentials, and to which nobody has access, logs such a link when it starts.
 #[utoipa::path(post, path = "/api/v1/welcome", tag = "session", request_body = WelcomeRequest,
     responses((status = 204, description = "The administrator was created, and the session is open"),
         (status = 404, body = Problem, description = "The link is not valid"),

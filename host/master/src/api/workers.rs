@@ -134,7 +134,7 @@ pub(super) async fn lease(
     let labels = master.pollers.labels(&master.store, &node_id, request.incarnation).await;
     let labels = labels.map_err(|error| store_error(&error))?.ok_or_else(|| missing("node", &node_id))?;
     loop {
-        // The poll enters the line before it looks for jobs, so that a job that is queued in between wakes the poll.
+        // The poll enters the line before it searches for jobs, so that a job that is queued in between wakes the poll.
         let place = master.waiting.enter(&labels);
         let now = master.now_ms();
         let leased = if master.store.may_have_work(&labels, now) {
