@@ -138,7 +138,7 @@ mod tests {
         let address = listener.local_addr().unwrap();
         let file = env::current_exe().unwrap();
         if let Err(error) = confine() {
-            // Only a kernel without seccomp is an excuse.
+            // A failure is acceptable only if the kernel has no seccomp.
             assert!(matches!(error, Unconfined::Kernel(_)), "{error}");
             println!("UNCONFINED: {error}");
             return;

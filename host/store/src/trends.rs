@@ -194,8 +194,9 @@ impl Span {
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, StoreError> {
-    let failed =
-        |error: tokio::task::JoinError| StoreError::corrupt(format!("a trend could not be computed: {error}"));
+    let failed = |error: tokio::task::JoinError| {
+        StoreError::corrupt(format!("a trend could not be computed: {error}"))
+    };
     tokio::task::spawn_blocking(work).await.map_err(failed)?
 }
 

@@ -1,4 +1,4 @@
-//! Tests that every documented setting has an effect: for each setting there is a situation in which two values have
+//! Tests that every documented setting has an effect: for each setting, there is a situation in which two values give
 //! different results.
 
 use std::{collections::BTreeSet, fs};
