@@ -20,7 +20,7 @@ use crate::{
     master::{Master, Remote},
 };
 
-/// The time limit of an export. A long log over a slow link takes its time.
+/// The time limit of an export. The export of a long log over a slow link takes minutes.
 const EXPORT_TIMEOUT: Duration = Duration::from_secs(3_600);
 
 /// The command's arguments.

@@ -229,7 +229,7 @@ mod tests {
     #[test]
     fn the_console_is_tested_with_this_policy() {
         let server = std::fs::read_to_string("../../web/scripts/serve.mjs").unwrap();
-        // There, the policy is split into several strings.
+        // In the test server's file, the policy is split into several strings.
         let server = server.split_whitespace().collect::<Vec<_>>().join(" ").replace("\" + \"", "");
         assert!(server.contains(POLICY), "{POLICY}");
     }

@@ -25,7 +25,7 @@ const VERSION: u32 = 1;
 /// Decides whether the next check of a camera is short or full.
 #[derive(Debug, Clone)]
 pub struct Looks {
-    /// One in this number of checks is full.
+    /// The number of checks of which one is full.
     every: u32,
     /// A hash of the plugins, diagnoses and configurations of the plan.
     plan: String,

@@ -25,11 +25,11 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("DELETE", "/api/v1/session/all", "closing sessions changes only what browsers hold"),
     ("PUT", "/api/v1/session/password", "the request needs a session; `users` tests it"),
     ("POST", "/api/v1/welcome", "the request needs a master without users; `users` tests it"),
-    ("POST", "/api/v1/diagnosis/workers/register", "a node does its work; no person changes anything"),
-    ("POST", "/api/v1/diagnosis/workers/{node_id}/heartbeat", "a node does its work"),
-    ("POST", "/api/v1/diagnosis/workers/{node_id}/leases", "a node does its work"),
-    ("POST", "/api/v1/diagnosis/workers/{node_id}/results", "a node does its work"),
-    ("PUT", "/api/v1/diagnosis/pictures/{digest}", "a node does its work"),
+    ("POST", "/api/v1/diagnosis/workers/register", "a node sends it; no person changes anything"),
+    ("POST", "/api/v1/diagnosis/workers/{node_id}/heartbeat", "a node sends it"),
+    ("POST", "/api/v1/diagnosis/workers/{node_id}/leases", "a node sends it"),
+    ("POST", "/api/v1/diagnosis/workers/{node_id}/results", "a node sends it"),
+    ("PUT", "/api/v1/diagnosis/pictures/{digest}", "a node sends it"),
 ];
 
 /// Two versions of a plugin for the diagnosis `stranger`.
@@ -336,7 +336,7 @@ async fn entries_say_who_it_was_and_only_administrators_read_them() {
 #[tokio::test]
 async fn the_audit_log_is_exported_to_its_end() {
     let master = Master::start();
-    // More entries than one portion.
+    // There are more entries than one portion contains.
     let count = 520;
     for at in 0..count {
         let name = format!("=1+{at}");
@@ -399,7 +399,7 @@ async fn tokens_that_are_made_on_the_command_line_have_entries() {
     for entry in entries {
         assert_eq!((&entry["way"], &entry["actor"]["kind"]), (&json!("cli"), &json!("command_line")));
         assert_eq!(entry["address"], Value::Null);
-        // The person who signed in to this machine may have become another user since.
+        // The person who signed in to this machine may run the command as another user (`sudo`).
         let login = std::fs::read_to_string("/proc/self/loginuid").unwrap_or_default();
         let ids = [user.trim(), login.trim()];
         assert!(ids.contains(&entry["actor"]["id"].as_str().unwrap()), "{ids:?} {entry}");

@@ -26,7 +26,8 @@ fn found(findings: &[Value]) -> Value {
     json!({"kind": "finished", "findings": findings, "decode_ms": 1.0})
 }
 
-/// A master with cameras c0 to c4. c0 is lost, c1 is an error with a picture, c2 is normal; the others are not checked.
+/// A master with cameras c0 to c4. c0 is lost, c1 has the status `error` and a picture, c2 is normal, and the others
+/// were never checked.
 async fn checked(master: &Master) {
     master.publish_standard().await;
     master.add_cameras(5, "rtsp://admin:Tr0ub4dor@10.0.0.9/live").await;
@@ -163,7 +164,7 @@ async fn cameras_are_searched_filtered_sorted_and_counted() {
     ] {
         let page = list(query).await;
         assert_eq!(ids(&page), expected, "{query}");
-        // A page has no `total` unless it is asked for.
+        // A page has `total` only if the request asks for it.
         assert_eq!(page.get("total"), None, "{query}");
     }
     let page = list("sort=name&direction=descending&limit=4&count=true").await;

@@ -28,7 +28,7 @@ pub(crate) enum Habit {
     Floods(&'static [u8], Vec<u8>),
     /// Sends these bytes, and nothing after them.
     Stops(Vec<u8>),
-    /// Starts RTSP like other cameras, and then sends packets of noise.
+    /// Starts an RTSP session like other cameras, and then sends packets of noise.
     Noise,
 }
 

@@ -1,4 +1,4 @@
-//! How a camera went over time, as clients see it.
+//! The history of a camera, as clients see it.
 
 use std::{path::Path, sync::Arc};
 
@@ -77,7 +77,7 @@ async fn the_latest_checks_are_in_the_trend_at_once() {
         timeline["diagnoses"].as_array().unwrap().iter().map(|row| &row["diagnosis"]).collect();
     assert_eq!(rows, ["brightness", "freeze"]);
     assert_eq!(timeline["diagnoses"][1]["cells"][0]["worst"], "inconclusive");
-    // What a cell leads to is there.
+    // The job that the cell names has the finding.
     let found = master.get(&format!("/api/v1/diagnosis/results?job_id={}", job.as_str().unwrap())).await;
     assert_eq!(found["items"][0]["status"], "error");
     let many = vec!["m"; 33].join(",");
@@ -106,7 +106,7 @@ async fn measurements_outlive_the_findings_that_they_were_folded_from() {
     let path = format!("{OF_CAMERA}/series?diagnosis=brightness&metric=mean&points=10");
     let before = master.get(&path).await;
     drop(master);
-    // The report becomes older than findings are kept, and nothing of it was folded.
+    // The report becomes older than the maximum age of findings, and is not folded yet.
     let file = data.path().join("master.db");
     let mut database = sqlx::SqliteConnection::connect(file.to_str().unwrap()).await.unwrap();
     for aged in [
@@ -126,7 +126,7 @@ async fn measurements_outlive_the_findings_that_they_were_folded_from() {
         ["count", "min", "max", "last", "threshold"].map(|field| bucket[field].clone())
     };
     assert_eq!(values(&after), values(&before));
-    // With the camera, its measurements go.
+    // If the camera is deleted, its measurements are deleted too.
     assert_eq!(read(master.request(Method::DELETE, OF_CAMERA)).await.0, 204);
     assert_eq!(read(master.request(Method::GET, &path)).await.0, 404);
 }
@@ -155,7 +155,7 @@ async fn a_master_that_cannot_fold_reports_still_takes_back_leases_and_keeps_its
     assert_eq!(dying.lease(5_000).await["jobs"].as_array().unwrap().len(), 1);
     let (mut other, ..) = Node::register(&master, "other", json!({})).await;
     assert_eq!(other.lease(60_000).await["jobs"].as_array().unwrap().len(), 1);
-    // The finding is much older than findings are kept, but nothing of it was folded.
+    // The finding is much older than the maximum age of findings, but its report is not folded, so it stays.
     let found = master.get("/api/v1/diagnosis/results?camera_id=c0").await;
     assert_eq!(found["items"].as_array().unwrap().len(), 1);
 }

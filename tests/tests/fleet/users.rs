@@ -102,7 +102,7 @@ async fn the_first_user_closes_an_open_master_and_scopes_hold() {
     add_user(&master, "Ada", "admin").await;
     assert_eq!(read(master.request(Method::GET, CAMERAS)).await.0, 401);
     assert_eq!(read(master.request(Method::GET, SESSION)).await.0, 401);
-    // Names are compared without capital letters.
+    // The comparison of names ignores case and white space around the name.
     let ada = Browser::sign_in(&master, " aDA ", PASSWORD).await;
     let (_, about) = read(ada.request(&master, Method::GET, SESSION)).await;
     assert_eq!(
@@ -118,14 +118,14 @@ async fn the_first_user_closes_an_open_master_and_scopes_hold() {
     assert_eq!((status, &refused["type"]), (403, &json!("/problems/forbidden")));
     assert!(refused["detail"].as_str().unwrap().contains("the user `Vera`"), "{refused}");
     assert_eq!(read(viewer.request(&master, Method::GET, "/api/v1/users")).await.0, 403);
-    // Another scope holds for the open session as well.
+    // A new scope applies to the open session too.
     let path = format!("/api/v1/users/{vera}");
     let change = async |change: Value| read(ada.request(&master, Method::PATCH, &path).json(&change)).await;
     assert_eq!(change(json!({"scope": "operator"})).await.0, 200);
     assert_eq!(read(viewer.request(&master, Method::POST, CAMERAS).json(&camera)).await.0, 201);
     let (status, refused) = change(json!({"scope": "worker"})).await;
     assert_eq!((status, &refused["field"]), (422, &json!("/scope")));
-    // Whoever is disabled is out at once, and cannot come back.
+    // A disabled user loses access at once, and cannot sign in again.
     assert_eq!(change(json!({"disabled": true})).await.0, 200);
     assert_eq!(viewer.reads(&master).await, 401);
     let (status, refused) = read(sign_in(&master, "Vera", PASSWORD)).await;
@@ -152,7 +152,7 @@ async fn the_first_user_closes_an_open_master_and_scopes_hold() {
 async fn a_cookie_changes_nothing_without_a_page_of_this_master() {
     let (master, ada) = with_admin().await;
     let camera = json!({"id": "gate", "name": "gate", "source": "rtsp://10.0.0.1/live"});
-    // A form of another site: the browser adds the cookie, but a form has no header of its own.
+    // A form of another site: the browser adds the cookie, but a form cannot add the header.
     let forged = ada.bare(&master, Method::POST, CAMERAS);
     let forged = forged.header(header::CONTENT_TYPE, "text/plain").body(camera.to_string());
     let (status, refused) = read(forged).await;
@@ -168,7 +168,8 @@ async fn a_cookie_changes_nothing_without_a_page_of_this_master() {
         let close = ada.request(&master, Method::DELETE, SESSION).header(header::ORIGIN, origin);
         assert_eq!(read(close).await.0, 403, "{origin}");
     }
-    // A script of another site asks for permission first, and gets none.
+    // Before a script of another site may add the header, the browser asks the master for permission (CORS). The master
+    // gives none.
     let asks = master.request(Method::OPTIONS, CAMERAS).header(header::ORIGIN, "https://evil.example");
     let asks = asks.header("access-control-request-method", "POST");
     let answer = asks.header("access-control-request-headers", "x-easysight-request").send().await.unwrap();
@@ -257,21 +258,21 @@ async fn guesses_are_delayed_also_after_a_restart_and_the_person_is_not() {
     let refused: Value = refused.json().await.unwrap();
     assert_eq!(refused["type"], json!("/problems/too-many-sign-ins"));
     assert_eq!(guess(&master, "Nobody", "203.0.113.9").await.status(), 429);
-    // The delay concerns the name and the address together. Addresses that the guesser invents do not help.
+    // The delay applies to the name and the address together. Invented addresses in the header do not avoid it.
     assert_eq!(guess(&master, "Ada", "198.51.100.7, 203.0.113.9, 10.0.0.3").await.status(), 429);
     let at_home = sign_in(&master, "Ada", PASSWORD).header("x-forwarded-for", "203.0.113.10");
     assert_eq!(read(at_home).await.0, 204);
-    // With so many failures, the delay is longer than any restart.
+    // With so many failures, the delay is much longer than a restart takes.
     let many = "UPDATE sign_ins SET failures = 14 WHERE failures >= 5";
     let (data, changed) = change_database(master, many).await;
     assert!(changed >= 1, "{changed}");
     let master = Master::start_in(data, "127.0.0.1:0", &flags);
     let right = sign_in(&master, "Ada", PASSWORD).header("x-forwarded-for", "203.0.113.9");
     let answer = right.send().await.unwrap();
-    assert_eq!(answer.status(), 429, "the right password has to wait too");
+    assert_eq!(answer.status(), 429, "the right password must wait too");
     let at_home = sign_in(&master, "Ada", PASSWORD).header("x-forwarded-for", "203.0.113.10");
     assert_eq!(read(at_home).await.0, 204);
-    // Once the time has passed, the right password ends the delay.
+    // After the delay, the right password resets the failures.
     let past = "UPDATE sign_ins SET failed_at = failed_at - 3600000";
     let (data, _) = change_database(master, past).await;
     let master = Master::start_in(data, "127.0.0.1:0", &flags);
@@ -284,7 +285,7 @@ async fn guesses_are_delayed_also_after_a_restart_and_the_person_is_not() {
 #[tokio::test]
 async fn a_header_of_anybody_names_no_address() {
     let (master, _) = with_admin().await;
-    // Each guess claims to come from elsewhere. The proxy that claims it is not trusted.
+    // Each guess names another client address, but no proxy is trusted, so the header does not count.
     let mut last = 0;
     for at in 0..20 {
         let wrong = sign_in(&master, "Ada", "not the password");
@@ -328,7 +329,7 @@ async fn people_sign_out_here_and_everywhere_and_events_end() {
     assert_eq!(closed.status(), 204);
     assert!(closed.headers()[header::SET_COOKIE].to_str().unwrap().contains("Max-Age=0"));
     assert_eq!((phone.reads(&master).await, home.reads(&master).await), (401, 200));
-    // The browser may keep a cookie that is over. It can still be removed.
+    // A browser may keep the cookie of a session that has ended. The cookie can still be removed.
     assert_eq!(read(phone.request(&master, Method::DELETE, SESSION)).await.0, 204);
     let mut events = home.request(&master, Method::GET, "/api/v1/events").send().await.unwrap();
     assert_eq!(events.status(), 200);
@@ -337,7 +338,7 @@ async fn people_sign_out_here_and_everywhere_and_events_end() {
     let ended = async { while events.chunk().await.unwrap().is_some() {} };
     tokio::time::timeout(PATIENCE, ended).await.expect("the stream ends");
     assert_eq!(bea.reads(&master).await, 200);
-    // Whoever signs in again in the same browser leaves no session behind.
+    // Signing in again in the same browser ends the previous session of this browser.
     let request = sign_in(&master, "Ada", PASSWORD).header(header::COOKIE, &bea.cookie);
     assert_eq!(request.send().await.unwrap().status(), 204);
     assert_eq!(bea.reads(&master).await, 401);
@@ -545,14 +546,14 @@ async fn users_are_made_and_changed_at_the_terminal() {
     assert!(run(&["create", "--name", "Bea", "--scope", "viewer"], &format!("{PASSWORD}\n")).0);
     let (_, list, _) = run(&["list"], "");
     assert!(list.contains("\tadmin\tenabled\t") && list.contains("\tviewer\tenabled\t"), "{list}");
-    // The running master notices the first user within seconds, and the end of a session too.
+    // The running master notices the first user, and the end of a session, within seconds.
     let closed = |answer: &Value| answer["status"] == 401;
     master.until(PATIENCE, CAMERAS, closed).await;
     let bea = Browser::sign_in(&master, "bea", PASSWORD).await;
     assert!(run(&["password", "Bea"], "another password\n").0);
     let until = std::time::Instant::now() + PATIENCE;
     while bea.reads(&master).await != 401 {
-        assert!(std::time::Instant::now() < until, "the session goes on");
+        assert!(std::time::Instant::now() < until, "the session does not end");
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
     Browser::sign_in(&master, "Bea", "another password").await;

@@ -1,4 +1,4 @@
-//! `easysight task submit`: submits a run by hand and, with `--wait`, shows its findings.
+//! `easysight task submit`: starts a run of a task and, with `--wait`, shows its findings.
 
 use std::{process::ExitCode, time::Duration};
 
