@@ -7,18 +7,18 @@ import { defineConfig } from 'vitest/config'
 const master = process.env.EASYSIGHT_MASTER ?? 'http://127.0.0.1:8000'
 
 export default defineConfig({
-  // Relative addresses: the same files work below any path prefix.
+  // Relative addresses, so that the same files work below any path prefix.
   base: './',
   plugins: [vue(), Components({ dirs: [], dts: false, resolvers: [ElementPlusResolver({ importStyle: 'css' })] })],
   resolve: { alias: { '@': fileURLToPath(new URL('./src', import.meta.url)) } },
   build: {
     target: 'es2022',
     sourcemap: false,
-    // A strict Content-Security-Policy refuses `data:` scripts and styles; pictures stay files too.
+    // A strict Content-Security-Policy refuses `data:` scripts and styles; pictures are also kept as files.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
   },
-  // The host stays that of the page: the master refuses changes that come from pages of other sites.
+  // The `Host` header is kept: the master refuses changes that come from pages of other sites.
   server: { proxy: { '/api': { target: master, changeOrigin: false } } },
   test: {
     projects: [

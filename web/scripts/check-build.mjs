@@ -1,5 +1,5 @@
-// Checks the built files: a strict Content-Security-Policy accepts them, they name no other host, and the first view
-// loads few bytes.
+// Checks that the built files work with a strict Content-Security-Policy, that they name no other host, and that the
+// first view loads few bytes.
 import { readFileSync, readdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -24,7 +24,7 @@ for (const name of files) {
   if (!/-[\w-]{8}\.(js|css)$/.test(name)) faults.push(`${name} has no hash in its name`)
 }
 
-/** The scripts that the first view loads: those that the page names, and what they import. */
+/** The scripts of the first view: those that the page names, and those that they import. */
 const first = new Set()
 function follow(name) {
   if (first.has(name)) return

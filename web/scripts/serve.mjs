@@ -1,4 +1,4 @@
-// Serves `dist` as the master will: below a path prefix, with a strict Content-Security-Policy, beside the API of a
+// Serves `dist` as a master does: below a path prefix, with a strict Content-Security-Policy, beside the API of a
 // running master. For browser tests and screenshots.
 //
 //   node scripts/serve.mjs --port 8080 --master http://127.0.0.1:8000 --prefix /watch

@@ -12,10 +12,11 @@ const queries: VueQueryPluginOptions = {
   queryClientConfig: {
     defaultOptions: {
       queries: {
-        // A refusal stays a refusal; an outage is tried again.
+        // Requests that the master refused are not repeated; requests that failed because of an outage are.
         retry: (failures, error) => failures < 2 && !(error instanceof ApiError && error.problem.status < 500),
         refetchOnWindowFocus: true,
-        // A control room may have no internet; the browser then says that it is offline although the master is near.
+        // A control room may have no internet: the browser then reports that it is offline, although the master is
+        // reachable.
         networkMode: 'always',
         staleTime: 5_000,
       },

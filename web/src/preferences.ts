@@ -1,4 +1,4 @@
-// What this person prefers in this browser: language, theme, density, width of the rail.
+// The preferences of this browser: language, theme, density, width of the navigation.
 import { computed, reactive, watch } from 'vue'
 
 export type Language = 'zh' | 'en'
@@ -22,7 +22,7 @@ function stored(): Partial<Preferences> {
   try {
     return JSON.parse(localStorage.getItem(KEY) ?? '{}') as Partial<Preferences>
   } catch {
-    // A browser may forbid storage, or something else may have been written there.
+    // The browser may forbid storage, or the stored value may be invalid.
     return {}
   }
 }
@@ -41,7 +41,7 @@ watch(
     try {
       localStorage.setItem(KEY, JSON.stringify(now))
     } catch {
-      // Then the preference lasts as long as the page.
+      // If storage is forbidden, the preference lasts until the page is closed.
     }
   },
   { deep: true },

@@ -1,5 +1,5 @@
-// Routes live behind `#`: the path of the page never changes, so everything works below any path prefix and the server
-// answers one path only.
+// Routes are behind `#`, so the path of the page never changes. Everything works below any path prefix, and the server
+// serves only one path.
 import { createRouter, createWebHashHistory } from 'vue-router'
 import OverviewPage from '@/overview/OverviewPage.vue'
 
@@ -20,14 +20,14 @@ export const router = createRouter({
     { path: '/nodes', name: 'nodes', component: () => import('@/nodes/NodesPage.vue') },
     { path: '/settings', name: 'settings', component: () => import('@/settings/SettingsPage.vue') },
     { path: '/settings/audit', name: 'audit', component: () => import('@/settings/AuditPage.vue') },
-    // Nobody is signed in yet, so this page has no frame.
+    // Nobody is signed in yet, so this page has no navigation.
     { path: '/welcome/:secret', name: 'welcome', component: () => import('@/session/WelcomePage.vue'), props: true },
     { path: '/:rest(.*)*', name: 'nowhere', component: () => import('@/frame/NowherePage.vue') },
   ],
 })
 
-// After an upgrade of the master, an open console names files that are gone. The new page has the new names, so the page
-// is loaded again, but not in a circle.
+// After an upgrade of the master, an open console requests files that no longer exist. A reload gets the new names.
+// There is at most one reload per minute, so that a missing file does not cause an endless loop.
 const RELOADED = 'easysight.reloaded'
 const CIRCLE_MS = 60_000
 router.onError((error: unknown, to) => {

@@ -1,12 +1,12 @@
-// Every request to the master goes through `send`: it adds the token and the header of a change, waits for a new sign-in where the session has
-// ended, and turns a refusal into an `ApiError`.
+// All requests to the master are sent by `send`. It adds the token, and the header that a change needs. If the session
+// has ended, it waits until the person signs in again. `take` turns an error of the master into an `ApiError`.
 import createClient from 'openapi-fetch'
 import type { paths } from './schema'
 import { session } from '@/session/session'
 import { connection } from '@/live/connection'
 import { ApiError, NotSignedIn, Unreachable, problemOf } from './problem'
 
-/** Where the console lies. Routes are behind `#`, so this is also the prefix of the API. */
+/** The address of the console's folder. Routes are behind `#`, so this is also the prefix of the API. */
 export const home = new URL('.', document.baseURI).href
 
 /** Makes an address of the master from a path such as `/api/v1/events`. */
@@ -18,14 +18,19 @@ export function pictureAddress(digest: string): string {
   return address(`/api/v1/diagnosis/pictures/${digest}`)
 }
 
-/** A change by the cookie of a user needs this header: no page of another site can send it. */
+/**
+ * The master accepts a change with a user's cookie only if the request has this header: no page of another site can
+ * send it.
+ */
 export const PROOF = { 'x-easysight-request': 'console' } as const
 
 function changes(method: string): boolean {
   return method !== 'GET' && method !== 'HEAD'
 }
 
-/** A proxy in front of a master that is down answers in its place, but with a page of its own. */
+/**
+ * True if the master has answered. While the master is down, a proxy in front of it may answer with a page of its own.
+ */
 function isOfMaster(response: Response): boolean {
   return response.status < 502 || Boolean(response.headers.get('content-type')?.includes('problem+json'))
 }
@@ -47,7 +52,7 @@ async function once(request: Request): Promise<Response> {
 
 export async function send(request: Request): Promise<Response> {
   const again = request.clone()
-  // The cookie of a token is enough to read, never to change: a change needs the token, which a reload has forgotten.
+  // The cookie of a token is enough for reading only. A change needs the token, which is lost after a reload.
   if (changes(request.method) && session.lacksToken.value && !(await session.signInAgain())) throw new NotSignedIn()
   const response = await once(request)
   if (response.status !== 401 || session.state.value !== 'in') return response
@@ -57,7 +62,7 @@ export async function send(request: Request): Promise<Response> {
 
 export const api = createClient<paths>({ baseUrl: home.replace(/\/$/, ''), fetch: send })
 
-/** Returns the body of a call, or throws what the master said. */
+/** Returns the body of an answer, or throws the error that the master has answered with. */
 export async function take<T>(call: Promise<{ data?: T; error?: unknown; response: Response }>): Promise<T> {
   const { data, error, response } = await call
   if (!response.ok) throw new ApiError(problemOf(error, response))

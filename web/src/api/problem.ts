@@ -1,22 +1,22 @@
-// What went wrong, in the shape of RFC 9457, and in words for people.
+// Errors: the master's problem documents (RFC 9457), and their texts for people.
 import type { components } from './schema'
 
 export type Problem = components['schemas']['Problem']
 
-/** The master refused or failed. */
+/** The master refused the request or failed. */
 export class ApiError extends Error {
   constructor(readonly problem: Problem) {
     super(problem.detail || problem.title)
     this.name = 'ApiError'
   }
 
-  /** The stable word of the problem, such as `no-such-camera`. */
+  /** The stable id of the problem, such as `no-such-camera`. */
   get slug(): string {
     return this.problem.type.replace(/^.*\//, '')
   }
 }
 
-/** Nothing answered. */
+/** No answer arrived. */
 export class Unreachable extends Error {
   constructor() {
     super('the master does not answer')
@@ -24,7 +24,7 @@ export class Unreachable extends Error {
   }
 }
 
-/** A change was not sent, because the person did not sign in for it. */
+/** A change was not sent, because the person did not sign in again. */
 export class NotSignedIn extends Error {
   constructor() {
     super('not signed in')
@@ -44,16 +44,16 @@ export function problemOf(body: unknown, response: Pick<Response, 'status' | 'st
 }
 
 export interface Said {
-  /** In the reader's language. */
+  /** In the language of the console. */
   title: string
-  /** The master's own sentence, which is in English. */
+  /** The master's own text, which is in English. */
   detail: string
   field?: string
 }
 
 type Translate = { t: (key: string, named?: Record<string, unknown>) => string; te: (key: string) => boolean }
 
-/** Says an error in the reader's language, with the master's own words as the detail. */
+/** Describes an error in the language of the console. The detail is the master's own text. */
 export function say(error: unknown, { t, te }: Translate): Said {
   if (error instanceof Unreachable) return { title: t('problem.unreachable'), detail: '' }
   if (error instanceof NotSignedIn) return { title: t('problem.notSignedIn'), detail: '' }

@@ -1,4 +1,5 @@
-// What the pages read, one function a resource. Keys begin with the resource, so that a live event can refresh it.
+// The queries of the pages, one function for each resource. Query keys begin with the name of the resource, so that a
+// live event can refresh them.
 import { keepPreviousData, useQuery } from '@tanstack/vue-query'
 import { computed, toValue, type MaybeRefOrGetter } from 'vue'
 import { zone } from '@/blocks/format'
@@ -38,7 +39,7 @@ export function useMaster() {
   })
 }
 
-/** The cameras that need someone in one answer: more than a page shows at once. */
+/** Requests up to this many cameras that need action: more than a page shows at once. */
 const ACT = 60
 
 export function useOverview() {
@@ -49,7 +50,7 @@ export function useOverview() {
   })
 }
 
-/** The last days, of the zone in which the reader lives. The master counts once an hour. */
+/** The last days, in the time zone of the browser. The master counts once an hour. */
 export function useDays(days: number) {
   return useQuery({
     queryKey: ['days', days],
@@ -86,7 +87,7 @@ export function useBaselines(id: MaybeRefOrGetter<string>) {
   })
 }
 
-/** All tasks: a site has dozens, so one page of a thousand is the rule. */
+/** All tasks. A site usually has dozens, so one page of a thousand is normally enough. */
 export function useTasks() {
   return useQuery({
     queryKey: ['tasks'],
@@ -132,7 +133,7 @@ export function useRun(id: MaybeRefOrGetter<string | undefined>) {
     queryKey: ['run', computed(() => toValue(id))],
     queryFn: () => take<Run>(api.GET('/api/v1/diagnosis/runs/{id}', { params: { path: { id: toValue(id) ?? '' } } })),
     enabled: computed(() => toValue(id) !== undefined),
-    // The stream tells when a run begins and ends, not how far it is.
+    // The stream has events for the beginning and the end of a run, but not for its progress.
     refetchInterval: (query) => (isOpen(query.state.data) ? 1_500 : false),
   })
 }
@@ -247,7 +248,7 @@ export interface ResultFilter {
   since?: string
 }
 
-/** Findings, latest first, up to `most`. `complete` is false where there are more. */
+/** Up to `most` findings, latest first. `complete` is false if there are more. */
 export async function loadResults(filter: ResultFilter, most: number, signal?: AbortSignal) {
   const items: Result[] = []
   let after: string | undefined
@@ -264,7 +265,7 @@ export async function loadResults(filter: ResultFilter, most: number, signal?: A
   return { items, complete: !after }
 }
 
-/** Follows a list to its end. */
+/** Reads all pages of a list. */
 export async function collect<T>(page: (after?: string) => Promise<Page<T>>): Promise<T[]> {
   const items: T[] = []
   let after: string | undefined

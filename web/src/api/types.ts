@@ -44,11 +44,11 @@ export type SessionInfo = Schemas['SessionInfo']
 export type Submission = Schemas['Submission']
 export type Scope = Schemas['Scope']
 
-/** One page of a list; `next` is what to send as `after`. */
+/** One page of a list. To read the next page, send `next` as `after`. */
 export interface Page<T> {
   items: T[]
   next?: string | null
 }
 
-/** What `GET /api/v1/events` sends. */
+/** An event of `GET /api/v1/events`. */
 export type LiveEvent = Schemas['Event']

@@ -1,4 +1,4 @@
-// Where two definitions of the same thing differ.
+// The fields in which two definitions of the same object differ.
 
 export interface Difference {
   field: string
@@ -8,7 +8,10 @@ export interface Difference {
 
 const isText = (value: unknown): value is string => typeof value === 'string'
 
-/** The same for what means the same: the master sorts names and labels and drops blanks around words, a form does not. */
+/**
+ * Returns the same value for definitions with the same meaning: the master sorts names and labels and removes blanks
+ * around words; a form does not.
+ */
 function canonical(value: unknown): unknown {
   if (isText(value)) return value.trim()
   if (Array.isArray(value)) {

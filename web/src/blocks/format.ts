@@ -1,4 +1,4 @@
-// Times, durations and numbers as people read them. Times are in the browser's zone.
+// Formats times, durations and numbers for people. Times are in the browser's time zone.
 import { useI18n } from 'vue-i18n'
 import type { Text } from '@/api/types'
 
@@ -14,7 +14,7 @@ export function millis(moment: Moment): number {
   return typeof moment === 'number' ? moment : new Date(moment).getTime()
 }
 
-/** A number with as many digits as are worth reading. */
+/** A number with as many digits as are useful. */
 export function round(value: number): number {
   if (value === 0 || !Number.isFinite(value)) return value
   const digits = Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : Math.abs(value) >= 1 ? 2 : 3
@@ -30,7 +30,7 @@ export function useFormat() {
   const clock = (moment: Moment): string => format(moment, { hour: '2-digit', minute: '2-digit', second: '2-digit' })
   const full = (moment: Moment): string => format(moment, { dateStyle: 'medium', timeStyle: 'medium' })
 
-  /** The time today, the date and time on another day. */
+  /** The time if it is today, otherwise date and time. */
   const time = (moment: Moment): string => {
     const at = new Date(millis(moment))
     const today = new Date()
@@ -70,7 +70,7 @@ export function useFormat() {
     return `${number(value)} ${units[unit]}`
   }
 
-  /** A text of the API in the reader's language, or in the other one where that is all there is. */
+  /** A text of the API in the language of the console, or in the other language if there is no such text. */
   const text = (both: Text | undefined): string => {
     if (!both) return ''
     return locale.value === 'zh' ? both.zh || both.en : both.en || both.zh

@@ -1,11 +1,11 @@
-// What is shown is in the address: a link that is passed on shows the same thing.
+// The address contains what a page shows, so a copied link shows the same.
 import { computed, type WritableComputedRef } from 'vue'
 import { useRoute, useRouter, type LocationQueryRaw } from 'vue-router'
 
-/** Changes of one moment, which go into the address together. */
+/** Changes that are made at the same moment, which are written to the address together. */
 let pending: LocationQueryRaw | undefined
 
-/** A string in the query of the address. The usual value is left out of the address. */
+/** A string in the query of the address. The default value is left out of the address. */
 export function useQueryText(name: string, usual = ''): WritableComputedRef<string> {
   const route = useRoute()
   const router = useRouter()

@@ -1,4 +1,4 @@
-// One change at a time: its progress, its refusal in words, and its success.
+// Runs one change at a time, with its progress, its error message and its success message.
 import { ElMessage } from 'element-plus/es/components/message/index'
 import 'element-plus/es/components/message/style/css'
 import { ref } from 'vue'
@@ -10,9 +10,9 @@ export function useAct() {
   const busy = ref(false)
   const refusal = ref<Said>()
 
-  /** Runs a change. Returns its result, or undefined if it was refused or if another one is under way. */
+  /** Runs a change. Returns its result, or undefined if the change was refused or another one is running. */
   async function act<T>(change: () => Promise<T>, done?: string): Promise<T | undefined> {
-    // Enter, held or pressed twice, comes here although the button is disabled.
+    // If Enter is held or pressed twice, this is called although the button is disabled.
     if (busy.value) return undefined
     busy.value = true
     refusal.value = undefined
@@ -28,7 +28,7 @@ export function useAct() {
     }
   }
 
-  /** The same, for a button without a place for its refusal: it is shown over the page. */
+  /** Like `act`, for a button that has no place for an error: the message is shown over the page. */
   async function actAloud<T>(change: () => Promise<T>, done?: string): Promise<T | undefined> {
     const result = await act(change, done)
     if (refusal.value) {

@@ -1,6 +1,6 @@
 import { onScopeDispose, watch, type Ref } from 'vue'
 
-/** Listens to an element for as long as it is there. */
+/** Listens to an element for as long as it exists. */
 export function useEventListener(
   target: Ref<HTMLElement | null>,
   kind: string,

@@ -1,4 +1,4 @@
-// The fields of tasks and cameras as the forms call them.
+// The names of the fields of tasks and cameras, as in the forms.
 import { useI18n } from 'vue-i18n'
 
 const KEYS: Record<string, string> = {

@@ -1,4 +1,4 @@
-// A list that does not move under the finger: what is new waits until the person asks for it.
+// A list whose rows do not move while a person reads it: new items are shown when the person asks for them.
 import { computed, ref, watch, type Ref } from 'vue'
 
 export function useHeld(ids: Ref<string[]>, ready: Ref<boolean>) {
@@ -15,20 +15,20 @@ export function useHeld(ids: Ref<string[]>, ready: Ref<boolean>) {
     const known = new Set(shown.value)
     return ids.value.filter((id) => !known.has(id)).length
   })
-  /** True also where something is gone or lies in another place. */
+  /** True also if an item was removed or has another position. */
   const changed = computed(
     () => shown.value.length !== ids.value.length || shown.value.some((id, at) => id !== ids.value[at]),
   )
   function renew(): void {
     held.value = ready.value ? ids.value : undefined
   }
-  /** Appends what was read on: the next page of the list. */
+  /** Appends the next page of the list. */
   function extend(more: string[]): void {
     if (!held.value) return
     const known = new Set(held.value)
     held.value = [...held.value, ...more.filter((id) => !known.has(id))]
   }
-  /** Holds nothing until another list is ready. */
+  /** Follows the list again until another list is ready. */
   function release(): void {
     held.value = undefined
   }

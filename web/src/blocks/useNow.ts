@@ -1,4 +1,4 @@
-// One clock for everything that shows an age. It is the master's, because the times of the API are.
+// One clock for all ages that are shown. It shows the master's time, because the times of the API are the master's.
 import { computed, onScopeDispose, ref, type ComputedRef } from 'vue'
 import { connection } from '@/live/connection'
 
@@ -7,7 +7,7 @@ const now = computed(() => masterTime(here.value))
 let users = 0
 let timer: ReturnType<typeof setInterval> | undefined
 
-/** What the master's clock says at a moment of the browser's. */
+/** The time of the master's clock at a time of the browser's clock. */
 export function masterTime(moment: number): number {
   return moment + connection.facts.aheadMs
 }

@@ -1,4 +1,4 @@
-// What a person types, once they pause: a request for each letter would be one too many.
+// The typed text, updated when the person pauses, so that not every letter causes a request.
 import { onScopeDispose, ref, watch, type Ref } from 'vue'
 
 export function useSettled(typed: Ref<string>, pauseMs = 250): Readonly<Ref<string>> {

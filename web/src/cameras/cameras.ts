@@ -1,4 +1,4 @@
-// All cameras, for the pages that need every name. Lists of cameras are read in pages: `useCameraList.ts`.
+// All cameras, for the pages that need every name. Other lists of cameras are read page by page: `useCameraList.ts`.
 import { useQuery, type QueryClient } from '@tanstack/vue-query'
 import { computed, shallowRef } from 'vue'
 import { api, take } from '@/api/client'
@@ -6,14 +6,14 @@ import type { Camera, Page } from '@/api/types'
 import { replaceListed } from './useCameraList'
 
 const PAGE = 1_000
-/** A list of more cameras than this is long, and read less often. */
+/** A list with more cameras than this counts as long, and is read less often. */
 export const LONG_LIST = 2_000
 const INTERVAL_MS = 60_000
 const LONG_INTERVAL_MS = 300_000
 
-/** The cameras of the pages that have arrived while the first load goes on. */
+/** The cameras of the pages that have arrived so far during the first load. */
 const arriving = shallowRef<Camera[]>([])
-/** Cameras that were read alone since the last reading of the list began, and when. */
+/** Cameras that were read one by one since the last read of the list began, and when. */
 const alone = new Map<string, { camera: Camera; at: number }>()
 
 async function loadAll(signal: AbortSignal): Promise<Camera[]> {
@@ -25,7 +25,7 @@ async function loadAll(signal: AbortSignal): Promise<Camera[]> {
     const query = { limit: PAGE, after }
     const askedAt = Date.now()
     const page = await take<Page<Camera>>(api.GET('/api/v1/diagnosis/cameras', { params: { query }, signal }))
-    // A page is newer than what was read alone before the page was asked for.
+    // A page is newer than a camera that was read on its own before the page was requested.
     for (const one of page.items) if ((alone.get(one.id)?.at ?? askedAt) < askedAt) alone.delete(one.id)
     all.push(...page.items)
     arriving.value = [...all]
@@ -42,7 +42,7 @@ export function useCameras() {
     refetchInterval: ({ state }) => {
       const every = (state.data?.length ?? 0) > LONG_LIST ? LONG_INTERVAL_MS : INTERVAL_MS
       if (!state.data || state.fetchStatus === 'fetching') return every
-      // A change of one camera restarts this timer, so the time counts from the last reading of the whole list.
+      // A change of one camera restarts this timer, so the interval is counted from the last read of the whole list.
       const readAt = Math.max(state.dataUpdatedAt, state.errorUpdatedAt)
       return Math.min(every, Math.max(1_000, every - (Date.now() - readAt)))
     },
@@ -53,7 +53,7 @@ export function useCameras() {
   return { ...query, cameras, isComplete }
 }
 
-/** Puts the present state of one camera into the list, so that one finding does not reload ten thousand cameras. */
+/** Puts the current state of one camera into the list, so that one finding does not reload ten thousand cameras. */
 export async function refreshCamera(client: QueryClient, id: string): Promise<void> {
   const camera = await take<Camera>(api.GET('/api/v1/diagnosis/cameras/{id}', { params: { path: { id } } })).catch(
     () => undefined,
@@ -64,6 +64,6 @@ export async function refreshCamera(client: QueryClient, id: string): Promise<vo
   replaceListed(client, camera)
   const list = client.getQueryCache().find<Camera[]>({ queryKey: ['cameras'] })
   if (!list?.state.data?.some((one) => one.id === id)) return
-  // One camera makes the list neither new nor free of errors: its age and its last failure stay.
+  // The list as a whole is not newer after this, and its error still holds: its age and its last error stay.
   list.setState({ data: list.state.data.map((one) => (one.id === id ? camera : one)) })
 }

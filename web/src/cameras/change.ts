@@ -1,9 +1,9 @@
-// Changing cameras. The master keeps the secrets that an address shows as `***`.
+// Changes cameras. The master keeps the secrets that an address shows as `***`.
 import { api, take } from '@/api/client'
 import { ApiError, NotSignedIn } from '@/api/problem'
 import type { Camera, CameraRequest } from '@/api/types'
 
-/** Requests at the same time in a bulk change. */
+/** The number of parallel requests of a bulk change. */
 const AT_ONCE = 4
 
 export type Definition = Required<Omit<CameraRequest, 'id'>>
@@ -30,8 +30,8 @@ function lacksSession(error: unknown): boolean {
 }
 
 /**
- * Does the same to many cameras, a few at once, and goes on after a failure. Returns the failures.
- * Whoever does not sign in is not asked again for each of the rest: they have failed as well.
+ * Applies a change to many cameras, a few at a time, and continues after a failure. Returns the failures. If the person
+ * does not sign in again, all remaining cameras count as failed, and no further dialog is opened.
  */
 export async function forEach(
   ids: string[],

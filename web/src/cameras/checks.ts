@@ -1,4 +1,4 @@
-// A camera's findings, put together into checks: all findings of one clip.
+// Groups the findings of a camera by check: all findings of one clip.
 import type { MetricSeries, Result } from '@/api/types'
 import { markOf, markOfWord, worse, type FindingMark } from './health'
 
@@ -7,11 +7,11 @@ export interface Check {
   run: string
   capturedAt: string
   findings: Result[]
-  /** The worst mark of the findings that no other finding explains. */
+  /** The worst mark of the findings that are not consequences of others. */
   mark: FindingMark
 }
 
-/** Makes checks of findings, the earliest first. */
+/** Groups findings by check, the earliest first. */
 export function checksOf(findings: Result[]): Check[] {
   const checks = new Map<string, Check>()
   for (const one of findings) {
@@ -29,14 +29,17 @@ export function checksOf(findings: Result[]): Check[] {
   const all = [...checks.values()]
   for (const check of all) {
     const roots = check.findings.filter((one) => !one.consequence_of).map(markOf)
-    // A diagnosis that cannot tell does not make a camera worse than one that is normal.
+    // An inconclusive diagnosis does not make a camera worse than a normal one does.
     const told = roots.filter((mark): boolean => mark !== 'unknown')
     check.mark = told.length ? told.reduce(worse) : 'unknown'
   }
   return all.sort((a, b) => a.capturedAt.localeCompare(b.capturedAt))
 }
 
-/** Checks of several readings, each check once, the earliest first. Where one was read twice, the later list counts. */
+/**
+ * Merges checks from several lists, each check once, the earliest first. If a check is in several lists, the last list
+ * wins.
+ */
 export function mergedChecks(...lists: Check[][]): Check[] {
   const known = new Map(lists.flat().map((one) => [one.job, one]))
   return [...known.values()].sort((a, b) => a.capturedAt.localeCompare(b.capturedAt))
@@ -55,13 +58,15 @@ export function metricsOf(all: MetricSeries[]): string[] {
   return [...new Set(all.map((one) => one.metric))]
 }
 
-/** The series of a metric. If its unit has changed, the one that goes on. */
+/** The series of a metric. If the unit of the metric has changed, the latest series. */
 export function seriesOf(all: MetricSeries[], metric: string | undefined): MetricSeries | undefined {
   const end = (one: MetricSeries): number => Date.parse(one.buckets.at(-1)?.last.at ?? '') || 0
   return all.filter((one) => one.metric === metric).sort((a, b) => end(b) - end(a))[0]
 }
 
-/** The points of a series, the earliest first. Each is a check: the last one of a bucket, and its extremes. */
+/**
+ * The points of a series, the earliest first. Each point is a check: the last of its bucket, the lowest or the highest.
+ */
 export function pointsOf(series: MetricSeries | undefined): Point[] {
   return (series?.buckets ?? [])
     .flatMap(({ min, max, last, threshold }) =>
@@ -82,7 +87,7 @@ export function pointsOf(series: MetricSeries | undefined): Point[] {
     .sort((a, b) => a.at - b.at)
 }
 
-/** The middle of the values: what the camera usually has. */
+/** The median of the values: the camera's usual value. */
 export function median(values: number[]): number | undefined {
   const sorted = [...values].sort((a, b) => a - b)
   const middle = sorted.length >> 1

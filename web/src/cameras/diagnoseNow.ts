@@ -1,12 +1,12 @@
-// Checks one camera now. The API starts runs of tasks only, so a task for this one camera is made, submitted and
-// deleted; its run stays. The API has no request that checks one camera with the settings of a task.
+// Checks one camera now. The API has no request for this: it starts only runs of tasks. So a task for this camera is
+// created, submitted and deleted; its run stays.
 import { api, take } from '@/api/client'
 import type { Camera, Run, Task, TaskRequest } from '@/api/types'
 
-/** Before scheduled jobs: a person waits for this one. */
+/** Higher than scheduled jobs, because a person waits for this one. */
 const PRIORITY = 10
 
-/** The tasks that check a camera; the one with the most diagnoses comes first. None named means all. */
+/** The tasks that check a camera. The one with the most diagnoses comes first; a task that names none runs all. */
 export function tasksOf(camera: Camera, tasks: Task[]): Task[] {
   const count = (task: Task): number => task.diagnoses?.length || Infinity
   return tasks
@@ -14,7 +14,7 @@ export function tasksOf(camera: Camera, tasks: Task[]): Task[] {
     .sort((a, b) => (count(a) === count(b) ? 0 : count(b) - count(a)))
 }
 
-/** Starts a check with the diagnoses and thresholds of a task, or with all diagnoses as they are by default. */
+/** Starts a check with the diagnoses and settings of a task, or with all diagnoses and their defaults. */
 export async function diagnoseNow(camera: Camera, name: string, like?: Task): Promise<Run> {
   const body: TaskRequest = {
     name: `${name}: ${camera.name}`.slice(0, 200),
@@ -30,7 +30,7 @@ export async function diagnoseNow(camera: Camera, name: string, like?: Task): Pr
   try {
     return await take<Run>(api.POST('/api/v1/diagnosis/tasks/{id}/submit', { params: { path }, body: {} }))
   } finally {
-    // The run counts, also where the task could not be deleted.
+    // The run is valid even if the task could not be deleted.
     await api.DELETE('/api/v1/diagnosis/tasks/{id}', { params: { path } }).catch(() => undefined)
   }
 }

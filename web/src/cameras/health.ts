@@ -1,15 +1,15 @@
-// How a camera is, as one of the words that the whole console uses.
+// The health of a camera, as one of the states that the whole console uses.
 import type { Camera, CameraHealth, Finding, HealthCounts } from '@/api/types'
 
 export type Health = 'normal' | 'warning' | 'error' | 'critical' | 'unknown' | 'offline' | 'muted'
 
-/** From the most urgent to the least. */
+/** From the most urgent to the least urgent. */
 export const HEALTHS: Health[] = ['offline', 'critical', 'error', 'warning', 'unknown', 'normal', 'muted']
 
-/** The states that need someone. */
+/** The states of cameras that need action. */
 export const URGENT: Health[] = ['offline', 'critical', 'error', 'warning']
 
-/** The words of the API for a state. */
+/** The API's names of a state. */
 export function wordsOf(health: Health): CameraHealth[] {
   return health === 'unknown' ? ['unknown', 'unchecked'] : [health]
 }
@@ -20,12 +20,12 @@ export function healthOf(camera: Camera): Health {
   return camera.status ?? 'unknown'
 }
 
-/** True if a person should see to the camera. */
+/** True if the camera needs action. */
 export function needsSomeone(health: Health): boolean {
   return URGENT.includes(health)
 }
 
-/** The numbers of the API in the words of the console: what was never checked cannot be told either. */
+/** The API's counts as counts of the console's states: cameras that were never checked count as unknown. */
 export function countsOf(counts: HealthCounts): Record<Health, number> {
   const { unchecked, unknown, ...others } = counts
   return { ...others, unknown: unknown + unchecked }
@@ -33,7 +33,7 @@ export function countsOf(counts: HealthCounts): Record<Health, number> {
 
 export type FindingMark = 'normal' | 'warning' | 'error' | 'critical' | 'unknown' | 'failed'
 
-/** A finding's mark: its status, or why it has none. */
+/** The mark of a finding: its status, or the reason why it has none. */
 export function markOf(finding: Finding): FindingMark {
   return markOfWord(finding.status ?? finding.failure?.kind ?? 'none')
 }
@@ -50,13 +50,13 @@ export function worse(a: FindingMark, b: FindingMark): FindingMark {
   return MARK_RANK[a] >= MARK_RANK[b] ? a : b
 }
 
-/** Findings with the root causes first, and the worst of them first. */
+/** Sorts root causes before consequences, and worse findings before others. */
 export function byWeight(a: Finding, b: Finding): number {
   const causes = Number(Boolean(a.consequence_of)) - Number(Boolean(b.consequence_of))
   return causes || MARK_RANK[markOf(b)] - MARK_RANK[markOf(a)] || a.diagnosis.localeCompare(b.diagnosis)
 }
 
-/** The finding that names what is wrong, if anything is. */
+/** The finding that is the root cause, if the camera has a fault. */
 export function rootCause<F extends Finding>(findings: F[]): F | undefined {
   const abnormal = findings.filter((one) => one.status && one.status !== 'normal')
   return abnormal.sort(byWeight)[0]

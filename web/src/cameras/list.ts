@@ -1,4 +1,4 @@
-// Which cameras a list shows, and in which order: from the address of the page to what the master is asked.
+// The filter and the order of a list of cameras: converts them from the page's address to a query of the API.
 import type { operations } from '@/api/schema'
 import { HEALTHS, URGENT, wordsOf, type Health } from './health'
 
@@ -6,20 +6,20 @@ export type CameraQuery = NonNullable<operations['cameras_list']['parameters']['
 
 export interface ListFilter {
   words: string
-  /** A state, `attention` for all states that need someone, or `old` for those of a check long ago. */
+  /** A state, `attention` for all states that need action, or `old` for cameras whose last check is long ago. */
   health: string
   group: string
   /** The diagnosis that gives the cameras their state. */
   cause: string
-  /** The order; a minus in front turns it round. */
+  /** The order; a leading minus reverses it. */
   sort: string
 }
 
 const OLD_MS = 24 * 3_600_000
-/** A time in a request is rounded, so that the same list has the same request for a while. */
+/** Times in requests are rounded, so that the same list keeps the same request for a while. */
 const ROUND_MS = 60_000
 
-/** The orders as people want them first: the most urgent, the latest. */
+/** The orders with their usual directions: the most urgent first, the latest first. */
 const ORDERS = {
   urgency: { sort: 'health', falls: false },
   name: { sort: 'name', falls: false },
@@ -34,7 +34,7 @@ function isSort(word: string): word is Sort {
   return Object.hasOwn(ORDERS, word)
 }
 
-/** The order that the address names, or the usual one where it names none that exists. */
+/** The order that the address names, or the default if the address names no known order. */
 export function orderOf(sort: string): { by: Sort; reversed: boolean } {
   const reversed = sort.startsWith('-')
   const by = reversed ? sort.slice(1) : sort
@@ -43,7 +43,7 @@ export function orderOf(sort: string): { by: Sort; reversed: boolean } {
 
 function healthsOf(wanted: string): Health[] {
   if (wanted === 'attention') return URGENT
-  // A paused camera is not checked, so its state cannot get too old.
+  // Paused cameras are not checked, so their state does not count as old.
   if (wanted === 'old') return HEALTHS.filter((one) => one !== 'muted')
   return HEALTHS.filter((one) => one === wanted)
 }

@@ -1,11 +1,11 @@
-// Tries an address before it is saved, and follows the trial to its end.
+// Tries an address before it is saved, and follows the trial until it ends.
 import { api, take } from '@/api/client'
 import type { Submission } from '@/api/types'
 
-/** One request waits for the result at most for this time. */
+/** One request waits for the result for at most this time. */
 const WAIT_MS = 30_000
 
-/** Tells how the trial stands after each request, until it has ended or the signal ends it. */
+/** Passes the state of the trial to `tell` after each request, until the trial has ended or `signal` is aborted. */
 export async function tryAddress(source: string, tell: (now: Submission) => void, signal: AbortSignal): Promise<void> {
   const query = { wait_ms: WAIT_MS }
   let now = await take<Submission>(

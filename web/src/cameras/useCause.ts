@@ -1,28 +1,28 @@
-// What is wrong with a camera, and since when: the worst finding that no other one explains.
+// What is wrong with a camera, and since when: the worst finding that is not a consequence of another one.
 import { useQuery } from '@tanstack/vue-query'
 import { computed, toValue, type MaybeRefOrGetter } from 'vue'
 import { loadResults } from '@/api/queries'
 import type { Camera, Result } from '@/api/types'
 import { byWeight } from './health'
 
-/** Enough for the latest finding of every diagnosis, and for the checks before it. */
+/** Enough for the latest finding of every diagnosis and for some earlier checks. */
 const RECENT = 120
 const HISTORY = 200
-/** Enough for the latest finding of every diagnosis with one status. */
+/** Enough for the latest findings of all diagnoses with one status. */
 const ALIKE = 50
 const MOST_CANDIDATES = 5
-/** For so long before a camera's newest check, a finding counts for its status. */
+/** A finding counts for a camera's status until this time before its newest check. */
 const COUNTS_MS = 8 * 86_400_000
 
 export interface Cause {
   finding: Result
-  /** The first of the uninterrupted findings that say the same. */
+  /** The first finding of the fault, without a normal finding since. */
   first: Result
-  /** False where the fault began before the oldest finding that was read. */
+  /** False if the fault began before the oldest finding that was read. */
   sinceIsKnown: boolean
 }
 
-/** The latest finding of each diagnosis. Findings come latest first. */
+/** The latest finding of each diagnosis. */
 export function latestOfEach(findings: Result[]): Result[] {
   const latest = new Map<string, Result>()
   for (const one of findings) {
@@ -32,7 +32,7 @@ export function latestOfEach(findings: Result[]): Result[] {
   return [...latest.values()]
 }
 
-/** Follows a fault back to its beginning. A check that could not tell does not end it. */
+/** Searches for the beginning of a fault. An inconclusive check does not end the fault. */
 export function beginning(finding: Result, history: Result[], complete: boolean): Cause {
   const before = history
     .filter((one) => one.captured_at <= finding.captured_at)
@@ -45,12 +45,15 @@ export function beginning(finding: Result, history: Result[], complete: boolean)
   return { finding, first, sinceIsKnown: complete }
 }
 
-/** True if a finding may be why the camera has its status; the loss of the picture ends with the next picture. */
+/**
+ * True if the finding can be the reason for the camera's status. A finding of a missing picture stops counting with the
+ * next picture.
+ */
 function explains(finding: Result, camera: Camera): boolean {
   return finding.status === camera.status && !finding.consequence_of && (!finding.loss || Boolean(camera.lost))
 }
 
-/** The finding that gave the camera its status, among its latest findings. One that could not tell changes nothing. */
+/** The finding that gives the camera its status, among its latest findings. Inconclusive findings are ignored. */
 export function explaining(findings: Result[], camera: Camera): Result | undefined {
   const latest = latestOfEach(findings.filter((one) => one.status))
   return latest.filter((one) => explains(one, camera)).sort(byWeight)[0]
@@ -66,7 +69,7 @@ export async function findCause(camera: Camera, signal?: AbortSignal): Promise<C
     const history = await historyOf(finding.diagnosis)
     return beginning(finding, history.items, history.complete)
   }
-  // A frequent task pushes the finding of a rare one out of the latest ones.
+  // If a frequent task checks the camera too, the finding of a rare task may be missing among the latest ones.
   const since = new Date(Date.parse(camera.checked_at ?? camera.updated_at) - COUNTS_MS).toISOString()
   const alike = await loadResults({ camera_id: camera.id, status, since }, ALIKE, signal)
   const candidates = latestOfEach(alike.items.filter((one) => explains(one, camera)))
@@ -80,7 +83,7 @@ export async function findCause(camera: Camera, signal?: AbortSignal): Promise<C
 
 export function useCause(camera: MaybeRefOrGetter<Camera>, wanted: MaybeRefOrGetter<boolean> = true) {
   const id = computed(() => toValue(camera).id)
-  // Another state has another cause.
+  // The key contains the state, because another state has another cause.
   const state = computed(() => `${toValue(camera).status ?? ''}${toValue(camera).lost ? ' lost' : ''}`)
   return useQuery({
     queryKey: ['cause', id, state],

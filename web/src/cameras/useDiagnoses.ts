@@ -1,4 +1,4 @@
-// The names of diagnoses in the reader's language. They come from the plugins.
+// The names of diagnoses in the language of the console. The plugins define them.
 import { computed } from 'vue'
 import { usePlugins } from '@/api/queries'
 import type { Plugin } from '@/api/types'
@@ -8,7 +8,7 @@ export function useDiagnoses() {
   const plugins = usePlugins()
   const { text } = useFormat()
 
-  /** The plugin of each diagnosis: the active one, or the one that was published last. */
+  /** The plugin of each diagnosis: the active one, or else the one that was published last. */
   const plugin = computed(() => {
     const found = new Map<string, Plugin>()
     const byAge = [...(plugins.data.value ?? [])].sort((a, b) => a.published_at.localeCompare(b.published_at))

@@ -1,4 +1,5 @@
-// The finding that says in words what is wrong with a camera. The camera itself names its cause and when it began.
+// The finding that describes in words what is wrong with a camera. The camera itself only has the cause and its
+// beginning.
 import { useQuery } from '@tanstack/vue-query'
 import { computed, toValue, type MaybeRefOrGetter } from 'vue'
 import { loadResults } from '@/api/queries'
@@ -7,9 +8,9 @@ import { findCause } from './useCause'
 
 export interface Explanation {
   finding: Result
-  /** When the fault began, where the camera does not say it. */
+  /** When the fault began, if the camera does not have this time. */
   since?: string
-  /** False where the fault began before that. */
+  /** False if the fault may have begun earlier. */
   isSure: boolean
 }
 
@@ -20,14 +21,14 @@ export async function explain(camera: Camera, signal?: AbortSignal): Promise<Exp
     const finding = latest.items[0]
     return finding ? { finding, isSure: true } : null
   }
-  // The master has not recorded the cause yet: it does so with the next check.
+  // The master has not recorded the cause yet; it does so at the next check.
   const found = await findCause(camera, signal)
   return found && { finding: found.finding, since: found.first.captured_at, isSure: found.sinceIsKnown }
 }
 
 export function useExplanation(camera: MaybeRefOrGetter<Camera>, wanted: MaybeRefOrGetter<boolean>) {
   const id = computed(() => toValue(camera).id)
-  // Another state has another explanation.
+  // The key contains the state, because another state has another explanation.
   const state = computed(() => `${toValue(camera).status ?? ''} ${toValue(camera).cause ?? ''}`)
   return useQuery({
     queryKey: ['cause', id, 'words', state],

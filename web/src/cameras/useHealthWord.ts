@@ -1,4 +1,4 @@
-// The word for a camera's state, where it is more exact than the usual one.
+// A word for the camera's state that is more exact than the usual one, if there is one.
 import { useI18n } from 'vue-i18n'
 import type { Camera } from '@/api/types'
 import { healthOf } from './health'

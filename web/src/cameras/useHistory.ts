@@ -1,20 +1,20 @@
-// What is known of one camera over time: its timeline and metrics, thinned by the master, and single checks.
+// The history of one camera: timeline and metrics, which the master summarises, and single checks.
 import { useQuery } from '@tanstack/vue-query'
 import { computed, toValue, type MaybeRefOrGetter } from 'vue'
 import { api, take } from '@/api/client'
 import { loadResults } from '@/api/queries'
 import type { CameraSeries, CameraTimeline } from '@/api/types'
 
-/** Hours of each span. */
+/** The hours of each time span. */
 export const RANGES = { day: 24, week: 168, month: 720, days400: 9_600 } as const
 export type Range = keyof typeof RANGES
 
-/** More columns than this cannot be told apart. */
+/** More columns than this cannot be distinguished. */
 const COLUMNS = 120
 /** A bucket has up to three points. */
 const BUCKETS = 400
 
-/** The span that a word of the address means. */
+/** The time span that the address names. */
 export function rangeOf(word: string): Range {
   return Object.hasOwn(RANGES, word) ? (word as Range) : 'day'
 }
@@ -23,7 +23,7 @@ function since(range: Range): string {
   return new Date(Date.now() - RANGES[range] * 3_600_000).toISOString()
 }
 
-/** What the diagnoses said over the chosen time. */
+/** The results of the diagnoses in the chosen time span. */
 export function useTimeline(camera: MaybeRefOrGetter<string>, range: MaybeRefOrGetter<Range>) {
   return useQuery({
     queryKey: ['trend', computed(() => toValue(camera)), 'timeline', computed(() => toValue(range))],
@@ -36,13 +36,13 @@ export function useTimeline(camera: MaybeRefOrGetter<string>, range: MaybeRefOrG
       ),
     staleTime: 30_000,
     refetchInterval: 120_000,
-    // Another span of the same camera may show what is known meanwhile; another camera may not.
+    // While another time span of the same camera loads, the data of the previous one stay; not those of another camera.
     placeholderData: (known, query) => (query?.queryKey[1] === toValue(camera) ? known : undefined),
     shallow: true,
   })
 }
 
-/** The metrics of a diagnosis over the chosen time. */
+/** The metrics of a diagnosis in the chosen time span. */
 export function useSeries(
   camera: MaybeRefOrGetter<string>,
   diagnosis: MaybeRefOrGetter<string | undefined>,
@@ -75,7 +75,7 @@ export function useSeries(
   })
 }
 
-/** The last checks, however long ago they were. */
+/** The last checks, regardless of their age. */
 export function useLatest(camera: MaybeRefOrGetter<string>) {
   return useQuery({
     queryKey: ['results', computed(() => toValue(camera)), 'latest'],
@@ -86,7 +86,7 @@ export function useLatest(camera: MaybeRefOrGetter<string>) {
   })
 }
 
-/** One check by its job, however long ago it was. */
+/** One check by its job, regardless of its age. */
 export function useLinked(camera: MaybeRefOrGetter<string>, job: MaybeRefOrGetter<string>) {
   return useQuery({
     queryKey: ['results', computed(() => toValue(camera)), 'check', computed(() => toValue(job))],

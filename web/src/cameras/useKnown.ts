@@ -1,13 +1,13 @@
-// Cameras that stay on the screen although the list that they were in has them no more: each is then read by itself.
+// Cameras that stay on the screen although they are no longer in the list: each of them is read on its own.
 import { useQueries } from '@tanstack/vue-query'
 import { computed, watch, type ComputedRef, type Ref } from 'vue'
 import type { Camera } from '@/api/types'
 import { readCamera } from './change'
 
-/** With more cameras than this that left the list, the others show what was known of them last. */
+/** If more cameras than this have left the list, the others keep their last known state. */
 const MOST_ALONE = 60
 
-/** The cameras that are held, by id: as the list has them, or as they are by themselves. */
+/** The cameras on the screen, by id: from the list, or read on their own. */
 export function useKnown(held: Ref<string[]>, listed: Ref<Camera[]>): ComputedRef<Map<string, Camera>> {
   let last = new Map<string, Camera>()
   const here = computed(() => new Map(listed.value.map((one) => [one.id, one])))
@@ -34,7 +34,7 @@ export function useKnown(held: Ref<string[]>, listed: Ref<Camera[]>): ComputedRe
     const known = new Map(here.value)
     gone.value.forEach((id, at) => {
       const read = alone.value[at]
-      // A camera that was deleted is gone.
+      // A camera that was deleted is removed.
       const camera = read?.data ?? (read?.isError ? undefined : last.get(id))
       if (camera) known.set(id, camera)
     })

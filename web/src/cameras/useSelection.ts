@@ -1,4 +1,4 @@
-// Selecting rows of a list, with ranges by the shift key.
+// Selects rows of a list; the shift key selects a range.
 import { computed, type Ref } from 'vue'
 import type { Camera } from '@/api/types'
 

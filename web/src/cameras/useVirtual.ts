@@ -1,8 +1,8 @@
-// Draws only the rows of a long list that can be seen. All rows have one height.
+// Draws only the visible rows of a long list. All rows have the same height.
 import { useEventListener } from '@/blocks/useEventListener'
 import { computed, onMounted, onUnmounted, ref, type Ref } from 'vue'
 
-/** Rows drawn above and below what is seen, so that scrolling shows no gap. */
+/** The number of rows drawn above and below the visible ones, so that scrolling shows no gap. */
 const SPARE = 6
 
 export function useVirtual(box: Ref<HTMLElement | null>, rows: Ref<number>, height: Ref<number>) {

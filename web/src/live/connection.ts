@@ -1,18 +1,18 @@
-// Whether the master answers and the stream of events is alive.
+// Whether the master answers, and whether the stream of events is open.
 import { computed, reactive } from 'vue'
 
 const facts = reactive({
-  /** The stream of events: `idle` before it is wanted. */
+  /** The stream of events: `idle` until it is first needed. */
   stream: 'idle' as 'idle' | 'open' | 'lost',
   answers: true,
-  /** When something was heard last: an answer or an event. */
+  /** When the last answer or event arrived. */
   heardAt: Date.now(),
   lostAt: 0,
   /** How far the master's clock is ahead of the browser's, in milliseconds. */
   aheadMs: 0,
 })
 
-/** A date of HTTP is in whole seconds and takes time to arrive, so a clock is only off if it is off by more. */
+/** The `Date` header is in whole seconds and takes time to arrive, so smaller differences are ignored. */
 const CLOCK_TOLERANCE_MS = 2_000
 
 function compareClocks(date: string): void {
@@ -28,7 +28,7 @@ function loseSince(): void {
 export const connection = {
   facts,
   isLost: computed(() => !facts.answers || facts.stream === 'lost'),
-  /** Something of the master has arrived; `date` is what its clock said. */
+  /** An answer or an event has arrived; `date` is the answer's `Date` header. */
   reached(date?: string | null): void {
     if (date) compareClocks(date)
     facts.answers = true

@@ -1,7 +1,7 @@
-// Something that is done as often as it is asked for, but not more often than a pause allows.
+// Runs an action when asked, but with a minimum pause between two runs.
 
 export interface Paced {
-  /** Does it now, or once the pause is over. Several requests during a pause count as one. */
+  /** Runs the action now, or at the end of the pause. Several calls during a pause count as one. */
   ask: () => void
   stop: () => void
 }

@@ -1,5 +1,5 @@
-// The stream of events, shared by all tabs of a browser: one tab holds the connection and tells the others. A browser
-// allows few connections to one host, and a stream holds its own for as long as the tab is open.
+// The stream of events, shared by all tabs of a browser: one tab has the connection and passes the events to the
+// others. Browsers allow few connections to one host, and a stream needs one for as long as the tab is open.
 import type { LiveEvent } from '@/api/types'
 
 export interface StreamListener {
@@ -15,7 +15,7 @@ const LONGEST_PAUSE_MS = 5_000
 /** Follows the stream until the returned function is called. */
 export function follow(url: string, listener: StreamListener): () => void {
   const ended = new AbortController()
-  // Two masters may lie below two prefixes of one host.
+  // Two masters may be on one host, below different path prefixes.
   const name = `easysight-events ${url}`
   const channel = new BroadcastChannel(name)
   let leads = false
@@ -42,7 +42,7 @@ export function follow(url: string, listener: StreamListener): () => void {
       })
     })
 
-  // Locks exist on https and on the machine itself only; elsewhere every tab has its own connection.
+  // Locks are available only with https and on localhost; otherwise every tab has its own connection.
   if (navigator.locks) {
     channel.postMessage({ ask: true } satisfies Word)
     navigator.locks.request(name, { signal: ended.signal }, lead).catch(() => undefined)
@@ -56,7 +56,7 @@ export function follow(url: string, listener: StreamListener): () => void {
   }
 }
 
-/** Keeps a connection open: after a loss it tries again, at ever longer intervals. */
+/** Keeps a connection open: after a loss, it connects again, at growing intervals. */
 function connect(url: string, tell: (word: Word) => void): () => void {
   let source: EventSource | undefined
   let timer: ReturnType<typeof setTimeout> | undefined

@@ -1,4 +1,4 @@
-// Keeps what is on the screen up to date: live events refresh the queries that they concern.
+// Keeps the page up to date: live events refresh the queries that they concern.
 import { useQueryClient } from '@tanstack/vue-query'
 import { onScopeDispose } from 'vue'
 import { address } from '@/api/client'
@@ -9,17 +9,19 @@ import { connection } from './connection'
 import { paced } from './paced'
 import { follow } from './stream'
 
-/** Events of this time are taken together. */
+/** Events that arrive within this time are handled together. */
 const GATHER_MS = 800
-/** With more changed cameras than this, one list is cheaper than that many cameras. */
+/** If more cameras than this have changed, reading the list takes fewer requests than reading the cameras. */
 const MOST_SINGLE_CAMERAS = 20
-/** A long list of cameras is read again at most once in this time. */
+/** A long list of cameras is read at most once in this time. */
 const LONG_LIST_PAUSE_MS = 60_000
-/** The overview is read again at most once in this time, however many events come. */
+/** The overview is read at most once in this time, regardless of the number of events. */
 const OVERVIEW_PAUSE_MS = 5_000
-/** Trends of a camera are read again at most once in this time: they may reach back over a year. */
+/** Trends of a camera are read at most once in this time: they may span more than a year. */
 const TREND_PAUSE_MS = 30_000
-/** A listed page of cameras is read again at most once in this time; a list of n pages takes n times as long. */
+/**
+ * A page of a list of cameras is read at most once in this time; for a list of n pages, this time is n times as long.
+ */
 const PAGE_PAUSE_MS = 10_000
 
 export function useLive(): void {
@@ -29,7 +31,9 @@ export function useLive(): void {
   let timer: ReturnType<typeof setTimeout> | undefined
   let renewal: ReturnType<typeof setTimeout> | undefined
   let wasLost = false
-  /** When the list of cameras was last asked for here: a reading that goes on is not begun again. */
+  /**
+   * When this function last requested the list of cameras, so that it does not restart a read that is still running.
+   */
   let listAskedAt = 0
 
   const renewList = (): void => {
@@ -51,11 +55,11 @@ export function useLive(): void {
     () => OVERVIEW_PAUSE_MS,
   )
   const pages = paced(
-    // A running request for the next page goes on.
+    // A running request for the next page is not cancelled.
     () => void client.invalidateQueries({ queryKey: LISTED }, { cancelRefetch: false }),
     () => PAGE_PAUSE_MS * loadedPages(client),
   )
-  /** Cameras with findings that their trends do not show yet. */
+  /** Cameras with findings that the shown trends do not contain yet. */
   const ahead = new Set<string>()
   const trends = paced(
     () => {
@@ -105,7 +109,7 @@ export function useLive(): void {
   const end = follow(address('/api/v1/events'), {
     event: take,
     state: (state) => {
-      // What happened during a loss is not sent again, so everything is read again.
+      // Events of the time of the loss are not sent again, so everything is read again.
       if (state === 'open' && wasLost) void client.invalidateQueries()
       wasLost = state === 'lost'
       connection.streamIs(state)

@@ -1,7 +1,7 @@
-// Shares as people read them.
+// Shares as percentages.
 import { useFormat } from '@/blocks/format'
 
-/** Makes a percentage. It is rounded down: what is not whole must not look whole. */
+/** Formats a share. It is rounded down, so that only a complete share is shown as 100%. */
 export function usePercent(): (share: number | null | undefined) => string {
   const { tag } = useFormat()
   return (share) =>

@@ -1,16 +1,16 @@
-// The sentence that says how things stand.
+// The sentence that describes the state of all cameras.
 import { useI18n } from 'vue-i18n'
 import { useFormat } from '@/blocks/format'
 
 /** Numbers of cameras. */
 export interface Standing {
-  /** Those that are watched: all that are not paused. */
+  /** The cameras that are not paused. */
   watched: number
   normal: number
-  /** Those that need someone. */
+  /** The cameras that need action. */
   urgent: number
   unknown: number
-  /** Those that were not checked for a day. */
+  /** The cameras that were not checked for a day. */
   old: number
 }
 
@@ -18,7 +18,7 @@ export function useSentence(): (standing: Standing) => string {
   const { t } = useI18n()
   const { count } = useFormat()
   return ({ watched, normal, urgent, unknown, old }) => {
-    // Each text gets an object of its own: vue-i18n notes in it which plural it chose, and would choose the same again.
+    // Each text gets its own number: vue-i18n stores the chosen plural form in it, and would use the same form again.
     const parts = [t('overview.fine', { normal: count(normal), all: count(watched) }, normal)]
     if (urgent) parts.push(t('overview.need', { people: count(urgent) }, urgent))
     if (unknown) parts.push(t('overview.unknown', { unknown: count(unknown) }, unknown))

@@ -1,14 +1,16 @@
-// The strip of days: where its bars begin, and how high they are.
+// The strip of days: the lower end and the heights of its bars.
 import type { DayOverview } from '@/api/types'
 
-/** Shares at which the bars may begin: of cameras that are nearly all intact, only the upper end tells anything. */
+/**
+ * Possible lower ends of the bars. If nearly all cameras are intact, differences are visible only near the upper end.
+ */
 const FLOORS = [0.99, 0.95, 0.9, 0.8, 0.5, 0]
 
 export interface Bar {
   day: string
   online?: number
   intact?: number
-  /** The height of the bar, 0 to 1; absent where nothing is known of the day. */
+  /** The height of the bar, 0 to 1; absent if there are no data for the day. */
   height?: number
 }
 
@@ -21,7 +23,7 @@ export interface Strip {
 export function stripOf(days: DayOverview[]): Strip {
   const known = days.flatMap((one) => one.intact ?? [])
   const least = Math.min(1, ...known)
-  // The lowest bar stays visible, so the bars begin below it.
+  // The lower end is below the lowest share, so that the lowest bar stays visible.
   const floor = FLOORS.find((one) => one < least) ?? 0
   const bars = days.map(({ day, online, intact }) => ({
     day,

@@ -1,4 +1,4 @@
-// Sends a component with progress, which `fetch` does not report.
+// Uploads a component. Unlike `fetch`, this reports the progress.
 import { PROOF, address } from '@/api/client'
 import { ApiError, Unreachable, problemOf } from '@/api/problem'
 import type { Plugin } from '@/api/types'
@@ -8,7 +8,7 @@ const MEDIA_TYPE = 'application/wasm'
 
 export interface Published {
   plugin: Plugin
-  /** False where the very same component was there already. */
+  /** False if the same component was already published. */
   isNew: boolean
 }
 

@@ -3,7 +3,7 @@ import type { Plugin } from '@/api/types'
 
 export interface NamedPlugin {
   name: string
-  /** The one published last comes first. */
+  /** Sorted by the time of publication, the latest first. */
   versions: Plugin[]
 }
 

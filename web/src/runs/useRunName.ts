@@ -1,4 +1,4 @@
-// What a run is called: its task, if that still exists.
+// The name of a run: the name of its task, if the task still exists.
 import { computed } from 'vue'
 import { useI18n } from 'vue-i18n'
 import { useTasks } from '@/api/queries'
@@ -14,7 +14,7 @@ export function useRunName() {
     const task = taskOf(run)
     if (task) return task.name
     if (!run.task_id) return t('runs.submission')
-    // A single check is the run of a task that was made for it and is gone.
+    // A manual run of one camera without a task was probably started by "Diagnose now", which deletes its task.
     return run.trigger === 'manual' && run.progress.total === 1 ? t('runs.oneCamera') : t('runs.goneTask')
   }
   return { taskOf, nameOf }

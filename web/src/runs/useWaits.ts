@@ -1,4 +1,4 @@
-// What a run or task waits for. The API says it in English sentences of a few known forms.
+// What a run or task waits for. The API describes it with a few fixed English sentences.
 import { useI18n } from 'vue-i18n'
 
 const FORMS: [RegExp, string][] = [

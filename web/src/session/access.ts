@@ -1,4 +1,4 @@
-// Opening and closing a session at the master.
+// Opens and closes sessions at the master.
 import { PROOF, address } from '@/api/client'
 import { ApiError, Unreachable, problemOf } from '@/api/problem'
 import type { SessionInfo } from '@/api/types'
@@ -26,7 +26,7 @@ function reads({ scope }: SessionInfo): boolean {
   return scope === 'admin' || scope === 'operator' || scope === 'viewer'
 }
 
-/** Asks whom the master takes this browser for. Returns undefined where it is nobody. */
+/** Asks the master who is signed in here. Returns undefined if nobody is. */
 async function whoAmI(headers: Record<string, string> = {}): Promise<SessionInfo | undefined> {
   const answer = await ask(PATH, { headers })
   if (answer.ok) return (await answer.json()) as SessionInfo
@@ -34,7 +34,7 @@ async function whoAmI(headers: Record<string, string> = {}): Promise<SessionInfo
   throw await refusal(answer)
 }
 
-/** Finds out at the start whether this browser may read. */
+/** At the start, finds out who is signed in here and whether they may read. */
 export async function findSession(): Promise<void> {
   const info = await whoAmI()
   session.info.value = info
@@ -47,7 +47,7 @@ async function begin(init: RequestInit, path = PATH): Promise<void> {
   if (!opened.ok) throw await refusal(opened)
 }
 
-/** Takes over a session that was just opened, if it may read. */
+/** Starts to use a session that was just opened. Closes it if its scope does not allow reading. */
 async function enter(token?: string): Promise<void> {
   const info = await whoAmI(token ? { authorization: `Bearer ${token}` } : {})
   if (!info || !reads(info)) {
@@ -77,7 +77,7 @@ export async function signInAs(name: string, password: string): Promise<void> {
   await enter()
 }
 
-/** Makes the first administrator with the secret of a link, and opens a session. */
+/** Creates the first administrator with the secret of a link, and opens a session. */
 export async function welcome(secret: string, name: string, password: string): Promise<void> {
   await begin(json({ secret, name, password }), '/api/v1/welcome')
   await enter()
@@ -98,7 +98,7 @@ export async function signOut(): Promise<void> {
 /** Ends all sessions of the user, on all devices. */
 export async function signOutEverywhere(): Promise<void> {
   const closed = await ask(`${PATH}/all`, { method: 'DELETE', headers: PROOF })
-  // Somebody else may have ended this session already: the others are then over too.
+  // The answer is 401 if this session has already ended.
   if (!closed.ok && closed.status !== 401) throw await refusal(closed)
   leave()
 }

@@ -7,7 +7,7 @@ export function isLongEnough(password: string): boolean {
   return [...password].length >= MIN_PASSWORD
 }
 
-/** True where a password that was typed twice can be sent. */
+/** True if the new password satisfies the rule and was typed twice without a difference. */
 export function isUsable(password: string, again: string): boolean {
   return isLongEnough(password) && new TextEncoder().encode(password).length <= MAX_BYTES && password === again
 }

@@ -1,6 +1,6 @@
-// Who is signed in. A user has a cookie, which no script can read, and which is enough for everything. A token lives in
-// memory only: no script that comes later can read it from a store. Its cookie keeps reading possible after a reload; the
-// first change then asks for the token again.
+// Who is signed in. A user has a cookie, which no script can read, and which is enough for everything. A token is kept
+// in memory only, so that no other script can read it from the browser's storage. After a reload, its cookie is still
+// enough for reading; the first change asks for the token again.
 import { computed, ref } from 'vue'
 import type { SessionInfo } from '@/api/types'
 
@@ -8,21 +8,21 @@ export type SessionState = 'unknown' | 'out' | 'in'
 
 const state = ref<SessionState>('unknown')
 const token = ref<string>()
-/** Whom the master takes this browser for. */
+/** Who is signed in, according to the master. */
 const info = ref<SessionInfo>()
-/** True where the master answers everybody on its machine. */
+/** True if the master is open: it answers everybody on its machine. */
 const open = ref(false)
-/** True after a person has closed the dialog without signing in: reading then asks no more, changing does. */
+/** True after a person has closed the dialog without signing in. From then on, only changes open the dialog again. */
 const declined = ref(false)
-/** True while neither token nor cookie is valid any more. */
+/** True while the session has ended and nobody has signed in again. */
 const expired = ref(false)
-/** True while the sign-in dialog lies over the page. */
+/** True while the sign-in dialog is open. */
 const asking = ref(false)
 
 let answer: ((signedIn: boolean) => void) | undefined
 let asked: Promise<boolean> | undefined
 
-/** Opens the dialog, and resolves once the person has signed in or has given up. */
+/** Opens the dialog. Resolves when the person has signed in or has closed it. */
 function signInAgain(because: 'expired' | 'change' = 'change'): Promise<boolean> {
   if (because === 'expired') expired.value = true
   asked ??= new Promise<boolean>((resolve) => {
@@ -41,7 +41,7 @@ function settle(signedIn: boolean): void {
   answer = undefined
 }
 
-/** True where a user is signed in, not the holder of a token. */
+/** True if a user is signed in; false with a token. */
 const isUser = computed(() => state.value === 'in' && info.value?.identity === 'user')
 
 export const session = {

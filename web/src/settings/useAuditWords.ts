@@ -1,11 +1,11 @@
-// What an entry of the audit log says, in the reader's language.
+// The texts of an entry of the audit log, in the language of the console.
 import { useI18n } from 'vue-i18n'
 import type { AuditEntry } from '@/api/types'
 
 export function useAuditWords() {
   const { t, te } = useI18n()
 
-  /** A later master may know actions that this console does not know. */
+  /** A later version of the master may have actions that this console does not know. */
   const actionOf = (entry: AuditEntry): string => {
     const key = `audit.actions.${entry.action}`
     return te(key) ? t(key) : entry.action

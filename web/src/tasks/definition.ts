@@ -1,4 +1,4 @@
-// A task's definition as the form holds it: every field has a value.
+// The definition of a task in the form: every field has a value.
 import type { Task, TaskRequest } from '@/api/types'
 
 export type Definition = Required<Omit<TaskRequest, 'id' | 'deadline_ms'>> & Pick<TaskRequest, 'id' | 'deadline_ms'>

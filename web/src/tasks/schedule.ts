@@ -1,4 +1,4 @@
-// Schedules in words.
+// Describes schedules in words.
 import { useI18n } from 'vue-i18n'
 import type { Schedule } from '@/api/types'
 import { useFormat } from '@/blocks/format'
@@ -9,7 +9,7 @@ const DAY_S = 86_400
 export function useScheduleWords() {
   const { t } = useI18n()
   const { full } = useFormat()
-  /** Never rounded: a schedule is exact. */
+  /** Not rounded, because schedules are exact. */
   const interval = (seconds: number): string => {
     switch (unitOf(seconds)) {
       case DAY_S:

@@ -1,5 +1,4 @@
-// What a form needs to know of a plugin's JSON Schema. Anything else that a schema may say is left to the master,
-// which checks every configuration.
+// The parts of a plugin's JSON Schema that a form uses. The master checks every configuration against the whole schema.
 export interface Schema {
   type?: string | string[]
   title?: string
@@ -34,7 +33,7 @@ export interface Field {
   choices: { value: string; description: string }[]
 }
 
-/** Follows a reference within the schema, and one level of `allOf`, `anyOf` or `oneOf` with a single choice beside null. */
+/** Follows a reference within the schema, and one level of `allOf`, `anyOf` or `oneOf` with one choice besides null. */
 function resolve(schema: Schema, root: Schema): Schema {
   let found = schema
   for (let depth = 0; depth < 8; depth += 1) {
@@ -89,7 +88,7 @@ export function fieldsOf(root: Schema): Field[] {
       name,
       kind: kindOf(schema),
       title: schema.title ?? '',
-      // A comment in code is wrapped; people read it as one paragraph.
+      // The description is a wrapped comment of the code; people read it as one paragraph.
       description: (schema.description ?? '').replace(/\s*\n\s*/g, ' '),
       unit: schema.unit ?? '',
       usual: schema.default,
@@ -102,7 +101,7 @@ export function fieldsOf(root: Schema): Field[] {
 
 export type Fault = 'number' | 'integer' | 'range' | 'json'
 
-/** Reads what was typed. An empty field means the default. */
+/** Reads the typed text. An empty field means the default. */
 export function parse(field: Field, typed: string): { value?: unknown; fault?: Fault } {
   const text = typed.trim()
   if (!text) return {}
@@ -124,7 +123,7 @@ export function parse(field: Field, typed: string): { value?: unknown; fault?: F
   return { value: text }
 }
 
-/** A value as it stands in a field. */
+/** The text of a value in its field. */
 export function written(field: Field, value: unknown): string {
   if (value === undefined || value === null) return ''
   return field.kind === 'json' ? JSON.stringify(value) : String(value)

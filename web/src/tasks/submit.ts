@@ -3,13 +3,16 @@ import { api, take } from '@/api/client'
 import { ApiError } from '@/api/problem'
 import type { Run } from '@/api/types'
 
-/** Later than this, whoever presses the button again wants another run. */
+/** After this time, a press of the button starts another run. */
 const SAME_WISH_MS = 5 * 60_000
 
-/** The keys of requests whose answer was lost. With the same key, the master returns the run that it has begun. */
+/**
+ * The keys of requests whose answer was lost. With the same key, the master returns the run that it has already
+ * created.
+ */
 const unanswered = new Map<string, { key: string; since: number }>()
 
-/** `crypto.randomUUID` exists on https only. */
+/** `crypto.randomUUID` is available only with https. */
 function freshKey(): string {
   return [...crypto.getRandomValues(new Uint8Array(16))].map((one) => one.toString(16).padStart(2, '0')).join('')
 }

@@ -1,4 +1,4 @@
-// Signing in, with a master of its own that has tokens. `MASTER_PROGRAM` names the program.
+// Signing in. The test starts its own master, which has tokens. `MASTER_PROGRAM` is the path of the program.
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

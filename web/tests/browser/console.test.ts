@@ -73,7 +73,8 @@ describe.skipIf(!master)('the console', () => {
     const paths = [...PAGES, '/cameras?add=1', '/cameras?import=1', ...items.filter((one) => one !== undefined)]
     const found: string[] = []
     for (const theme of ['light', 'dark']) {
-      // The checker is put into the page as text, which the page's policy refuses; hence without the policy.
+      // The checker is injected into the page as text, which the page's policy refuses; so this test disables the
+      // policy.
       const context = await browser.newContext({
         bypassCSP: true,
         colorScheme: theme as 'light' | 'dark',
@@ -156,7 +157,7 @@ describe.skipIf(!master)('the console', () => {
     await page.getByRole('textbox', { name: 'Address', exact: true }).fill('rtsp://user:secret@127.0.0.1:1/stream')
     await page.getByRole('button', { name: 'Save' }).click()
     await page.waitForURL(/#\/cameras\/.+/)
-    // Markup stays text, and the password is gone.
+    // Markup stays text, and the password is removed.
     expect(await page.locator('main h1').innerText()).toBe(name)
     expect(await page.locator('main').innerText()).not.toContain('secret')
     await page.getByRole('button', { name: 'Delete' }).click()

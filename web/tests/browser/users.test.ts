@@ -1,4 +1,4 @@
-// People with names and passwords, with masters of their own. `MASTER_PROGRAM` names the program.
+// Users with passwords. The test starts its own masters. `MASTER_PROGRAM` is the path of the program.
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -136,7 +136,7 @@ describe.skipIf(!program)('users', () => {
     await other.context().close()
     await bea.getByRole('button', { name: 'Disable' }).click()
     await bea.getByText('Disabled', { exact: true }).waitFor()
-    // The last administrator stays.
+    // The last administrator cannot be removed.
     await page.getByRole('row', { name: /Ada/ }).getByRole('button', { name: 'Disable' }).click()
     await page.getByText('This is the last administrator').waitFor()
     await bea.getByRole('button', { name: 'Change' }).click()

@@ -1,4 +1,4 @@
-// The audit log: what an entry says, and the filters in days.
+// The audit log: the texts of an entry, and the filters by day.
 import { describe, expect, it } from 'vitest'
 import type { AuditEntry } from '@/api/types'
 import { dayBegins, exportAddress, rows, shown } from '@/settings/audit'

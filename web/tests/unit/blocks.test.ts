@@ -18,7 +18,7 @@ import { connection } from '@/live/connection'
 const global = { plugins: [i18n] }
 i18n.global.locale.value = 'en'
 
-/** What a composable returns within a component. */
+/** Returns the result of a composable that runs in a component. */
 function within<T>(use: () => T): T {
   let used: T | undefined
   mount(

@@ -113,7 +113,7 @@ describe('a list of cameras', () => {
   it('is sorted both ways, and by urgency where the order is unknown', () => {
     expect(asks({ sort: 'urgency' })).toEqual({ sort: 'health', direction: 'ascending' })
     expect(asks({ sort: '-name' })).toEqual({ sort: 'name', direction: 'descending' })
-    // The latest come first.
+    // The latest findings come first.
     expect(asks({ sort: 'checked' })).toEqual({ sort: 'checked_at', direction: 'descending' })
     expect(asks({ sort: '-since' })).toEqual({ sort: 'since', direction: 'ascending' })
     expect(orderOf('-changed')).toEqual({ by: 'urgency', reversed: false })
@@ -170,7 +170,7 @@ describe('checks', () => {
           max: point('c', 2, 90, 'error'),
           threshold: 80,
         },
-        // All values are the same, and the one check is the lowest and the highest.
+        // All values are equal, so one check is both the lowest and the highest.
         { start: at(4), count: 2, last: point('f', 5, 7), min: point('e', 4, 6), max: point('e', 4, 6) },
       ],
     }

@@ -1,4 +1,4 @@
-// What surrounds the pages.
+// The parts around the pages.
 import { QueryClient, VueQueryPlugin } from '@tanstack/vue-query'
 import { flushPromises, mount } from '@vue/test-utils'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'

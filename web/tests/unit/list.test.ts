@@ -1,4 +1,4 @@
-// The list of all cameras, and the trial of an address: what is asked of the master, and when.
+// The list of all cameras, and the trial of an address: which requests are sent, and when.
 import { QueryClient, VueQueryPlugin } from '@tanstack/vue-query'
 import { flushPromises, mount } from '@vue/test-utils'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
@@ -95,7 +95,7 @@ describe('the list of cameras', () => {
     await vi.advanceTimersByTimeAsync(100)
     expect(readings()).toBe(2)
     expect(list()?.data?.[5]?.status).toBe('error')
-    // The next reading is newer than that.
+    // The next read of the list is newer than that.
     all = all.map((one) => (one.id === 'c5' ? camera('c5') : one))
     answer = pages
     await client.invalidateQueries({ queryKey: ['cameras'] })

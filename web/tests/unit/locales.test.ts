@@ -22,7 +22,7 @@ const sources = readdirSync(root, { recursive: true, encoding: 'utf8' })
   .map((name) => readFileSync(join(root, name), 'utf8'))
   .join('\n')
 
-/** Texts named whole, and the fixed beginnings of those whose end is a word of the API. */
+/** Complete names of texts, and the fixed prefixes of names that end with a word of the API. */
 const quoted = new Set(
   [...sources.matchAll(/(['"`])([a-z][A-Za-z]*(?:\.[A-Za-z0-9_-]+)+)\1/g)].map((hit) => hit[2] as string),
 )

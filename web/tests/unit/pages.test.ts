@@ -1,4 +1,4 @@
-// Lists of cameras that the master pages: what is asked of it, and how often.
+// Lists of cameras, page by page: which requests are sent, and how often.
 import { QueryClient, VueQueryPlugin } from '@tanstack/vue-query'
 import { mount } from '@vue/test-utils'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
@@ -108,7 +108,7 @@ describe('a list in pages', () => {
     })
     expect(found.value).toEqual(['error', 'error', 'normal'])
     listed.value = [camera('c1', { status: 'error' })]
-    // Until the answers are there, the last known states stay.
+    // Until the answers arrive, the last known states stay.
     expect(found.value).toEqual(['error', 'error', 'normal'])
     await vi.advanceTimersByTimeAsync(10)
     expect(found.value).toEqual(['error', 'normal', undefined])

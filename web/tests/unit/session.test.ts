@@ -1,4 +1,4 @@
-// Requests and sessions: what is typed is never lost because a session ends.
+// Requests and sessions: typed text is not lost when a session ends.
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { send } from '@/api/client'
 import { ApiError, NotSignedIn, Unreachable, problemOf, say } from '@/api/problem'
@@ -103,7 +103,7 @@ describe('a request', () => {
     await expect(answer).rejects.toBeInstanceOf(NotSignedIn)
     expect(sent).toEqual([])
     expect(session.asking.value).toBe(false)
-    // The cookie still reads: nothing has ended.
+    // The cookie is still enough for reading, so the session has not ended.
     expect(session.expired.value).toBe(false)
     expect(session.declined.value).toBe(false)
   })
@@ -161,7 +161,7 @@ describe('a session', () => {
 
   it('begins without what was left of the one before', async () => {
     session.declined.value = session.expired.value = true
-    // It is opened, and belongs to a token that may read.
+    // The session is opened, and belongs to a token that may read.
     answers.push(said(200), told('viewer', 'token'))
     session.open.value = true
     await signIn('es_0b_other')

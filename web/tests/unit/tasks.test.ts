@@ -1,4 +1,4 @@
-// The editor of tasks: one task is never mistaken for another, and what was typed is not lost unasked.
+// The editor of tasks: it never mixes up two tasks, and never discards typed text without asking.
 import { VueQueryPlugin } from '@tanstack/vue-query'
 import { flushPromises, mount } from '@vue/test-utils'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'

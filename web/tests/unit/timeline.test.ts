@@ -1,4 +1,4 @@
-// The timeline says in words what it draws, and leads to the check of a cell.
+// The timeline describes in words what it draws, and a click on a cell opens its check.
 import { mount } from '@vue/test-utils'
 import { QueryClient, VueQueryPlugin } from '@tanstack/vue-query'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
@@ -54,7 +54,7 @@ describe('the timeline', () => {
     expect(rows[0]).toMatch(/^brightness: worst error, last at .*; 5 checks$/i)
     expect(rows[1]).toBe('freeze: normal in all 4 checks')
     expect(rows[2]).toMatch(/^noise: worst .*; 3 checks$/)
-    // The summary is not part of the slider, whose children are not read.
+    // The summary is outside the slider, because screen readers do not read the children of a slider.
     expect(slider.find('li').text()).not.toContain('brightness')
   })
 
