@@ -190,9 +190,9 @@ describe('a trial of an address', () => {
         global: { plugins: [i18n, VueQueryPlugin] },
       }).text()
     const inconclusive = { failure: { kind: 'inconclusive', detail: '' } }
-    expect(say([finding('a', null, inconclusive)])).toContain('Cannot tell')
+    expect(say([finding('a', null, inconclusive)])).toContain('Unknown')
     expect(say([finding('a', 'normal'), finding('b', null, inconclusive)])).toMatch(
-      /1 diagnosis found no fault\.\s+1 diagnosis could not tell/,
+      /1 diagnosis found no fault\.\s+1 diagnosis was inconclusive/,
     )
     expect(say([finding('a', 'normal'), finding('b', 'error')])).toContain('Error')
     await flushPromises()

@@ -17,8 +17,8 @@ function sentenceOf(standing: Standing): string {
 describe('the sentence', () => {
   it('has each number in its own plural', () => {
     locale.value = 'en'
-    expect(sentenceOf({ ...nothing, urgent: 3 })).toBe('1 of 4 cameras are fine; 3 need someone.')
-    expect(sentenceOf({ ...nothing, normal: 3, urgent: 1 })).toBe('3 of 4 cameras are fine; 1 needs someone.')
+    expect(sentenceOf({ ...nothing, urgent: 3 })).toBe('1 of 4 cameras are fine; 3 need action.')
+    expect(sentenceOf({ ...nothing, normal: 3, urgent: 1 })).toBe('3 of 4 cameras are fine; 1 needs action.')
     expect(sentenceOf({ ...nothing, old: 2 })).toContain('2 were not checked for a day')
   })
 
