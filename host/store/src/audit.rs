@@ -96,7 +96,7 @@ pub(crate) struct Entry {
     outcome: AuditOutcome,
     before: Option<Fields>,
     after: Option<Fields>,
-    /// The run without which the entry is not written.
+    /// If set, the entry is written only if this run exists.
     run: Option<RunId>,
 }
 

@@ -99,13 +99,13 @@ pub(crate) fn json_of(bytes: &[u8]) -> Result<Cow<'_, [u8]>, StoreError> {
     Ok(zstd::bulk::decompress(bytes, MAX_DOCUMENT).map_err(StoreError::corrupt)?.into())
 }
 
-/// Returns the smallest possible name of a report that was recorded at `time` or later.
+/// Returns the smallest possible id of a report that was recorded at `time` or later.
 pub(crate) fn first_name(time: i64) -> String {
     let milliseconds = u64::try_from(time.max(0)).unwrap_or(0) & ((1 << 48) - 1);
     Uuid::from_u128(u128::from(milliseconds) << 80).to_string()
 }
 
-/// Returns a finding's name: the name of its report, and its position in the report.
+/// Returns the name of a finding: the id of its report, and its position in the report.
 pub(crate) fn finding_name(report: &str, position: usize) -> String {
     format!("{report}.{position}")
 }

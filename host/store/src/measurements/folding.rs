@@ -1,8 +1,8 @@
-//! Folding turns reports into measurements, in portions, camera by camera. A pass folds all reports between two names.
-//! It begins hours after the previous pass, so that a chunk is written a few times a day and not with each check. The
-//! transaction that writes the chunks also records the progress, so neither a crash nor a second master loses a report.
-//! A chunk contains the jobs of its checks, so no check is counted twice. A late result is a new report, and is added
-//! to the chunk of the day on which its clip was captured.
+//! Folding turns reports into measurements, in portions, camera by camera. A pass folds all reports between two ids,
+//! which begin with the time of recording. It begins hours after the previous pass, so that a chunk is written a few
+//! times a day and not with each check. The transaction that writes the chunks also records the progress, so neither a
+//! crash nor a second master loses a report. A chunk contains the jobs of its checks, so no check is counted twice. A
+//! late result is a new report, and is added to the chunk of the day on which its clip was captured.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ use super::{
 };
 
 /// Reports that are younger than this, in milliseconds, are not folded yet. A slow transaction, or a master whose clock
-/// is behind, may add reports that sort before existing ones, but not later than this.
+/// is behind, may add reports with ids before existing ones, but only within this time.
 const SETTLED_MS: i64 = 600_000;
 /// The least time between two passes, in milliseconds.
 const EVERY_MS: i64 = 3 * 3_600_000;
@@ -33,13 +33,13 @@ const CAMERAS: i64 = 256;
 /// How far reports are folded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Progress {
-    /// All reports before this name are folded.
+    /// All reports with ids before this one are folded.
     done_to: String,
-    /// The end of the pass that is under way.
+    /// The id at which the current pass ends. None between passes.
     pass_to: Option<String>,
-    /// The reports of the pass are folded for all cameras before this one.
+    /// The current pass has folded the reports of all cameras before this one.
     camera_id: String,
-    /// The reports of the pass are folded for this camera up to this one.
+    /// The current pass has folded the reports of this camera up to this one.
     report_id: String,
 }
 
@@ -71,20 +71,20 @@ struct Day {
 }
 
 impl Progress {
-    /// Returns the name before which all reports of a camera are folded.
+    /// Returns the id before which all reports of a camera are folded.
     pub(crate) fn of(&self, camera_id: &str) -> &str {
         let Some(pass_to) = &self.pass_to else { return &self.done_to };
         match self.camera_id.as_str().cmp(camera_id) {
             std::cmp::Ordering::Greater => pass_to,
-            // The report with this name is folded already and is read again. The chunk contains its check, so it does
-            // not count twice.
+            // The report with this id is already folded, and is read again. The chunk contains its check, so the report
+            // does not count twice.
             std::cmp::Ordering::Equal => self.report_id.as_str().max(&self.done_to),
             std::cmp::Ordering::Less => &self.done_to,
         }
     }
 
-    /// Returns this progress if a pass is under way, or the progress at the beginning of a pass if one is due.
-    /// Otherwise returns None.
+    /// Returns this progress during a pass, and the progress at the beginning of a pass if one is due. Otherwise
+    /// returns None.
     fn due(self, now: i64) -> Option<Self> {
         if self.pass_to.is_some() {
             return Some(self);

@@ -37,7 +37,7 @@ impl Buckets {
     }
 }
 
-/// Entries by name. Only the first ones in the order of their names are kept.
+/// Entries by name. If there are too many, the last ones in the order of their names are dropped.
 #[derive(Debug)]
 pub(super) struct First<K, V> {
     most: usize,
