@@ -47,8 +47,8 @@ pub(crate) async fn sign_in(master: &Master, attempt: Attempt<'_>) -> Result<Str
     Ok(secret)
 }
 
-/// Compares a password, and counts the attempt. Returns the user if the password is right and the user is not disabled.
-/// The caller undoes the count with [`easysight_store::Store::open_session`] or
+/// Counts an attempt as failed, and compares its password. Returns the user if the password is right and the user is
+/// not disabled. In this case, the caller must undo the count with [`easysight_store::Store::open_session`] or
 /// [`easysight_store::Store::forgive_sign_in`].
 ///
 /// # Errors

@@ -38,8 +38,9 @@ pub struct NewSession {
 }
 
 impl Store {
-    /// Opens a session of a user, and resets the failed sign-ins. `password` is the hash with which the password was
-    /// compared. Returns false if, in the meantime, the user was disabled or removed or got another password.
+    /// Opens a session of a user, and records the successful sign-in as [`Store::forgive_sign_in`] does. `password` is
+    /// the hash with which the password was compared. Returns false if, in the meantime, the user was disabled or
+    /// removed or got another password.
     ///
     /// # Errors
     ///

@@ -82,7 +82,7 @@ impl Acting<'_> {
     }
 }
 
-/// The condition for links that can be used. `$2` is now.
+/// The condition for links that can be used. `$2` is the current time.
 const VALID: &str = "expires_at > $2 AND NOT EXISTS (SELECT 1 FROM users WHERE scope = 'admin' AND disabled = 0) \
                      AND NOT EXISTS (SELECT 1 FROM tokens WHERE scope = 'admin' AND revoked_at IS NULL \
                      AND (tokens.expires_at IS NULL OR tokens.expires_at > $2))";
