@@ -127,7 +127,7 @@ impl Store {
             let rows = self.reports_of(camera_id, &from, span).await?;
             let is_last = (rows.len() as i64) < REPORTS;
             if let Some(last) = rows.last() {
-                // This name sorts after that report and before all later ones.
+                // This id is after the id of that report and before all later ids.
                 from = format!("{}.", text(last, "id")?);
             }
             (trend, met) = blocking(move || take_reports(trend, met, &rows, created_at, now)).await?;
