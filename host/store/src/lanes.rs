@@ -58,9 +58,9 @@ pub(crate) trait Kind: Send + Sync + 'static {
         Duration::ZERO
     }
 
-    /// Returns true if these commands are carried out by one statement. Such a statement is a transaction by itself and
-    /// saves the two statements around it. If the connection is lost, the statement is sent once more, so it must not
-    /// matter whether it was carried out before.
+    /// Returns true if these commands are carried out by one statement. Such a statement is a transaction by itself, so
+    /// no statements that begin and commit are sent. If the connection is lost, the statement is sent once more, so a
+    /// second execution must do no harm.
     fn is_one_statement(&self, _asks: &[Self::Ask]) -> bool {
         false
     }
@@ -79,7 +79,7 @@ trait Work<T> {
     fn run(self, connection: &mut Connection) -> impl Future<Output = Result<T, StoreError>> + Send;
 }
 
-/// The statements around the work of a transaction.
+/// How a transaction begins and ends.
 #[derive(Clone, Copy)]
 enum Frame {
     /// The work changes data by one statement only, which is a transaction by itself.
@@ -199,7 +199,8 @@ impl Seat {
         self.connection.lock().await.is_none()
     }
 
-    /// Executes `work` in one transaction, in the given frame. An error undoes the whole transaction.
+    /// Executes `work` in one transaction. `frame` decides how the transaction begins and ends. An error undoes the
+    /// whole transaction.
     async fn transaction<T: Send>(
         &self,
         frame: Frame,
@@ -232,7 +233,7 @@ impl Seat {
             let ended = match (&outcome, frame) {
                 (Ok(_), Frame::None) => Ok(()),
                 (Ok(_), Frame::Explicit { .. }) => connection.raw("COMMIT").await,
-                // The statement has undone itself. This one shows whether the connection can still be used.
+                // The failed statement has changed nothing. `SELECT 1` shows whether the connection can still be used.
                 (Err(_), Frame::None) => connection.raw("SELECT 1").await,
                 (Err(_), Frame::Explicit { .. }) => connection.raw("ROLLBACK").await,
             };

@@ -9,10 +9,10 @@ use crate::{
     thread::Threads,
 };
 
-/// The largest share of the change across the outline of a soft spot that may happen within two pixels. With a larger
-/// share the outline is crisp and belongs to the scene. The first value is for the fine picture. The second value is
-/// for the difference between the picture and a clean picture. This difference has half the resolution, and contains no
-/// edges of the scene.
+/// The light changes across the outline of a soft spot. At most this share of the change may lie within two pixels;
+/// with a larger share, the outline is crisp and belongs to the scene. The first value is for the fine picture. The
+/// second value is for the difference between the picture and a clean picture. This difference has half the resolution,
+/// and contains no edges of the scene.
 const STEEPEST: (f32, f32) = (0.42, 0.6);
 /// The weight of the share of cells that lost contrast. Fog, rain and traffic also remove the contrast of some cells,
 /// up to one in twelve of the cells with contrast. With this weight, one in twelve counts as 0.033, which is below the
@@ -24,14 +24,14 @@ const VEIL_COUNTS: f64 = 0.4;
 const SAME_LIGHT: f32 = 0.7;
 /// The largest share of a spot in which something may move. Dirt is static.
 const MOST_MOVED: f32 = 0.2;
-/// The smallest ratio, behind a film, of the remaining contrast of far objects to the remaining contrast of near
-/// objects (see [`Passing`](crate::reference::Passing)). Below this ratio there is fog, which hides far objects most.
+/// If the share of contrast that far objects keep, divided by that of near objects, is less than this, there is fog,
+/// which hides far objects most; a film does not (see [`Passing`](crate::reference::Passing)).
 const FOGGY: f32 = 0.6;
 /// The share of the contrast between large parts that remains behind a film. With less remaining contrast, the picture
 /// is washed out. With more, the lens is out of focus.
 const SPREADING: std::ops::Range<f32> = 0.55..0.88;
-/// The largest ratio, behind a film, of the remaining contrast of edges to the remaining contrast between large parts.
-/// Glare and smoke reduce the contrast of edges and of large parts equally, so their ratio is near 1.
+/// A film reduces the contrast of edges more than the contrast between large parts: the remaining share of edges,
+/// divided by that of large parts, is at most this. Glare and smoke reduce both equally, so their ratio is near 1.
 const SCATTERED: f32 = 0.7;
 
 /// The measured dirt.

@@ -51,8 +51,8 @@ const DARK: f32 = 36.0;
 const LEAST_CRISP: f32 = 0.02;
 /// The smallest share of the picture that must be unchanged. If less is unchanged, the camera shows another view.
 const LEAST_ALIKE: f32 = 0.2;
-/// A picture that shows none of the known views is stored as a clean picture only if it has at least this share of the
-/// contrast of each of them. With less contrast, the picture may be a known view behind dirt.
+/// A picture that shows no known view is stored as a clean picture only if, for each known view, it has at least this
+/// share of the view's contrast. With less contrast, the picture may be a known view behind dirt.
 const LEAST_LEFT: f32 = 0.7;
 /// The smallest share of the picture whose light, corrected for exposure, must be unchanged. If less is unchanged,
 /// other lamps are on.

@@ -17,9 +17,9 @@ use crate::{
 
 /// The factor by which numbers are stored as integers.
 const HUNDRED: f32 = 100.0;
-/// The amounts by which the number of rings, the number of discs and the mist of the border must exceed the largest
-/// values of the camera's clean clips for an alarm. Over days, nights and presets of healthy cameras, these values rose
-/// by at most 1, 0.75 and 0.02.
+/// For an alarm, the number of rings, the number of discs or the mist of the border must exceed the largest value of
+/// the camera's clean clips by this amount. Over days, nights and presets of healthy cameras, these values rose by at
+/// most 1, 0.75 and 0.02.
 const MORE_MARKS: [f64; 3] = [2.5, 1.1, 0.08];
 
 /// The numbers of marks, in hundredths.

@@ -11,8 +11,8 @@ use crate::{
     words,
 };
 
-/// The number of rings, the number of discs and the mist of the border that scenes of healthy cameras reach. Up to
-/// these values the marks score 100, as long as no clean clips of the camera are known.
+/// The values that rings, discs and mist of the border reach in scenes of healthy cameras. As long as no clean clips of
+/// the camera are known, marks score 100 up to these values.
 const IN_SCENES: [f64; 3] = [4.0, 3.2, 0.05];
 /// The multiple of the threshold that scores 0.
 const WORST: f64 = 8.0;

@@ -120,11 +120,11 @@ const SIDES: [(isize, isize); 4] = [(1, 0), (-1, 0), (0, 1), (0, -1)];
 /// the lens. In seventy healthy scenes, walls, roads and skies of more than a seventh of the picture reach 0.38. In
 /// fifty covered scenes, nineteen of twenty covers exceed 0.54.
 const SHAPE: (f32, f32) = (0.3, 0.55);
-/// The smallest share of the upper border, and the smallest grey level, of a patch that looks like the sky. The patch
-/// must also be brighter than its surroundings. Its likeness is then multiplied by 0.3.
+/// A patch looks like the sky if it covers at least this share of the upper border, has at least this grey level, and
+/// is brighter than its surroundings. Its likeness is then multiplied by 0.3.
 const SKY: (f32, f32) = (0.5, 120.0);
-/// The smallest share of the upper border, and the smallest grey level, of a patch that looks like fog in front of the
-/// far end of the scene. Its likeness is then 0.
+/// A patch looks like distant fog if it covers at least this share of the upper border and has at least this grey
+/// level. Its likeness is then 0.
 const FOG: (f32, f32) = (0.6, 80.0);
 
 impl Patch {

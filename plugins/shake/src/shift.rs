@@ -13,8 +13,8 @@ const PARTS: usize = 4;
 /// The largest standard error of a part's shift, in samples. A part with a larger error is ignored.
 const CERTAIN: f64 = 0.1;
 /// The slopes of a part are subtracted from the slopes at the best place in the other frame, which is known to a
-/// fraction of a sample. If the sum of the squares of the differences exceeds this share of the sum of the squares of
-/// the part's slopes, the part shows other content than before.
+/// fraction of a sample. The squares of the differences are added, and so are the squares of the part's slopes. If the
+/// first sum exceeds this share of the second sum, the part shows other content than before.
 const UNLIKE: f64 = 0.4;
 /// The smallest number of parts with enough structure in one direction. With fewer parts, the shift in this direction
 /// is not determined.

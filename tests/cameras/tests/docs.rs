@@ -1,4 +1,4 @@
-//! Checks that the documents show the bench as it is.
+//! Checks that the documents contain the current table of the camera bench.
 
 #![cfg(test)]
 
