@@ -82,8 +82,8 @@ impl Repair {
             if by > 0 && master.store.dialect() == Dialect::Sqlite {
                 master.store.move_deadlines(by).await?;
             }
-            // After a step ahead, the clock was behind until this step. So the tokens that were made between the
-            // previous step (or the start) and this step are moved. After a step back, the tokens with dates in the
+            // If the clock stepped ahead, it was behind before. So the tokens that were created between the previous
+            // step (or the start) and this step are moved. If the clock stepped back, the tokens with dates in the
             // future are moved.
             let dated = if by > 0 { self.since..=now - by } else { now + 1..=i64::MAX };
             master.store.move_tokens(by, dated).await?;

@@ -1,4 +1,4 @@
-//! The finding: the measurement that exceeds its threshold most decides it, and its region is marked.
+//! Makes the finding. The measurement that exceeds its threshold most decides it. Its region is marked.
 
 use easysight_sdk::{Region, Report, Status, Text, finding, score};
 
