@@ -58,13 +58,13 @@ struct Said {
 #[derive(Deserialize)]
 struct Decided {
     metric: String,
-    /// Null stands for what JSON cannot say: NaN and infinity.
+    /// Null stands for NaN and infinity, which JSON does not have.
     threshold: Option<f64>,
 }
 
 #[derive(Deserialize)]
 struct Value {
-    /// Null stands for what JSON cannot say: NaN and infinity.
+    /// Null stands for NaN and infinity, which JSON does not have.
     value: Option<f64>,
     #[serde(default)]
     unit: String,
