@@ -38,7 +38,10 @@ impl Proxies {
         let parse = |one: &str| {
             let address = || one.parse::<IpAddr>().map(|address| IpNet::from(address.to_canonical()));
             one.parse::<IpNet>().or_else(|_| address()).map_err(|_| {
-                format!("`{one}` is neither an address nor a network: expected a list such as 10.0.0.5,10.1.0.0/16")
+                format!(
+                    "`{one}` is neither an address nor a network: expected a list such as \
+                     10.0.0.5,10.1.0.0/16"
+                )
             })
         };
         let trusted = text.split(',').map(|one| parse(one.trim())).collect::<Result<_, _>>()?;

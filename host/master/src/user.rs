@@ -37,8 +37,8 @@ pub(crate) fn command(command: Command) -> Command {
             .subcommand(named("enable", "Let a user sign in again"))
             .subcommand(named(
                 "password",
-                "Set a user's password, and end the user's sessions; the command asks for the password, or reads it from \
-                 standard input",
+                "Set a user's password, and end the user's sessions; the command asks for the password, or reads \
+                 it from standard input",
             )),
     )
 }
