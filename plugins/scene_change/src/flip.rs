@@ -56,10 +56,10 @@ impl Flip {
     }
 }
 
-/// Returns the way in which the known view is turned over, and the place at which its cells are then found. Returns
-/// none if the cells are not found, or if that place is not clearly better than `as_it_was`, the place at which the
-/// cells are found in the view that is not turned over. This comparison is necessary because a corridor is nearly its
-/// own mirror image.
+/// Returns how the known view is turned over, and the place at which its cells are then found. `as_it_was` is the place
+/// at which the cells are found without turning the view over. Returns none if the cells are not found, or if their
+/// place is not clearly better than `as_it_was`. The comparison is needed because a corridor is nearly its own mirror
+/// image.
 pub(crate) fn turned_over(known: &Edges, now: &Edges, as_it_was: &Place) -> Option<(Flip, Place)> {
     let over = |flip: Flip| {
         let turned = TURNS.map(|degrees| Motion { degrees, ..Motion::NONE });
