@@ -1,5 +1,5 @@
-//! `cargo xtask bench`: measures the costs of the sandbox, of a check of a camera, and of dispatching jobs. All
-//! builds are optimised.
+//! `cargo xtask bench`: measures the costs of the sandbox, of a check of a camera, of dispatching jobs, and of what the
+//! console asks of a master. All builds are optimised.
 
 use std::process::ExitCode;
 
@@ -11,7 +11,7 @@ use crate::{
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// The benchmark: `sandbox`, `suite`, `checks` or `dispatch`.
+    /// The benchmark: `sandbox`, `suite`, `checks`, `dispatch` or `console`.
     #[arg(value_enum, default_value_t = What::Sandbox)]
     what: What,
     /// Arguments of the benchmark. `cargo xtask bench -- --help` lists them.
@@ -29,23 +29,22 @@ enum What {
     Checks,
     /// A master under load: jobs per second, latency, a thousand nodes.
     Dispatch,
+    /// What the console asks of a master with ten thousand cameras and a month of measurements.
+    Console,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let plugins = plugins::build()?;
-    if arguments.what == What::Dispatch {
+    let of_master = match arguments.what {
+        What::Dispatch => Some("easysight-bench-dispatch"),
+        What::Console => Some("easysight-bench-console"),
+        What::Sandbox | What::Suite | What::Checks => None,
+    };
+    if let Some(program) = of_master {
         let mut cargo = command("cargo", &workspace::root());
         process::run(cargo.args(["build", "--release", "--package", "easysight-master"]))?;
         let mut cargo = command("cargo", &workspace::root());
-        cargo.args([
-            "run",
-            "--release",
-            "--package",
-            "easysight-bench",
-            "--bin",
-            "easysight-bench-dispatch",
-            "--",
-        ]);
+        cargo.args(["run", "--release", "--package", "easysight-bench", "--bin", program, "--"]);
         cargo.arg("--master").arg(workspace::target().join("release").join("easysight-master"));
         process::run(cargo.arg("--plugins-dir").arg(plugins).args(&arguments.rest))?;
         return Ok(ExitCode::SUCCESS);
@@ -58,7 +57,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     match arguments.what {
         What::Suite => drop(cargo.arg("--suite")),
         What::Checks => drop(cargo.arg("--checks")),
-        What::Sandbox | What::Dispatch => {}
+        What::Sandbox | What::Dispatch | What::Console => {}
     }
     process::run(cargo.arg("--plugins-dir").arg(plugins).args(&arguments.rest))?;
     Ok(ExitCode::SUCCESS)

@@ -12,6 +12,7 @@ use std::{
 
 use anyhow::{Context, bail};
 use bytes::Bytes;
+use easysight_bench::server::Master;
 use reqwest::Client;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json, value::RawValue};
@@ -20,8 +21,6 @@ use tokio::{
     time::{Instant, sleep},
 };
 use uuid::Uuid;
-
-use crate::server::Master;
 
 /// The number of nodes that share the work.
 const WORKERS: usize = 64;
@@ -345,13 +344,6 @@ impl Node {
     fn path(&self, what: &str) -> String {
         format!("{}/api/v1/diagnosis/workers/{}/{what}", self.url, self.id)
     }
-}
-
-/// Returns the value that this percentage of the times does not exceed.
-pub(crate) fn percentile(times: &mut [Duration], percent: usize) -> Duration {
-    times.sort_unstable();
-    let at = (times.len() * percent / 100).min(times.len().saturating_sub(1));
-    times.get(at).copied().unwrap_or_default()
 }
 
 async fn answer(request: reqwest::RequestBuilder) -> anyhow::Result<Value> {

@@ -1,17 +1,18 @@
 //! Measures the costs of dispatch with a real master, a real database, and simulated nodes, which use the protocol
 //! but capture nothing. `cargo xtask bench dispatch` builds all parts with optimisation.
 
-mod findings;
 mod load;
-mod server;
 
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::Parser;
-use easysight_bench::table::{self, Row};
+use easysight_bench::{
+    findings, percentile,
+    server::{Database, Master},
+    table::{self, Row},
+};
 
 use load::{Fleet, Outcome};
-use server::{Database, Master};
 
 /// Measures how fast a master dispatches jobs.
 #[derive(Debug, Parser)]
@@ -68,7 +69,7 @@ async fn measure(
 ) -> anyhow::Result<()> {
     let name = database.name();
     eprintln!("{name}: starting a master");
-    let master = Master::start(&arguments.master, &database).await?;
+    let master = Master::start(&arguments.master, database.create().await?).await?;
     let mut fleet = Fleet::new(&master, &arguments.plugins_dir).await?;
     fleet.prepare(arguments.jobs).await?;
 
@@ -88,7 +89,7 @@ async fn measure(
     eprintln!("{name}: {} submissions to an idle node", arguments.submissions);
     let mut times = fleet.latency(arguments.submissions).await?;
     let milliseconds = |time: Duration| time.as_secs_f64() * 1e3;
-    let (half, most) = (load::percentile(&mut times, 50), load::percentile(&mut times, 99));
+    let (half, most) = (percentile(&mut times, 50), percentile(&mut times, 99));
     rows.push(Row::against_mark(&format!("{name}: submit to start, p50"), milliseconds(half), "ms", 4.0));
     rows.push(Row::against_mark(&format!("{name}: submit to start, p99"), milliseconds(most), "ms", 20.0));
 
@@ -103,7 +104,7 @@ async fn measure(
 
     eprintln!("{name}: {} nodes", arguments.nodes);
     let mut times = fleet.crowd(arguments.nodes).await?;
-    let most = load::percentile(&mut times, 99);
+    let most = percentile(&mut times, 99);
     let nodes = arguments.nodes;
     rows.push(Row::against_mark(
         &format!("{name}: API with {nodes} nodes, p99"),

@@ -9,7 +9,11 @@ use easysight_sandbox::{Limits, Sandbox, SandboxConfig};
 use serde_json::Value;
 
 /// Returns the findings of all standard diagnoses for a generated clip.
-pub(crate) async fn of_all(plugins: &Path) -> anyhow::Result<Value> {
+///
+/// # Errors
+///
+/// Returns an error if ffmpeg makes no clip, or if a plugin cannot be loaded.
+pub async fn of_all(plugins: &Path) -> anyhow::Result<Value> {
     let work = tempfile::tempdir()?;
     let file = work.path().join("clip.mp4");
     let mut ffmpeg = Command::new("ffmpeg");

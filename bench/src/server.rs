@@ -1,4 +1,4 @@
-//! The master that is measured, with a database of its own.
+//! A master that is measured, with a database of its own.
 
 use std::{fs, path::Path, process::Stdio, time::Duration};
 
@@ -16,24 +16,53 @@ const START: Duration = Duration::from_secs(60);
 /// The name of the database on the PostgreSQL server. An existing database of this name is dropped first.
 const NAME: &str = "easysight_bench";
 
-/// The database of the master.
-pub(crate) enum Database {
+/// The kind of database on which a master is measured.
+#[derive(Debug, Clone)]
+pub enum Database {
     /// A SQLite file.
     Sqlite,
     /// A PostgreSQL server: its URL without a database name.
     Postgres(String),
 }
 
+/// The data of a master: a directory, and an empty database. The directory is removed with this value.
+#[derive(Debug)]
+pub struct Data {
+    dir: TempDir,
+    /// The URL of the database.
+    pub url: String,
+}
+
+/// A running master.
+#[derive(Debug)]
+pub struct Master {
+    child: Child,
+    /// The address of the API.
+    pub url: String,
+    data: Data,
+}
+
 impl Database {
-    pub(crate) const fn name(&self) -> &'static str {
+    /// Returns the name for people.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
         match self {
             Self::Sqlite => "SQLite",
             Self::Postgres(_) => "PostgreSQL",
         }
     }
 
-    async fn url(&self) -> anyhow::Result<Option<String>> {
-        let Self::Postgres(server) = self else { return Ok(None) };
+    /// Creates an empty database.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the directory cannot be created, or if the PostgreSQL server refuses the database.
+    pub async fn create(&self) -> anyhow::Result<Data> {
+        let dir = tempfile::tempdir()?;
+        let Self::Postgres(server) = self else {
+            let url = format!("sqlite://{}", dir.path().join("bench.db").display());
+            return Ok(Data { dir, url });
+        };
         let server = server.trim_end_matches('/');
         let mut admin = PgConnection::connect(&format!("{server}/postgres"))
             .await
@@ -42,28 +71,28 @@ impl Database {
         {
             sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut admin).await?;
         }
-        Ok(Some(format!("{server}/{NAME}")))
+        Ok(Data { dir, url: format!("{server}/{NAME}") })
     }
 }
 
-/// A running master.
-pub(crate) struct Master {
-    child: Child,
-    pub(crate) url: String,
-    database: Option<String>,
-    _data: TempDir,
-}
-
 impl Master {
-    pub(crate) async fn start(program: &Path, database: &Database) -> anyhow::Result<Self> {
-        let data = tempfile::tempdir()?;
-        let mut command = Command::new(program);
-        command.args(["--listen", "127.0.0.1:0", "--log-level", "ERROR", "--data-dir"]).arg(data.path());
-        let database = database.url().await?;
-        if let Some(url) = &database {
-            command.args(["--database-url", url]);
-        }
-        let mut child = command
+    /// Starts a master and waits until it listens.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the program does not start, or does not listen in time.
+    pub async fn start(program: &Path, data: Data) -> anyhow::Result<Self> {
+        let mut child = Command::new(program)
+            .args([
+                "--listen",
+                "127.0.0.1:0",
+                "--log-level",
+                "ERROR",
+                "--database-url",
+                &data.url,
+                "--data-dir",
+            ])
+            .arg(data.dir.path())
             .stdin(Stdio::null())
             .stderr(Stdio::piped())
             .kill_on_drop(true)
@@ -86,14 +115,20 @@ impl Master {
                 eprintln!("  {line}");
             }
         });
-        Ok(Self { child, url, database, _data: data })
+        Ok(Self { child, url, data })
     }
 
     /// Opens another session with an open transaction. While the transaction is open, PostgreSQL keeps every old
     /// row that the transaction might read. Returns None if the database is a file.
-    pub(crate) async fn hold_snapshot(&self) -> anyhow::Result<Option<PgConnection>> {
-        let Some(url) = &self.database else { return Ok(None) };
-        let mut session = PgConnection::connect(url).await?;
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the database fails.
+    pub async fn hold_snapshot(&self) -> anyhow::Result<Option<PgConnection>> {
+        if !self.data.url.starts_with("postgres") {
+            return Ok(None);
+        }
+        let mut session = PgConnection::connect(&self.data.url).await?;
         sqlx::raw_sql("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM jobs")
             .execute(&mut session)
             .await?;
@@ -101,7 +136,11 @@ impl Master {
     }
 
     /// Returns the resident memory of the master in MiB.
-    pub(crate) fn resident_mebibytes(&self) -> anyhow::Result<f64> {
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the master has ended.
+    pub fn resident_mebibytes(&self) -> anyhow::Result<f64> {
         let id = self.child.id().context("the master has ended")?;
         let status = fs::read_to_string(format!("/proc/{id}/status"))?;
         let line = status
@@ -112,7 +151,12 @@ impl Master {
         Ok(kibibytes / 1_024.0)
     }
 
-    pub(crate) async fn stop(mut self) -> anyhow::Result<()> {
+    /// Stops the master.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if it cannot be stopped.
+    pub async fn stop(mut self) -> anyhow::Result<()> {
         self.child.kill().await?;
         Ok(())
     }

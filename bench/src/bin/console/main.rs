@@ -1,0 +1,130 @@
+//! Measures what the console asks of a master that has kept the measurements of many cameras for weeks: the overview,
+//! the list of cameras, and the trends of one camera. `cargo xtask bench console` builds all parts with optimisation.
+
+mod history;
+
+use std::{
+    path::PathBuf,
+    process::ExitCode,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, bail};
+use clap::Parser;
+use easysight_bench::{
+    findings, percentile,
+    server::{Database, Master},
+    table::{self, Row},
+};
+use reqwest::Client;
+
+use history::{Size, camera};
+
+/// How often each page is asked for.
+const ASKED: usize = 40;
+
+/// Measures how fast a master answers the console.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// The program of the master.
+    #[arg(long, value_name = "FILE")]
+    master: PathBuf,
+    /// The directory of the standard plugins, compiled to components.
+    #[arg(long, value_name = "DIR")]
+    plugins_dir: PathBuf,
+    /// The PostgreSQL server on which a database is created. Without a server, only SQLite is measured.
+    #[arg(long, value_name = "URL")]
+    postgres: Option<String>,
+    /// The number of cameras.
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    cameras: usize,
+    /// The number of days of which measurements are kept.
+    #[arg(long, value_name = "N", default_value_t = 30)]
+    days: u32,
+    /// The number of checks of a camera each day.
+    #[arg(long, value_name = "N", default_value_t = 24)]
+    checks: u32,
+}
+
+fn main() -> anyhow::Result<ExitCode> {
+    // The sandbox compiles plugins in a child process, which runs this program too.
+    if let Some(code) = easysight_sandbox::compiler_main() {
+        return Ok(code);
+    }
+    let arguments = Arguments::parse();
+    tokio::runtime::Runtime::new()?.block_on(run(&arguments))
+}
+
+async fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    // An error means that a provider is installed already.
+    rustls::crypto::ring::default_provider().install_default().ok();
+    let mut rows = Vec::new();
+    let real = serde_json::from_value(findings::of_all(&arguments.plugins_dir).await?)?;
+    measure(arguments, &Database::Sqlite, &real, &mut rows).await?;
+    if let Some(server) = &arguments.postgres {
+        measure(arguments, &Database::Postgres(server.clone()), &real, &mut rows).await?;
+    }
+    println!("{}", table::render(&rows));
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn measure(
+    arguments: &Arguments,
+    database: &Database,
+    real: &Vec<easysight_protocol::Finding>,
+    rows: &mut Vec<Row>,
+) -> anyhow::Result<()> {
+    let name = database.name();
+    let size = Size { cameras: arguments.cameras, days: arguments.days, checks: arguments.checks };
+    eprintln!("{name}: {} cameras with {} checks", size.cameras, size.of_all());
+    let data = database.create().await?;
+    let written = history::write(&data.url, size, real).await?;
+    eprintln!(
+        "{name}: {} values in {:.0} MiB; {:.0} checks folded a second",
+        written.values,
+        written.bytes as f64 / 1_048_576.0,
+        written.folded_per_second
+    );
+    rows.push(Row::against_mark(
+        &format!("{name}: measurements on disk"),
+        written.bytes as f64 / written.values as f64,
+        "B a value",
+        4.0,
+    ));
+
+    let master = Master::start(&arguments.master, data).await?;
+    let id = camera(size.cameras / 2);
+    let diagnosis = &real.first().context("there are no diagnoses")?.diagnosis;
+    let pages = [
+        ("overview", "/api/v1/overview".to_owned()),
+        ("overview, 30 days", "/api/v1/overview/days?days=30".to_owned()),
+        ("cameras, first page", "/api/v1/diagnosis/cameras?limit=100&sort=health&count=true".to_owned()),
+        ("cameras, search", "/api/v1/diagnosis/cameras?limit=100&q=camera%20123&count=true".to_owned()),
+        ("trend, 30 days", format!("/api/v1/diagnosis/cameras/{id}/series?diagnosis={diagnosis}")),
+        ("timeline, 30 days", format!("/api/v1/diagnosis/cameras/{id}/timeline")),
+    ];
+    let http = Client::new();
+    for (page, path) in pages {
+        let mut times = Vec::with_capacity(ASKED);
+        for _ in 0..ASKED {
+            times.push(ask(&http, &format!("{}{path}", master.url)).await?);
+        }
+        let (half, most) = (percentile(&mut times, 50), percentile(&mut times, 100));
+        let milliseconds = |time: Duration| time.as_secs_f64() * 1e3;
+        rows.push(Row::against_mark(&format!("{name}: {page}, p50"), milliseconds(half), "ms", 100.0));
+        rows.push(Row::against_mark(&format!("{name}: {page}, slowest"), milliseconds(most), "ms", 100.0));
+    }
+    master.stop().await
+}
+
+/// Returns the time of one request, until the whole answer is there.
+async fn ask(http: &Client, url: &str) -> anyhow::Result<Duration> {
+    let started = Instant::now();
+    let answer = http.get(url).send().await?;
+    let status = answer.status();
+    let body = answer.bytes().await?;
+    if !status.is_success() {
+        bail!("{url}: {status}: {}", String::from_utf8_lossy(&body));
+    }
+    Ok(started.elapsed())
+}
