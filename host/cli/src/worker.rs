@@ -2,11 +2,16 @@
 
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::Subcommand;
 use comfy_table::{Cell, Color, Table};
 use easysight_protocol::{DistributedNode, NodeState};
+use reqwest::Method;
 
-use crate::{label, listing, master::Remote};
+use crate::{
+    label, listing,
+    master::{Master, Remote},
+};
 
 /// The command's arguments.
 #[derive(Debug, clap::Args)]
@@ -21,19 +26,48 @@ pub(crate) struct Arguments {
 enum Command {
     /// List the nodes with their work, their state and the time of their last heartbeat.
     List,
+    /// Drain a node: it finishes its jobs and gets no new ones. Drain a node before you update or stop its machine.
+    Drain {
+        /// The id of the node.
+        id: String,
+    },
+    /// Give a drained node jobs again.
+    Resume {
+        /// The id of the node.
+        id: String,
+    },
 }
 
 /// Runs the command. Returns the exit code.
 pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let master = arguments.remote.master()?;
-    match arguments.command {
+    let format = arguments.remote.format;
+    match &arguments.command {
         Command::List => {
             let nodes: Vec<DistributedNode> = master.get(&["diagnosis", "workers", "distributed"]).await?;
             let none = "no workers have registered; start one with `easysight-worker`";
-            arguments.remote.format.list(&nodes, none, table)?;
+            format.list(&nodes, none, table)?;
+        }
+        Command::Drain { id } => {
+            let node = change(&master, id, "drain").await?;
+            format.say(
+                &node,
+                &format!("node {id} gets no new jobs; it holds {} now", node.current_tasks.len()),
+            )?;
+        }
+        Command::Resume { id } => {
+            let node = change(&master, id, "resume").await?;
+            format.say(&node, &format!("node {id} gets jobs again"))?;
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Drains or resumes a node. Returns the changed node.
+async fn change(master: &Master, id: &str, verb: &str) -> anyhow::Result<DistributedNode> {
+    master.done(master.request(Method::POST, &["diagnosis", "workers", id, verb])?).await?;
+    let nodes: Vec<DistributedNode> = master.get(&["diagnosis", "workers", "distributed"]).await?;
+    nodes.into_iter().find(|node| node.id == id).context("the node was removed meanwhile")
 }
 
 fn table(nodes: &[DistributedNode]) -> Table {
@@ -54,7 +88,7 @@ fn table(nodes: &[DistributedNode]) -> Table {
         table.add_row([
             listing::cell(&node.name),
             listing::cell(&node.id),
-            state(node.status),
+            state(node),
             Cell::new(format!("{}/{}", node.current_tasks.len(), node.capacity)),
             Cell::new(node.pool_size),
             Cell::new(node.totals.finished),
@@ -68,8 +102,9 @@ fn table(nodes: &[DistributedNode]) -> Table {
     table
 }
 
-fn state(state: NodeState) -> Cell {
-    match state {
+fn state(node: &DistributedNode) -> Cell {
+    match node.status {
+        NodeState::Draining if node.drained => Cell::new("drained").fg(Color::Yellow),
         NodeState::Online => Cell::new("online").fg(Color::Green),
         NodeState::Draining => Cell::new("draining").fg(Color::Yellow),
         NodeState::Offline => Cell::new("offline").fg(Color::Red),

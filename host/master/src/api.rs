@@ -131,7 +131,10 @@ pub(crate) fn router(master: &Shared) -> anyhow::Result<Router> {
         .routes(routes!(users::list))
         .routes(routes!(users::create))
         .routes(routes!(users::change))
-        .routes(routes!(users::remove));
+        .routes(routes!(users::remove))
+        .routes(routes!(status::storage))
+        .routes(routes!(workers::drain))
+        .routes(routes!(workers::resume));
     let (api, document) = OpenApiRouter::with_openapi(Document::openapi())
         .merge(guarded(view, Need::View))
         .merge(guarded(operate, Need::Operate))

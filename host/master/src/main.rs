@@ -29,6 +29,7 @@ mod service;
 mod sessions;
 mod settings;
 mod sign_in;
+mod storage;
 mod token;
 mod uploads;
 mod user;

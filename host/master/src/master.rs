@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     access::Access, clock::Clock, events::Events, metrics::Metrics, news::Relay, passwords::Passwords,
     pictures::Pictures, pollers::Pollers, proxies::Proxies, refusals::Refusals, registry::Registry,
-    uploads::Uploads, waiting::Waiting,
+    storage::Storage, uploads::Uploads, waiting::Waiting,
 };
 
 /// The longest time between two rounds of the scheduler. If the time is longer, the process counts as stuck.
@@ -30,6 +30,7 @@ pub(crate) struct Master {
     pub(crate) registry: Registry,
     pub(crate) uploads: Uploads,
     pub(crate) pictures: Pictures,
+    pub(crate) storage: Storage,
     /// The age at which a camera's last good picture, which shows the camera while it was healthy, is replaced by a new
     /// one. None if good pictures are not requested.
     pub(crate) good_picture_ms: Option<i64>,
@@ -47,6 +48,8 @@ pub(crate) struct Master {
     pub(crate) metrics: Metrics,
     /// Long polls that wait for a job.
     pub(crate) waiting: Waiting,
+    /// Wakes the polls of drained nodes when a node is resumed.
+    pub(crate) resumed: Notify,
     /// Nodes that poll for jobs.
     pub(crate) pollers: Pollers,
     /// The time since which nodes could reach the master.

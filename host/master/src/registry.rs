@@ -98,6 +98,13 @@ pub(crate) struct Registry {
 }
 
 impl Registry {
+    /// Returns the size of all stored plugins in bytes.
+    pub(crate) async fn bytes(&self) -> io::Result<u64> {
+        let blobs = Arc::clone(&self.blobs);
+        let listed = tokio::task::spawn_blocking(move || blobs.list()).await.map_err(io::Error::other)??;
+        Ok(listed.iter().map(|(_, bytes)| bytes).sum())
+    }
+
     pub(crate) async fn open(
         store: Store,
         sandbox: Sandbox,

@@ -8,6 +8,7 @@ use easysight_daemon::{
     logging::{LogConfig, parse_format, parse_level},
     telemetry::{TraceConfig, parse_endpoint},
 };
+use easysight_protocol::StorageRetention;
 use easysight_settings::{Invocation, Resolved, SettingsError, bytes, number_in, read, seconds_in};
 
 use keys::KEYS;
@@ -52,6 +53,18 @@ pub(crate) struct MasterSettings {
 }
 
 impl MasterSettings {
+    /// Returns what is removed, and when.
+    pub(crate) const fn kept(&self) -> StorageRetention {
+        const DAY_S: u64 = 86_400;
+        StorageRetention {
+            finding_days: self.retention.as_secs() / DAY_S,
+            max_findings: self.max_findings,
+            measurement_days: self.measurements.as_secs() / DAY_S,
+            audit_days: self.audit_age.as_secs() / DAY_S,
+            max_picture_bytes: self.picture_limit,
+        }
+    }
+
     /// Reads the settings from a command line and an environment.
     pub(crate) fn read(
         command: clap::Command,

@@ -58,6 +58,10 @@ pub enum NodeChange {
     Registered,
     /// The node unregistered, or a person removed it.
     Unregistered,
+    /// A person drained the node: it gets no new jobs.
+    Drained,
+    /// A person resumed the node: it gets jobs again.
+    Resumed,
 }
 
 impl Event {

@@ -20,6 +20,7 @@ mod problem;
 mod run;
 mod schema;
 mod shadow;
+mod storage;
 mod submission;
 mod task;
 mod user;
@@ -62,6 +63,7 @@ pub use shadow::{
     MeanCost, PluginUsage, RunLimits, ShadowChange, ShadowDiagnosis, ShadowDifference, ShadowReport, Used,
     UsedOfDay,
 };
+pub use storage::{DatabaseStorage, DiskStorage, StorageRetention, StorageStatus, TableStorage};
 pub use submission::{Submission, SubmissionRequest, SubmissionState, uploaded_name, uploaded_source};
 pub use task::{MissedRuns, Schedule, SubmitRequest, Task, TaskRequest};
 pub use user::{

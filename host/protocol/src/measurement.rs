@@ -1,6 +1,6 @@
 //! The history of a camera: its metrics and the results of its diagnoses, summarised in buckets of time.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -24,6 +24,9 @@ pub struct CameraSeries {
     pub series: Vec<MetricSeries>,
     /// The number of further metrics that were measured but are not in `series`. Name them in `metric` to get them.
     pub omitted: u32,
+    /// The UTC days whose measurements are damaged and therefore not in the answer. The master's log says why.
+    #[serde(default)]
+    pub damaged_days: Vec<NaiveDate>,
 }
 
 /// One metric over time.
@@ -91,6 +94,9 @@ pub struct CameraTimeline {
     pub checks: Vec<TimelineCell>,
     /// The diagnoses, in the order of their ids.
     pub diagnoses: Vec<TimelineRow>,
+    /// The UTC days whose measurements are damaged and therefore not in the answer. The master's log says why.
+    #[serde(default)]
+    pub damaged_days: Vec<NaiveDate>,
 }
 
 /// The results of one diagnosis over time.

@@ -287,6 +287,9 @@ pub struct DistributedNode {
     pub name: String,
     /// Whether the node accepts work.
     pub status: NodeState,
+    /// True if an administrator drains the node: it finishes its jobs and gets no new ones until it is resumed.
+    #[serde(default)]
+    pub drained: bool,
     /// Jobs that the node has leased.
     pub current_tasks: Vec<JobId>,
     /// The maximum number of jobs in flight.

@@ -35,11 +35,15 @@ pub struct Leased {
     pub plans: Vec<JobPlan>,
     /// The jobs.
     pub jobs: Vec<LeasedJob>,
+    /// True if an administrator drains the node, so that it gets no jobs.
+    pub drained: bool,
 }
 
 impl Leased {
-    pub(crate) const fn nothing(lease: LeaseToken) -> Self {
-        Self { lease, plans: Vec::new(), jobs: Vec::new() }
+    /// Makes a lease without jobs.
+    #[must_use]
+    pub const fn nothing(lease: LeaseToken) -> Self {
+        Self { lease, plans: Vec::new(), jobs: Vec::new(), drained: false }
     }
 }
 

@@ -12,6 +12,7 @@ use crate::{
     dialect::Update,
     lanes::Kind,
     looks::look,
+    polls::Polled,
     query::{maybe_json, maybe_text, parsed, small, text},
 };
 
@@ -92,10 +93,10 @@ impl Leases {
             Place { at, wanted, lease: token(), until: *until, jobs: Vec::new() }
         };
         let mut places: Vec<Place<'_>> = asks.iter().enumerate().map(place).collect();
-        let strangers = self.greet(connection, &mut places, now).await?;
-        for at in strangers {
+        let refused = self.greet(connection, &mut places, now).await?;
+        for (at, is_known) in refused {
             if let Some(answer) = answers.get_mut(at) {
-                *answer = None;
+                *answer = is_known.then(|| Leased { drained: true, ..Leased::nothing(token()) });
             }
         }
         self.fill(connection, &mut places, now).await?;
@@ -111,30 +112,32 @@ impl Leases {
         Ok(answers)
     }
 
-    /// Removes the places of nodes whose incarnation is not the registered one, and returns the positions of their
-    /// requests. Also removes the places of polls that are over: the node no longer waits for an answer, so jobs that
+    /// Removes the places of nodes whose incarnation is not the registered one, and of nodes that are drained. Returns
+    /// the positions of their requests, and whether the node is known. Also removes the places of polls that are over: the node no longer waits for an answer, so jobs that
     /// are leased to such a place would be lost. A master that was suspended may find such polls when it continues.
     async fn greet(
         &self,
         connection: &mut Connection,
         places: &mut Vec<Place<'_>>,
         now: i64,
-    ) -> Result<Vec<usize>, StoreError> {
+    ) -> Result<Vec<(usize, bool)>, StoreError> {
         let polls: Vec<_> = places
             .iter()
             .map(|place| (place.wanted.node_id.clone(), place.wanted.incarnation, now))
             .collect();
         let known = self.known.polls.greet(connection, self.dialect, &polls).await?;
-        let mut strangers = Vec::new();
+        let mut refused = Vec::new();
         places.retain(|place| {
-            let Some(over) = known.get(&(place.wanted.node_id.clone(), place.wanted.incarnation)) else {
-                strangers.push(place.at);
-                return false;
-            };
-            // A node reports 0 until its first poll has ended.
-            *over == 0 || place.wanted.poll > *over
+            match known.get(&(place.wanted.node_id.clone(), place.wanted.incarnation)) {
+                // A node reports 0 until its first poll has ended.
+                Some(Polled { over, drained: false }) => *over == 0 || place.wanted.poll > *over,
+                polled => {
+                    refused.push((place.at, polled.is_some()));
+                    false
+                }
+            }
         });
-        Ok(strangers)
+        Ok(refused)
     }
 
     /// Leases jobs to all places, first come, first served.
@@ -255,7 +258,7 @@ impl Leases {
         let handed_back =
             baselines::attach(connection, self.dialect, held, &plans, before, now, &mut jobs).await?;
         self.known.ready.add(handed_back, now);
-        Ok(Leased { lease: place.lease, plans, jobs })
+        Ok(Leased { plans, jobs, ..Leased::nothing(place.lease) })
     }
 
     /// Returns the plans of runs. The plan of a run that has jobs never changes.

@@ -43,6 +43,7 @@ mod settles;
 mod shadows;
 mod sign_ins;
 mod standing;
+mod storage;
 mod tasks;
 mod tokens;
 mod trends;

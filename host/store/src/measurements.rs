@@ -21,7 +21,7 @@ pub(crate) use folding::{bring_back, is_of_another};
 pub(crate) use report::read as measured;
 
 /// The length of a UTC day in milliseconds.
-const DAY_MS: i64 = 86_400_000;
+pub(crate) const DAY_MS: i64 = 86_400_000;
 /// The maximum number of chunks that one step of pruning removes.
 const PRUNE_STEP: i64 = 500;
 

@@ -141,6 +141,32 @@ impl Acting<'_> {
             })
             .await
     }
+
+    /// Drains a node, or resumes it. A drained node finishes its jobs and gets no new ones, also after it was restarted.
+    /// Returns false if there is no such node.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the database fails.
+    pub async fn drain_node(&self, node_id: String, drained: bool, now: i64) -> Result<bool, StoreError> {
+        let action = if drained { "node.drain" } else { "node.resume" };
+        let entry = self.entry(action, "node", &node_id, now);
+        self.store
+            .writer
+            .run(move |connection| {
+                Box::pin(async move {
+                    let sql = "UPDATE nodes SET drained = $2 WHERE id = $1 RETURNING document";
+                    let changed = query(sql).bind(node_id).bind(i64::from(drained));
+                    let Some(row) = changed.fetch_optional(&mut *connection).await? else {
+                        return Ok(false);
+                    };
+                    let node: RegisterRequest = json(&row, "document")?;
+                    entry.after(fields([("name", json!(node.name))])).write(connection).await?;
+                    Ok(true)
+                })
+            })
+            .await
+    }
 }
 
 impl Store {
@@ -166,7 +192,7 @@ impl Store {
     ///
     /// Returns an error if the database fails.
     pub async fn nodes(&self, silent_before: i64) -> Result<Vec<DistributedNode>, StoreError> {
-        let sql = "SELECT id, registered, document, totals, draining, registered_at, last_heartbeat, last_poll_at, \
+        let sql = "SELECT id, registered, document, totals, draining, drained, registered_at, last_heartbeat, last_poll_at, \
                    clock_offset_ms, system FROM nodes ORDER BY id";
         let rows = query(sql).fetch_all(&self.readers).await?;
         let mut nodes = rows.iter().map(|row| read(row, silent_before)).collect::<Result<Vec<_>, _>>()?;
@@ -247,9 +273,10 @@ fn read(row: &Row, silent_before: i64) -> Result<DistributedNode, StoreError> {
     let document: RegisterRequest = json(row, "document")?;
     let heard = row.try_get::<i64>("last_heartbeat")?;
     let registered = row.try_get::<i64>("registered")? != 0;
+    let drained = row.try_get::<i64>("drained")? != 0;
     let status = if !registered || heard < silent_before {
         NodeState::Offline
-    } else if row.try_get::<i64>("draining")? != 0 {
+    } else if drained || row.try_get::<i64>("draining")? != 0 {
         NodeState::Draining
     } else {
         NodeState::Online
@@ -258,6 +285,7 @@ fn read(row: &Row, silent_before: i64) -> Result<DistributedNode, StoreError> {
         id: text(row, "id")?,
         name: document.name,
         status,
+        drained,
         current_tasks: Vec::new(),
         capacity: document.capacity,
         pool_size: document.pool_size,

@@ -21,38 +21,47 @@ const NODES: usize = 100_000;
 
 type Life = (String, Incarnation);
 
-/// For each incarnation of a node, the last poll that is over. The node has reported that it no longer waits for an
-/// answer to this poll or an earlier one.
-pub(crate) type Over = HashMap<Life, u64>;
+/// The nodes whose registered incarnation has polled.
+pub(crate) type Greeted = HashMap<Life, Polled>;
+
+/// What a node may have.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Polled {
+    /// The last poll that is over. The node has reported that it no longer waits for an answer to this poll or an
+    /// earlier one.
+    pub(crate) over: u64,
+    /// True if the node gets no new jobs.
+    pub(crate) drained: bool,
+}
 
 /// The time of the last poll that was written, for each incarnation of a node.
 #[derive(Default)]
 pub(crate) struct Polls(Mutex<HashMap<Life, i64>>);
 
 impl Polls {
-    /// Records that nodes polled. Returns the nodes whose registered incarnation has polled, each with its last poll
-    /// that is over (see [`Over`]). The rows of these nodes stay locked until the transaction ends, so that no other
+    /// Records that nodes polled. Returns the nodes whose registered incarnation has polled. The rows of these nodes stay locked until the transaction ends, so that no other
     /// incarnation registers meanwhile, and no heartbeat ends a poll that is being answered.
     pub(crate) async fn greet(
         &self,
         connection: &mut Connection,
         dialect: Dialect,
         polls: &[(String, Incarnation, i64)],
-    ) -> Result<Over, StoreError> {
+    ) -> Result<Greeted, StoreError> {
         // Of several polls of one incarnation, the last one is recorded.
         let latest: BTreeMap<(&str, Incarnation), i64> =
             polls.iter().map(|(node, life, at)| ((node.as_str(), *life), *at)).collect();
         let sql = format!(
-            "SELECT id, incarnation, polls_over FROM nodes WHERE {} AND registered = 1 ORDER BY id{}",
+            "SELECT id, incarnation, polls_over, drained FROM nodes WHERE {} AND registered = 1 ORDER BY id{}",
             dialect.among("id", "$1"),
             dialect.to_change()
         );
         let nodes: Vec<String> = latest.keys().map(|(node, _)| (*node).to_owned()).collect();
-        let mut known = Over::with_capacity(latest.len());
+        let mut known = Greeted::with_capacity(latest.len());
         for row in &query(sql).bind(nodes).fetch_all(&mut *connection).await? {
             let life: Life = (text(row, "id")?, parsed(row, "incarnation")?);
             if latest.contains_key(&(life.0.as_str(), life.1)) {
-                known.insert(life, count(row, "polls_over")?);
+                let drained = row.try_get::<i64>("drained")? != 0;
+                known.insert(life, Polled { over: count(row, "polls_over")?, drained });
             }
         }
         let due = self.due(

@@ -7,13 +7,14 @@ mod timeline;
 
 use std::collections::HashSet;
 
+use chrono::NaiveDate;
 use easysight_protocol::{CameraSeries, CameraTimeline};
 use uuid::Uuid;
 
 use crate::{
     Store, StoreError,
     db::{Row, query},
-    measurements::{Check, Chunk, day_of, is_of_another, measured},
+    measurements::{Check, Chunk, DAY_MS, day_of, is_of_another, measured},
     query::{parsed, text, time},
     reports::first_name,
 };
@@ -53,7 +54,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// Returns an error if the database fails, or if stored measurements are damaged.
+    /// Returns an error if the database fails.
     pub async fn series(
         &self,
         camera_id: &str,
@@ -64,7 +65,9 @@ impl Store {
     ) -> Result<Option<CameraSeries>, StoreError> {
         let buckets = Buckets::of(span);
         let made = Series::new(diagnosis, metrics, buckets);
-        let Some(made) = self.trend(camera_id, made, span, now).await? else { return Ok(None) };
+        let Some((made, damaged_days)) = self.trend(camera_id, made, span, now).await? else {
+            return Ok(None);
+        };
         let (series, omitted) = made.done()?;
         Ok(Some(CameraSeries {
             camera_id: camera_id.to_owned(),
@@ -74,6 +77,7 @@ impl Store {
             bucket_ms: buckets.width,
             series,
             omitted: u32::try_from(omitted).unwrap_or(u32::MAX),
+            damaged_days,
         }))
     }
 
@@ -81,7 +85,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// Returns an error if the database fails, or if stored measurements are damaged.
+    /// Returns an error if the database fails.
     pub async fn timeline(
         &self,
         camera_id: &str,
@@ -89,9 +93,8 @@ impl Store {
         now: i64,
     ) -> Result<Option<CameraTimeline>, StoreError> {
         let buckets = Buckets::of(span);
-        let Some(made) = self.trend(camera_id, Timeline::new(buckets), span, now).await? else {
-            return Ok(None);
-        };
+        let made = self.trend(camera_id, Timeline::new(buckets), span, now).await?;
+        let Some((made, damaged_days)) = made else { return Ok(None) };
         let (checks, diagnoses) = made.done()?;
         Ok(Some(CameraTimeline {
             camera_id: camera_id.to_owned(),
@@ -100,17 +103,19 @@ impl Store {
             bucket_ms: buckets.width,
             checks,
             diagnoses,
+            damaged_days,
         }))
     }
 
-    /// Adds all checks of a camera to a trend. Returns None if there is no such camera.
+    /// Adds all checks of a camera to a trend. Returns the trend, and the days whose measurements are damaged. None if
+    /// there is no such camera.
     async fn trend<T: Trend>(
         &self,
         camera_id: &str,
         mut trend: T,
         span: Span,
         now: i64,
-    ) -> Result<Option<T>, StoreError> {
+    ) -> Result<Option<(T, Vec<NaiveDate>)>, StoreError> {
         let sql = "SELECT created_at FROM cameras WHERE id = $1";
         let Some(camera) = query(sql).bind(camera_id).fetch_optional(&self.readers).await? else {
             return Ok(None);
@@ -139,16 +144,25 @@ impl Store {
         if let Some(oldest) = self.oldest_day(camera_id).await? {
             first = first.max(oldest);
         } else {
-            return Ok(Some(trend));
+            return Ok(Some((trend, Vec::new())));
         }
+        let mut damaged = Vec::new();
         while first <= last {
             let end = last.min(first.saturating_add(DAYS - 1));
             let chunks = self.chunks(camera_id, first, end).await?;
-            (trend, met) = blocking(move || {
+            (trend, met, damaged) = blocking(move || {
                 for chunk in &chunks {
-                    trend.take(&chunk.read()?, |check| span.has(check.at) && !met.contains(&check.job));
+                    match chunk.read() {
+                        Ok(read) => {
+                            trend.take(&read, |check| span.has(check.at) && !met.contains(&check.job));
+                        }
+                        Err(error) => {
+                            tracing::error!(%error, "a day is missing in a trend");
+                            damaged.push(time(chunk.day.saturating_mul(DAY_MS))?.date_naive());
+                        }
+                    }
                 }
-                Ok((trend, met))
+                Ok((trend, met, damaged))
             })
             .await?;
             // Days without measurements are skipped. Otherwise, a period of thousands of years would be read day by
@@ -156,7 +170,7 @@ impl Store {
             let Some(next) = self.day_after(camera_id, end).await? else { break };
             first = next;
         }
-        Ok(Some(trend))
+        Ok(Some((trend, damaged)))
     }
 
     async fn oldest_day(&self, camera_id: &str) -> Result<Option<i64>, StoreError> {

@@ -38,10 +38,11 @@ use easysight_store::{
 };
 use history::{
     a_camera_s_health_is_what_was_captured_last, a_cancelled_run_is_not_tried_again,
-    findings_are_found_by_what_they_are, progress_of_ended_runs_is_kept,
+    findings_are_found_by_what_they_are, progress_of_ended_runs_is_kept, the_size_of_the_database_is_known,
 };
 use leases::{
-    a_cancelled_run_takes_no_results, a_deadline_gives_up, a_heartbeat_renews_and_tells_what_was_revoked,
+    a_cancelled_run_takes_no_results, a_deadline_gives_up,
+    a_drained_node_keeps_its_jobs_and_gets_no_new_ones, a_heartbeat_renews_and_tells_what_was_revoked,
     a_node_shows_both_that_its_heart_beats_and_that_it_asks_for_jobs, a_poll_that_is_over_is_given_no_jobs,
     a_restarted_node_loses_its_leases_at_once, a_result_is_recorded_once,
     a_returned_job_counts_as_no_attempt, a_stale_attempt_is_refused,
@@ -207,6 +208,7 @@ on_both!(
     a_deadline_gives_up,
     two_processes_with_one_id_are_told_apart,
     a_restarted_node_loses_its_leases_at_once,
+    a_drained_node_keeps_its_jobs_and_gets_no_new_ones,
     an_unregistered_node_hands_back,
     a_node_shows_both_that_its_heart_beats_and_that_it_asks_for_jobs,
     what_a_node_works_on_is_read_from_its_leases,
@@ -243,6 +245,7 @@ on_both!(
     looking_for_jobs_that_nobody_may_have_costs_next_to_nothing,
     a_camera_s_health_is_what_was_captured_last,
     findings_are_found_by_what_they_are,
+    the_size_of_the_database_is_known,
     progress_of_ended_runs_is_kept,
     a_cancelled_run_is_not_tried_again,
     each_health_is_counted_and_found_by_its_word,

@@ -176,6 +176,16 @@ async fn change(
             assert_eq!(stopped.status(), 204);
             (delete(&path), "node.remove")
         }
+        ("POST", "/api/v1/diagnosis/workers/{node_id}/drain") => {
+            let (_, status, _) = Node::register(master, "n-drained", json!({})).await;
+            assert_eq!(status, 200);
+            (post(&format!("{NODES}/n-drained/drain"), &json!({})), "node.drain")
+        }
+        ("POST", "/api/v1/diagnosis/workers/{node_id}/resume") => {
+            let (_, status, _) = Node::register(master, "n-resumed", json!({})).await;
+            assert_eq!(status, 200);
+            (post(&format!("{NODES}/n-resumed/resume"), &json!({})), "node.resume")
+        }
         ("POST", "/api/v1/plugins") => {
             let component = guest_named("newcomer", "plain", "", "", HONEST);
             (component_request(master, component), "plugin.publish")

@@ -23,6 +23,7 @@ mod containers;
 mod database_tls;
 mod deaths;
 mod document;
+mod drain;
 mod full_disk;
 mod guide;
 mod hostile;

@@ -7,9 +7,13 @@ use axum::{
     response::IntoResponse,
 };
 use easysight_daemon::problem::Error;
-use easysight_protocol::{MasterStatus, PoolStatus, Problem};
+use easysight_protocol::{MasterStatus, PoolStatus, Problem, StorageStatus};
 
-use crate::master::Shared;
+use crate::{
+    master::Shared,
+    problems::store_error,
+    storage::{self, StorageError},
+};
 
 /// Reports that the process is alive.
 pub(super) async fn healthz() -> &'static str {
@@ -52,5 +56,18 @@ pub(super) async fn workers_status(State(master): State<Shared>) -> Json<MasterS
         },
         current_tasks: Vec::new(),
         distributed: "/api/v1/diagnosis/workers/distributed".to_owned(),
+    })
+}
+
+/// Returns how much the master stores, how much space is left, and how long everything is kept.
+#[utoipa::path(get, path = "/api/v1/status/storage", tag = "status",
+    responses((status = 200, body = StorageStatus), (status = "default", body = Problem)))]
+pub(super) async fn storage(State(master): State<Shared>) -> Result<Json<StorageStatus>, Error> {
+    storage::describe(&master).await.map(Json).map_err(|error| match error {
+        StorageError::Store(error) => store_error(&error),
+        StorageError::Plugins(_) => {
+            tracing::error!(%error, "the storage cannot be described");
+            Error::new(StatusCode::INTERNAL_SERVER_ERROR, "storage", "the storage of plugins cannot be read")
+        }
     })
 }

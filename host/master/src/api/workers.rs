@@ -153,8 +153,20 @@ pub(super) async fn lease(
             })?
         } else {
             master.pollers.note(&node_id, request.incarnation, now);
-            Leased { lease: LeaseToken::fresh(), plans: Vec::new(), jobs: Vec::new() }
+            Leased::nothing(LeaseToken::fresh())
         };
+        if leased.drained {
+            // The node waits outside the line. A job for which its place was woken goes to another node.
+            drop(place);
+            master.announce_jobs(0);
+            tokio::select! {
+                () = tokio::time::sleep_until(until) => {}
+                () = master.resumed.notified() => {}
+                () = master.stopping.cancelled() => {}
+            }
+            let Leased { lease, plans, jobs, .. } = leased;
+            return Ok(Json(LeaseAnswer { lease, lease_ms: lease_ms(&master), plans, jobs }));
+        }
         let woken = if leased.jobs.is_empty() {
             tokio::select! {
                 woken = place.wait(until.saturating_duration_since(Instant::now())) => woken,
@@ -165,7 +177,7 @@ pub(super) async fn lease(
         };
         if !woken {
             master.metrics.leased.inc_by(leased.jobs.len() as u64);
-            let Leased { lease, plans, jobs } = leased;
+            let Leased { lease, plans, jobs, .. } = leased;
             for job in &jobs {
                 let request = plans.get(job.plan).and_then(|plan| plan.origin.request_id.as_deref());
                 tracing::debug!(job = %job.id, attempt = job.attempt, of = request, node = node_id, "leased");
@@ -208,6 +220,44 @@ pub(super) async fn results(
         master.announce_jobs(recorded.requeued);
     }
     Ok(Json(ResultsAnswer { verdicts: recorded.verdicts }))
+}
+
+/// Drains a node: it finishes its jobs and gets no new ones, also after it was restarted. Drain a node before you update
+/// or stop its machine.
+#[utoipa::path(post, path = "/api/v1/diagnosis/workers/{node_id}/drain", tag = "workers",
+    responses((status = 204), (status = 404, body = Problem), (status = "default", body = Problem)))]
+pub(super) async fn drain(master: State<Shared>, node_id: Path<String>, by: By) -> Result<StatusCode, Error> {
+    set_drained(master, node_id, by, true).await
+}
+
+/// Resumes a node that was drained: it gets jobs again.
+#[utoipa::path(post, path = "/api/v1/diagnosis/workers/{node_id}/resume", tag = "workers",
+    responses((status = 204), (status = 404, body = Problem), (status = "default", body = Problem)))]
+pub(super) async fn resume(
+    master: State<Shared>,
+    node_id: Path<String>,
+    by: By,
+) -> Result<StatusCode, Error> {
+    set_drained(master, node_id, by, false).await
+}
+
+async fn set_drained(
+    State(master): State<Shared>,
+    Path(node_id): Path<String>,
+    By(actor): By,
+    drained: bool,
+) -> Result<StatusCode, Error> {
+    let known = master.store.by(actor).drain_node(node_id.clone(), drained, master.now_ms()).await;
+    if !known.map_err(|error| store_error(&error))? {
+        return Err(missing("node", node_id));
+    }
+    tracing::info!(node = node_id, drained, "node drained or resumed");
+    let change = if drained { NodeChange::Drained } else { NodeChange::Resumed };
+    if !drained {
+        master.resumed.notify_waiters();
+    }
+    master.tell(Event::Node { node_id, change });
+    Ok(StatusCode::NO_CONTENT)
 }
 
 #[derive(Debug, Deserialize, IntoParams)]

@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeZone, Utc};
 use easysight_protocol::{
     Failure, Finding, JobOutcome, JobResult, LeasedJob, RunState, Status, TaskRequest, Verdict,
 };
-use easysight_store::{FindingFilter, Leased, PageRequest, Retried, RunFilter, Store};
+use easysight_store::{Dialect, FindingFilter, Leased, PageRequest, Retried, RunFilter, Store};
 
 use crate::{
     databases::{LEASE_MS, Node, anybody, camera, finding, finished, run_of, task},
@@ -168,4 +168,25 @@ pub(crate) async fn a_cancelled_run_is_not_tried_again(store: &Store) {
         store.by(anybody()).retry_run(easysight_protocol::RunId::fresh(), 1_500).await.unwrap(),
         Retried::Unknown
     );
+}
+
+pub(crate) async fn the_size_of_the_database_is_known(store: &Store) {
+    run_of(store, task(), 3, 1_000).await;
+    let mut node = Node::new("n");
+    node.register(store, 1_000).await;
+    let leased = node.lease(store, 3, 1_000).await;
+    let results = leased.jobs.iter().map(|job| finished(&leased, job, Status::Normal)).collect();
+    store.record(results, 2_000).await.unwrap();
+    let stored = store.database_storage().await.unwrap();
+    assert_eq!(stored.findings, 3);
+    assert!(stored.bytes > 0);
+    match store.dialect() {
+        Dialect::Sqlite => assert_eq!((stored.engine.as_str(), stored.tables.len()), ("SQLite", 0)),
+        Dialect::Postgres => {
+            assert_eq!(stored.engine, "PostgreSQL");
+            assert!(stored.tables.is_sorted_by_key(|table| std::cmp::Reverse(table.bytes)));
+            assert!(stored.tables.iter().any(|table| table.name == "jobs"), "{:?}", stored.tables);
+            assert!(stored.tables.iter().map(|table| table.bytes).sum::<u64>() <= stored.bytes);
+        }
+    }
 }

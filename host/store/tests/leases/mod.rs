@@ -284,6 +284,37 @@ pub(crate) async fn an_unregistered_node_hands_back(store: &Store) {
     assert!(store.by(anybody()).forget_node("n".into(), 1_200 - LEASE_MS, 1_200).await.unwrap());
 }
 
+pub(crate) async fn a_drained_node_keeps_its_jobs_and_gets_no_new_ones(store: &Store) {
+    run_of(store, task(), 3, 1_000).await;
+    let (mut node, mut other) = (Node::new("n"), Node::new("other"));
+    node.register(store, 1_000).await;
+    other.register(store, 1_000).await;
+    let kept = node.lease(store, 1, 1_000).await;
+    let by = store.by(anybody());
+    assert!(by.drain_node("n".into(), true, 1_100).await.unwrap());
+    assert!(!by.drain_node("nobody".into(), true, 1_100).await.unwrap());
+    let refused = node.lease(store, 2, 1_200).await;
+    assert!(refused.drained && refused.jobs.is_empty());
+    // Its jobs stay its own, and their results count.
+    let beat = store.heartbeat("n".into(), node.beat(&kept.jobs), 1_300, LEASE_MS).await.unwrap();
+    assert_eq!(beat, HeartbeatOutcome::Noted { revoked: Vec::new(), lost: 0 });
+    let shown = store.nodes(1_300 - LEASE_MS).await.unwrap().remove(0);
+    assert_eq!((shown.status, shown.drained, shown.current_tasks.len()), (NodeState::Draining, true, 1));
+    let result = finished(&kept, &kept.jobs[0], Status::Normal);
+    assert_eq!(store.record(vec![result], 1_400).await.unwrap().verdicts, [Verdict::Recorded]);
+    // The jobs go to another node.
+    assert_eq!(other.lease(store, 1, 1_500).await.jobs.len(), 1);
+    // A restart does not end it.
+    let mut again = Node::new("n");
+    let request =
+        easysight_protocol::RegisterRequest { replaces: Some(node.incarnation), ..again.registration() };
+    store.register_node(request, 1_600, 1_600 - LEASE_MS).await.unwrap();
+    assert!(again.lease(store, 2, 1_600).await.drained);
+    assert!(by.drain_node("n".into(), false, 1_700).await.unwrap());
+    let leased = again.lease(store, 2, 1_800).await;
+    assert_eq!((leased.drained, leased.jobs.len()), (false, 1));
+}
+
 pub(crate) async fn a_node_shows_both_that_its_heart_beats_and_that_it_asks_for_jobs(store: &Store) {
     run_of(store, task(), 3, 1_000).await;
     let mut node = Node::new("n");

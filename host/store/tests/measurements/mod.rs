@@ -5,7 +5,7 @@ use easysight_protocol::{
     CameraSeries, CameraTimeline, Decision, Failure, Finding, HeartbeatRequest, JobOutcome, JobResult,
     Metric, SeriesBucket, Status, Verdict,
 };
-use easysight_store::{Dialect, FanOut, Span, Store, StoreError};
+use easysight_store::{Dialect, FanOut, Span, Store};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
 
 use crate::databases::{LEASE_MS, Node, anybody, begin, camera, empty, plan, task};
@@ -377,13 +377,12 @@ pub(crate) async fn damage_stays_where_it_is(dialect: Dialect) {
     let damaged = format!("UPDATE measurements SET data = {bytes} WHERE camera_id = 'a'");
     assert_eq!(execute(damaged).await, 1);
     let until = START + 3 * DAY;
-    let error = store.series("a", "brightness", &[], span(until), until).await.unwrap_err();
-    assert!(matches!(error, StoreError::Corrupt(_)), "{error}");
-    assert!(error.to_string().contains("camera `a` on 2023-11-15"), "{error}");
-    assert!(store.timeline("a", span(until), until).await.is_err());
-    // Other days can be read, and later reports are folded.
-    let next = Span { since: START + DAY, ..span(until) };
-    assert!(store.series("a", "brightness", &[], next, until).await.unwrap().is_some());
+    // The damaged day is named and left out of trends.
+    let damaged = [at(START).date_naive()];
+    assert_eq!(series(store, "a", until).await.damaged_days, damaged);
+    assert_eq!(timeline(store, "a", until).await.damaged_days, damaged);
+    assert!(series(store, "b", until).await.damaged_days.is_empty());
+    // Later reports are folded.
     checks.check(store, &["a", "b"], START + HOUR, START + DAY + HOUR, findings(1)).await;
     checks.check(store, &["a", "b"], START + DAY + HOUR, START + DAY + HOUR, findings(2)).await;
     let unreadable = format!(
@@ -395,7 +394,7 @@ pub(crate) async fn damage_stays_where_it_is(dialect: Dialect) {
     // The check of the damaged day and the damaged report are left out.
     assert_eq!(fold(store, until).await, (2, 2));
     assert_eq!(series(store, "b", until).await.series[0].count, 2);
-    let later = store.series("a", "brightness", &[], next, until).await.unwrap().unwrap();
-    assert_eq!(later.series[0].count, 1);
+    let later = series(store, "a", until).await;
+    assert_eq!((later.series[0].count, later.damaged_days.as_slice()), (1, damaged.as_slice()));
     fresh.close().await;
 }

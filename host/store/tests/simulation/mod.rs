@@ -74,6 +74,8 @@ struct Story {
     /// The number of times that an attempt may have counted as failed: reported failures, and jobs of nodes that were
     /// away.
     may_have_failed: usize,
+    /// The number of failures that were recorded as nodes reported them.
+    reported: usize,
     /// The number of times that findings of this job were recorded.
     recorded: usize,
 }
@@ -276,7 +278,10 @@ impl World {
             if *verdict == Verdict::Recorded {
                 match result.outcome {
                     JobOutcome::Finished { .. } => story.recorded += 1,
-                    _ => story.may_have_failed += 1,
+                    _ => {
+                        story.may_have_failed += 1;
+                        story.reported += 1;
+                    }
                 }
             }
         }
@@ -347,6 +352,7 @@ impl World {
                 let story = self.stories.get(&job.id).unwrap_or(&nothing);
                 let what = format!("seed {seed}: {job:?} {story:?}");
                 assert_eq!(story.recorded, usize::from(job.state == JobState::Finished), "{what}");
+                assert!(job.state == JobState::Dead || story.reported < MAX_ATTEMPTS as usize, "{what}");
                 match job.state {
                     JobState::Finished => {}
                     JobState::Dead => assert!(story.may_have_failed >= MAX_ATTEMPTS as usize, "{what}"),

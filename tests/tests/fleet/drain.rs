@@ -1,0 +1,57 @@
+//! An administrator drains nodes and resumes them.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::time::timeout;
+
+use crate::{
+    bare_node::{Node, nothing_found, result},
+    process::Master,
+};
+
+const NODES: &str = "/api/v1/diagnosis/workers";
+
+async fn state(master: &Master, id: &str) -> Value {
+    let nodes = master.get(&format!("{NODES}/distributed")).await;
+    nodes.as_array().unwrap().iter().find(|node| node["id"] == id).unwrap().clone()
+}
+
+#[tokio::test]
+async fn jobs_go_past_a_drained_node_until_it_is_resumed() {
+    let master = Master::start();
+    master.publish_standard().await;
+    let (mut first, ..) = Node::register(&master, "first", json!({})).await;
+    let (mut second, ..) = Node::register(&master, "second", json!({})).await;
+    master.add_cameras(3, "rtsp://10.0.0.2/live").await;
+    master
+        .add_task(json!({"id": "all", "name": "all", "groups": ["hall"], "diagnoses": ["brightness"]}))
+        .await;
+    let (status, answer) = master.post(&format!("{NODES}/nobody/drain"), &json!({})).await;
+    assert_eq!((status, answer["type"].as_str()), (404, Some("/problems/not-found")), "{answer}");
+    let (status, _) = master.post(&format!("{NODES}/first/drain"), &json!({})).await;
+    assert_eq!(status, 204);
+    // Its poll is in the line before the jobs come. The jobs wake the other node all the same.
+    let (nothing, all) = tokio::join!(first.lease(2_000), async {
+        master.submit("all").await;
+        second.lease(60_000).await
+    });
+    assert_eq!(nothing["jobs"], json!([]));
+    assert_eq!(all["jobs"].as_array().unwrap().len(), 3, "{all}");
+    let shown = state(&master, "first").await;
+    assert_eq!((shown["status"].as_str(), shown["drained"].as_bool()), (Some("draining"), Some(true)));
+    let results = (0..3).map(|at| result(&all, at, &nothing_found())).collect();
+    second.report(Value::Array(results)).await;
+    master.submit("all").await;
+    // A poll that waits is answered as soon as the node is resumed, and the next one gets the jobs.
+    let resumed = async {
+        let (waited, resumed) = tokio::join!(first.lease(60_000), async {
+            master.post(&format!("{NODES}/first/resume"), &json!({})).await.0
+        });
+        assert_eq!(resumed, 204);
+        if waited["jobs"] == json!([]) { first.lease(60_000).await } else { waited }
+    };
+    let leased = timeout(Duration::from_secs(50), resumed).await.expect("the node is not woken");
+    assert_eq!(leased["jobs"].as_array().unwrap().len(), 3, "{leased}");
+    assert_eq!(state(&master, "first").await["status"], "online");
+}
