@@ -117,8 +117,8 @@ pub fn evidence(clip: &Clip, findings: &[Finding]) -> Result<Option<Seen>, Pictu
     Ok(Some(Seen { picture, thumbnail: draw(THUMBNAIL_SIDE, THUMBNAIL_QUALITY)? }))
 }
 
-/// Draws the picture of the normal view. Returns `None` if a fault was found, a diagnosis failed, or no diagnosis was
-/// judged.
+/// Draws the picture of the normal view. Returns `None` if a fault was found, a diagnosis failed, or no diagnosis
+/// returned a status.
 ///
 /// # Errors
 ///

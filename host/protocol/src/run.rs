@@ -76,7 +76,8 @@ pub struct Run {
     pub deadline_at: Option<DateTime<Utc>>,
     /// The number of the run's jobs in each state.
     pub progress: Progress,
-    /// What the run waits for: plugins, cameras, or a node with the required labels. Empty if it waits for nothing.
+    /// What is missing: plugins, cameras, or a node with the required labels. A run that has started leaves missing
+    /// cameras out.
     #[serde(default)]
     pub waits_for: Vec<String>,
 }
@@ -120,7 +121,7 @@ pub struct Job {
     pub run_id: RunId,
     /// The camera's id; null for a submission without a task.
     pub camera_id: Option<String>,
-    /// The address of the picture, secrets masked.
+    /// The address of the source. Secrets are masked.
     pub source: String,
     /// The job's state.
     pub state: JobState,

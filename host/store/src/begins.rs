@@ -1,4 +1,4 @@
-//! The lane that creates runs. Runs that are submitted at the same moment are written together.
+//! Creates runs, in a lane of its own (see [`lanes`](crate::lanes)). Runs that are submitted at the same moment are written together.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -20,7 +20,7 @@ use crate::{
     runs::{FAN_OUT, word_of},
 };
 
-/// The lane that creates runs.
+/// The commands that create runs.
 pub(crate) struct Begins {
     dialect: Dialect,
     known: Arc<Known>,
@@ -34,7 +34,7 @@ pub(crate) enum Begun {
     Existing,
 }
 
-/// The condition of jobs and audit entries whose runs the same statement creates.
+/// Selects the jobs and audit entries of the runs that the same statement creates.
 const OF_MADE: &str = "run_id IN (SELECT id FROM made)";
 
 /// A new run, ready to be written.
@@ -116,14 +116,14 @@ impl Begin {
         }
     }
 
-    /// Returns the key by which runs are sorted before they are written. All masters use the same order, because
-    /// another master may write the same runs at this moment.
+    /// Returns the key by which runs are sorted before they are written. All masters use the same order, so
+    /// that their transactions do not deadlock.
     fn order(&self) -> (&Option<String>, Option<i64>, &Option<String>) {
         (&self.task_id, self.fire_time, &self.idempotency_key)
     }
 
-    /// Returns a statement that creates runs in this order and returns their ids, with its batch of rows. Runs that
-    /// already exist are left out.
+    /// Returns a statement and its rows. The statement creates runs in the given order and returns their ids. It leaves
+    /// out runs that already exist.
     fn statement(dialect: Dialect, begins: &[&Self]) -> Result<(String, Rows), StoreError> {
         let each = |value: fn(&Self) -> Result<String, StoreError>| -> Result<Vec<String>, StoreError> {
             begins.iter().map(|begin| value(begin)).collect()

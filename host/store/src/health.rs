@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 /// eight days, so that a weekly check counts until the next one.
 const STALE_MS: i64 = 8 * 86_400_000;
 
-/// The key under which a missing picture is recorded. This key is not the name of a diagnosis, so that the next
-/// picture removes the entry, even if the check with that picture requests other diagnoses.
+/// The key under which a missing picture is recorded. No diagnosis has this name: any later picture
+/// removes the entry, whichever diagnoses its check requests.
 const NO_PICTURE: &str = "";
 /// The diagnosis whose findings report a missing picture.
 const SIGNAL_LOSS: &str = "signal_loss";

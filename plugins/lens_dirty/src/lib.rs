@@ -2,7 +2,7 @@
 //!
 //! Dirt is far out of focus, is static in the picture and transmits a part of the light. If several clips of the
 //! camera with a clean lens are known, the present picture is compared with these clips. Dirt is where contrast
-//! is lost although the light is not, and where soft spots or threads have appeared. A change counts only if none of
+//! is lost but the light is kept, and where soft spots or threads have appeared. A change counts only if none of
 //! these clips explains it. The clips show different light and weather: a wet road, lamps and headlights also cause
 //! bright lines and reduce contrast, but earlier clips show the same effects.
 //!
@@ -47,7 +47,7 @@ const SPAN_MS: u32 = 2_400;
 const INTERVAL_MS: u32 = 800;
 /// The grey level of darkness. If nine tenths of the picture are darker, the picture cannot be judged.
 const DARK: f32 = 36.0;
-/// The share of the picture near crisp edges below which the whole picture is unsharp.
+/// If a smaller share of the picture than this is near crisp edges, the whole picture is unsharp.
 const LEAST_CRISP: f32 = 0.02;
 /// The smallest share of the picture that must be unchanged. If less is unchanged, the camera shows another view.
 const LEAST_ALIKE: f32 = 0.2;
@@ -73,7 +73,7 @@ pub struct Config {
     #[schemars(range(min = 0.005, max = 0.5), extend("unit" = "share"))]
     pub max_dirty_share: f64,
     /// The largest share of the picture that bright threads may take, compared with clips of the camera with a clean
-    /// lens: a web, scratches. Healthy looks over days and nights reach 0.0132.
+    /// lens: a web, scratches. Clean lenses reach 0.0132 over days and nights.
     #[schemars(range(min = 0.005, max = 0.5), extend("unit" = "share"))]
     pub max_thread_share: f64,
     /// The largest share of the contrast that may be lost equally near the camera and far from it, as behind mist and
@@ -99,8 +99,8 @@ pub struct Config {
     #[schemars(range(min = 0.005, max = 0.5), extend("unit" = "share"))]
     pub max_spotted_share: f64,
     /// The largest share of the picture in which the light may change strongly but nowhere abruptly, as behind drops
-    /// and smear, while the rest is sharp. If the camera's clean picture is known, only the share that was
-    /// added since then counts. A healthy motorway in 320 different states of the air reached 0.0126, because
+    /// and smear, while the rest is sharp. If the camera's clean picture is known, only the share that is
+    /// not in that picture counts. A clean motorway camera in 320 weather conditions reached 0.0126, because
     /// clouds, haze before hills and the shade under bridges look similar.
     #[schemars(range(min = 0.0005, max = 0.5), extend("unit" = "share"))]
     pub max_blurred_share: f64,
@@ -148,9 +148,9 @@ impl Plugin for LensDirty {
                      灰尘、从边缘开始的水雾，以及训练得到的网络认为脏污的部分，蛛网不会被发现。",
                     "Dust, drops, mist, smear and webs on the lens or its window. If pictures with a clean \
                      lens are remembered, lost contrast, films, soft spots, webs and scratches are found. \
-                     Without them, clear soft spots, blurred parts of a sharp picture, dark rings of drops, \
-                     dust all over the picture, mist that begins at the border, and parts that a trained \
-                     network takes for dirt are only suspected, and webs are not found.",
+                     Without them, dirt is only suspected, from obvious soft spots, blurred parts of a sharp \
+                     picture, dark rings of drops, dust all over the picture, mist that begins at the \
+                     border, and parts that a trained network takes for dirt. Webs are not found.",
                 ),
             )
             .over_time(1, INTERVAL_MS, SPAN_MS)

@@ -18,7 +18,7 @@ use crate::{
 
 /// The radii of the drops that are searched for, as shares of the picture's width.
 const RADII: [f32; 6] = [0.013, 0.017, 0.022, 0.029, 0.038, 0.05];
-/// The range of changes, in grey levels over two pixels, of slopes that vote.
+/// Slopes vote if they change by this many grey levels over two pixels: at least the first and less than the second.
 const SLOPES: (f32, f32) = (14.0, 256.0);
 /// The number of middles that are examined for each radius.
 const MIDDLES: usize = 20;
@@ -29,7 +29,7 @@ const LEAST_DIRECTIONS: usize = 18;
 /// The smallest amount by which the outline must be darker than its surroundings on either side: in grey levels, and
 /// as a share of the surroundings' grey level. The larger amount counts.
 const DARKER: (f32, f32) = (6.0, 0.08);
-/// The smallest share of the directions in which the outline must be dark.
+/// The smallest share of the directions that must continue the dark outline.
 const CLOSED: f32 = 0.75;
 /// The largest change of the outline's distance from the middle, from one direction to the next, as a share of the
 /// distance.
@@ -41,7 +41,8 @@ pub(crate) struct Ring {
     pub(crate) x: f32,
     pub(crate) y: f32,
     pub(crate) radius: f32,
-    /// The share of the outline that is darker than both sides.
+    /// The share of the directions that continue the dark outline: it is dark there and in the next direction, at nearly
+    /// the same distance.
     pub(crate) closed: f32,
 }
 
@@ -72,7 +73,8 @@ pub(crate) fn rings(plane: &Plane) -> Vec<Ring> {
     apart
 }
 
-/// Follows the dark outline around a middle. None if hardly any of it is dark.
+/// Follows the dark outline around a middle. None if less than half of it is dark, or if too little of it is within the
+/// picture.
 fn follow(plane: &Plane, (x, y): (f32, f32), radius: f32, rays: &[(f32, f32)]) -> Option<Ring> {
     let (from, to) = ((0.65 * radius) as usize, (1.35 * radius).ceil() as usize);
     let beyond = (0.55 * radius).max(2.0) as usize;
@@ -102,7 +104,7 @@ fn follow(plane: &Plane, (x, y): (f32, f32), radius: f32, rays: &[(f32, f32)]) -
             (sum_x, sum_y, sum, told) = (sum_x + dx * far, sum_y + dy * far, sum + far, told + 1.0);
         }
         outline.push(is_rim.then_some(at as f32));
-        // Most middles end here.
+        // Most middles fail here.
         if outline.len() as f32 - told > 0.5 * rays.len() as f32 {
             return None;
         }

@@ -26,8 +26,8 @@ fn found(findings: &[Value]) -> Value {
     json!({"kind": "finished", "findings": findings, "decode_ms": 1.0})
 }
 
-/// A master with cameras c0 to c4. c0 is lost, c1 has the status `error` and a picture, c2 is normal, and the others
-/// were never checked.
+/// Adds the cameras c0 to c4 and `gate`. c0 is lost, c1 has the status `error` and a picture, c2 is normal, and the
+/// others are not checked.
 async fn checked(master: &Master) {
     master.publish_standard().await;
     master.add_cameras(5, "rtsp://admin:Tr0ub4dor@10.0.0.9/live").await;

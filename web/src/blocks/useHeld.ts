@@ -28,7 +28,7 @@ export function useHeld(ids: Ref<string[]>, ready: Ref<boolean>) {
     const known = new Set(held.value)
     held.value = [...held.value, ...more.filter((id) => !known.has(id))]
   }
-  /** Follows the list again until another list is ready. */
+  /** Shows the current list, with all its later changes, until the next hold. */
   function release(): void {
     held.value = undefined
   }

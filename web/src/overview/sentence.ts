@@ -18,7 +18,7 @@ export function useSentence(): (standing: Standing) => string {
   const { t } = useI18n()
   const { count } = useFormat()
   return ({ watched, normal, urgent, unknown, old }) => {
-    // Each text gets its own number: vue-i18n stores the chosen plural form in it, and would use the same form again.
+    // Each text gets its own object of values: vue-i18n stores the number of the plural in it, and would use it again.
     const parts = [t('overview.fine', { normal: count(normal), all: count(watched) }, normal)]
     if (urgent) parts.push(t('overview.need', { people: count(urgent) }, urgent))
     if (unknown) parts.push(t('overview.unknown', { unknown: count(unknown) }, unknown))

@@ -3,7 +3,7 @@ import { api, take } from '@/api/client'
 import { ApiError } from '@/api/problem'
 import type { Run } from '@/api/types'
 
-/** After this time, a press of the button starts another run. */
+/** The time for which the key of a request whose answer was lost is used again. */
 const SAME_WISH_MS = 5 * 60_000
 
 /**

@@ -55,7 +55,7 @@ pub(super) struct Arguments {
     /// Language of the table's messages. Default: the language of the locale.
     #[arg(long, value_enum, requires = "wait")]
     lang: Option<Language>,
-    /// Exit with 0 even if something is not normal. Failures still exit with 2.
+    /// Exit with 0 instead of 1, also if jobs were given up. Errors of this command still exit with 2.
     #[arg(long, requires = "wait")]
     exit_zero: bool,
 }

@@ -51,8 +51,8 @@ pub fn tile_difference_moments<const SIDE: usize>(before: &[u8], after: &[u8], w
     })
 }
 
-/// Sums the columns of a band of tiles first, many at a time, and then the columns of each tile. `add` adds a row
-/// to the columns' sums and sums of squares.
+/// Sums each column of a band of tiles, and then adds up the columns of each tile. `add` adds a row to the sums and the
+/// sums of squares of the columns.
 fn gather<const SIDE: usize, Row>(
     mut rows: impl ExactSizeIterator<Item = Row>,
     width: usize,

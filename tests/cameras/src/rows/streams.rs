@@ -1,4 +1,4 @@
-//! Habits in packets and in the clock while a camera plays.
+//! What real cameras do differently in their packets and timestamps.
 
 use std::time::Duration;
 
