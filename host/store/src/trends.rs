@@ -11,7 +11,7 @@ use easysight_protocol::{CameraSeries, CameraTimeline};
 use uuid::Uuid;
 
 use crate::{
-    Store, StoreError,
+    Area, Store, StoreError,
     db::{Row, query},
     measurements::{Check, Chunk, day_of, is_of_another, measured},
     query::{parsed, text, time},
@@ -49,13 +49,15 @@ trait Trend: Send + 'static {
 
 impl Store {
     /// Returns the metrics of a diagnosis over time. If `metrics` is empty, the first [`MAX_SERIES`] metrics in the
-    /// order of their names. None if there is no such camera.
+    /// order of their names. None if there is no such camera in
+    /// the area.
     ///
     /// # Errors
     ///
     /// Returns an error if the database fails, or if stored measurements are damaged.
     pub async fn series(
         &self,
+        area: &Area,
         camera_id: &str,
         diagnosis: &str,
         metrics: &[String],
@@ -64,7 +66,7 @@ impl Store {
     ) -> Result<Option<CameraSeries>, StoreError> {
         let buckets = Buckets::of(span);
         let made = Series::new(diagnosis, metrics, buckets);
-        let Some(made) = self.trend(camera_id, made, span, now).await? else { return Ok(None) };
+        let Some(made) = self.trend(area, camera_id, made, span, now).await? else { return Ok(None) };
         let (series, omitted) = made.done()?;
         Ok(Some(CameraSeries {
             camera_id: camera_id.to_owned(),
@@ -77,19 +79,21 @@ impl Store {
         }))
     }
 
-    /// Returns what the diagnoses of a camera said over time. None if there is no such camera.
+    /// Returns what the diagnoses of a camera said over time. None if there is no such camera in
+    /// the area.
     ///
     /// # Errors
     ///
     /// Returns an error if the database fails, or if stored measurements are damaged.
     pub async fn timeline(
         &self,
+        area: &Area,
         camera_id: &str,
         span: Span,
         now: i64,
     ) -> Result<Option<CameraTimeline>, StoreError> {
         let buckets = Buckets::of(span);
-        let Some(made) = self.trend(camera_id, Timeline::new(buckets), span, now).await? else {
+        let Some(made) = self.trend(area, camera_id, Timeline::new(buckets), span, now).await? else {
             return Ok(None);
         };
         let (checks, diagnoses) = made.done()?;
@@ -103,16 +107,20 @@ impl Store {
         }))
     }
 
-    /// Hands all checks of a camera to a trend. Returns None if there is no such camera.
+    /// Hands all checks of a camera to a trend. Returns None if there is no such camera in
+    /// the area.
     async fn trend<T: Trend>(
         &self,
+        area: &Area,
         camera_id: &str,
         mut trend: T,
         span: Span,
         now: i64,
     ) -> Result<Option<T>, StoreError> {
-        let sql = "SELECT created_at FROM cameras WHERE id = $1";
-        let Some(camera) = query(sql).bind(camera_id).fetch_optional(&self.readers).await? else {
+        let within = area.and(self.dialect, "id", "$2");
+        let sql = format!("SELECT created_at FROM cameras WHERE id = $1{within}");
+        let Some(camera) = area.bound_to(query(sql).bind(camera_id)).fetch_optional(&self.readers).await?
+        else {
             return Ok(None);
         };
         let created_at = camera.try_get("created_at")?;
