@@ -124,8 +124,8 @@ impl Area {
         }
     }
 
-    /// Checks that all cameras of a definition are in the area: it names groups of the area only, and cameras that are
-    /// in the area now.
+    /// Checks that all cameras of a new definition are in the area: it names groups of the area only, and cameras that are
+    /// in the area now. Names that `before` has already are not checked.
     ///
     /// # Errors
     ///
@@ -135,21 +135,28 @@ impl Area {
         target: impl Target,
         dialect: Dialect,
         definition: &TaskRequest,
+        before: Option<&TaskRequest>,
     ) -> Result<(), StoreError> {
         if self.is_all() {
             return Ok(());
         }
-        if let Some(at) = definition.groups.iter().position(|group| !self.has_group(group)) {
+        let is_kept = |names: fn(&TaskRequest) -> &Vec<String>, name: &String| {
+            before.is_some_and(|before| names(before).contains(name))
+        };
+        let leads_out = |group: &String| !self.has_group(group) && !is_kept(|task| &task.groups, group);
+        if let Some(at) = definition.groups.iter().position(leads_out) {
             return Err(outside(format!("/groups/{at}"), "this group is not in your area"));
         }
         let within = self.among(target, dialect, definition.cameras.clone()).await?;
-        match definition.cameras.iter().position(|camera| !within.contains(camera)) {
+        let leads_out = |camera: &String| !within.contains(camera) && !is_kept(|task| &task.cameras, camera);
+        match definition.cameras.iter().position(leads_out) {
             Some(at) => Err(outside(format!("/cameras/{at}"), "there is no such camera in your area")),
             None => Ok(()),
         }
     }
 
-    /// Checks that a caller who may see something of a task or run may also change it.
+    /// Checks that a caller who sees something of a task or run may also change it: it names no group outside of the
+    /// area, and no camera that is outside of the area now. Cameras that were removed do not count.
     ///
     /// # Errors
     ///
@@ -161,16 +168,24 @@ impl Area {
         definition: &TaskRequest,
         what: &str,
     ) -> Result<(), StoreError> {
-        match self.must_cover(target, dialect, definition).await {
-            Err(StoreError::Outside { .. }) => {
-                let detail = format!(
-                    "the {what} also checks cameras that are not in your area, so you may see its part of your area, \
-                     but not change or start it"
-                );
-                Err(outside(String::new(), &detail))
-            }
-            other => other,
+        let Some(groups) = self.value() else { return Ok(()) };
+        let leads_out = !definition.groups.iter().all(|group| self.has_group(group)) || {
+            let sql = format!(
+                "SELECT id FROM cameras WHERE {} AND NOT ({}) LIMIT 1",
+                dialect.among("id", "$1"),
+                within(dialect, "id", "$2")
+            );
+            let others = query(sql).bind(definition.cameras.clone()).bind(groups);
+            others.fetch_optional(target).await?.is_some()
+        };
+        if leads_out {
+            let detail = format!(
+                "the {what} also checks cameras that are not in your area, so you may see its part of your area, but \
+                 not change or start it"
+            );
+            return Err(outside(String::new(), &detail));
         }
+        Ok(())
     }
 
     /// Returns the condition that a definition names a group or a camera of the area, after ` AND `. `column` has the

@@ -32,7 +32,7 @@ impl Acting<'_> {
             .writer
             .run(move |connection| {
                 Box::pin(async move {
-                    area.must_cover(&mut *connection, dialect, &definition).await?;
+                    area.must_cover(&mut *connection, dialect, &definition, None).await?;
                     let made = query(
                         "INSERT INTO tasks (id, definition, enabled, next_run_at, created_at, updated_at) \
                          VALUES ($1, $2, $3, $4, $5, $5) ON CONFLICT (id) DO NOTHING",
@@ -81,8 +81,9 @@ impl Acting<'_> {
                     );
                     let known = area.bound_to(query(sql).bind(&id)).fetch_optional(&mut *connection).await?;
                     let Some(known) = known else { return Ok(false) };
-                    area.must_own(&mut *connection, dialect, &defined(&known)?, "task").await?;
-                    area.must_cover(&mut *connection, dialect, &definition).await?;
+                    let before = defined(&known)?;
+                    area.must_own(&mut *connection, dialect, &before, "task").await?;
+                    area.must_cover(&mut *connection, dialect, &definition, Some(&before)).await?;
                     query(
                         "UPDATE tasks SET definition = $2, enabled = $3, next_run_at = $4, updated_at = $5 \
                          WHERE id = $1",
@@ -94,7 +95,7 @@ impl Acting<'_> {
                     .bind(now)
                     .execute(&mut *connection)
                     .await?;
-                    if let Some((before, after)) = difference(&shown(&defined(&known)?)?, &after) {
+                    if let Some((before, after)) = difference(&shown(&before)?, &after) {
                         let is_only_enabled = before.keys().chain(after.keys()).all(|name| name == "enabled");
                         let entry = match (is_only_enabled, definition.enabled) {
                             (false, _) => entry,

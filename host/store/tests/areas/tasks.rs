@@ -1,6 +1,6 @@
 //! Tasks, runs and submissions: a caller who is limited to some groups sees its part of them, and changes only its own.
 
-use easysight_protocol::{JobOutcome, RunId, RunState, Trigger};
+use easysight_protocol::{JobOutcome, RunId, RunState, TaskRequest, Trigger};
 use easysight_store::{
     Area, FanOut, FindingFilter, NewRun, PageRequest, Retried, RunFilter, Start, Store, StoreError,
 };
@@ -125,6 +125,11 @@ pub(crate) async fn an_area_shows_its_part_of_tasks_and_changes_only_its_own(sto
             assert_eq!(found, field, "{cameras:?} {groups:?}");
         }
     }
+    // A camera that was removed keeps nobody from changing a task, and may stay in it.
+    store.by(anybody()).create_task("7".into(), definition(&["a", "gone"], &[]), None, 2_000).await.unwrap();
+    assert_eq!(store.task(&hall, "7").await.unwrap().unwrap().definition.cameras, ["a"]);
+    let renamed = TaskRequest { priority: 7, ..definition(&["a", "gone"], &[]) };
+    assert!(by.update_task("7".into(), renamed, None, 2_000).await.unwrap());
     assert!(by.update_task("1-own".into(), definition(&["a"], &[]), None, 2_000).await.unwrap());
     by.create_task("6".into(), definition(&["a", "both"], &["hall"]), None, 2_000).await.unwrap();
     assert!(by.delete_task("1-own".into(), 2_000).await.unwrap());
