@@ -68,7 +68,8 @@ pub(super) async fn create(
 }
 
 /// Changes a user: the name, the scope, the area, the password, or whether the user is disabled. A new scope and a new
-/// area hold for open sessions at once. A new password, and `disabled`, end the sessions of the user. The last administrator cannot lose this right, unless a token has it.
+/// area hold for open sessions at once. A new password, and `disabled`, end the sessions of the user. The last
+/// administrator cannot lose this right, unless a token has it.
 #[utoipa::path(patch, path = "/api/v1/users/{id}", tag = "users", request_body = UserChange,
     responses((status = 200, body = UserInfo), (status = 404, body = Problem),
         (status = 409, body = Problem,
