@@ -14,13 +14,14 @@ use axum::http::StatusCode;
 use chrono::{DateTime, TimeDelta, Utc};
 use easysight_daemon::problem::Error;
 use easysight_protocol::{NewToken, TokenInfo, TokenRequest};
-use easysight_store::{Acting, Store, StoreError, StoredToken};
+use easysight_store::{Acting, Area, Store, StoreError, StoredToken};
 use parking_lot::Mutex;
 use subtle::ConstantTimeEq;
+use tokio::sync::watch;
 
 use crate::{
     clock::Clock,
-    principal::{Identity, Principal},
+    principal::{Identity, Principal, area_of},
     problems::store_error,
     sessions::{Lifetimes, Sessions},
 };
@@ -53,6 +54,8 @@ pub(crate) struct Access {
     loopback: bool,
     open: AtomicBool,
     known: Mutex<HashMap<String, (StoredToken, Instant)>>,
+    /// Changes when tokens or users have changed.
+    changes: watch::Sender<()>,
     /// The sessions of users.
     pub(crate) sessions: Sessions,
 }
@@ -60,7 +63,9 @@ pub(crate) struct Access {
 impl Access {
     pub(crate) fn new(store: Store, clock: Arc<Clock>, loopback: bool, lifetimes: Lifetimes) -> Self {
         let sessions = Sessions::new(store.clone(), Arc::clone(&clock), lifetimes);
-        Self { store, clock, loopback, open: AtomicBool::new(false), known: Mutex::default(), sessions }
+        let open = AtomicBool::new(false);
+        let changes = watch::Sender::new(());
+        Self { store, clock, loopback, open, known: Mutex::default(), changes, sessions }
     }
 
     /// Returns true if the master was open at the last check.
@@ -134,7 +139,7 @@ impl Access {
             return Err(unknown());
         }
         let TokenInfo { id, name, scope, .. } = token.info;
-        Ok(Principal { identity: Identity::Token { id, name }, scope })
+        Ok(Principal { identity: Identity::Token { id, name }, scope, area: Area::ALL })
     }
 
     /// Returns true if a principal is still valid. Long requests check this again after they were admitted. The answer
@@ -148,8 +153,10 @@ impl Access {
             Identity::Anybody => Ok(self.is_open()),
             Identity::User { session, .. } => {
                 let session = self.sessions.current(session).await?;
-                // A request does not outlive a change of its user's scope.
-                Ok(session.is_some_and(|session| session.user.scope == principal.scope))
+                // A request does not outlive a change of its user's scope or area.
+                Ok(session.is_some_and(|session| {
+                    session.user.scope == principal.scope && area_of(&session.user) == principal.area
+                }))
             }
             Identity::Token { id, .. } => {
                 let token = self.look_up(id).await?;
@@ -180,6 +187,12 @@ impl Access {
     pub(crate) fn forget(&self) {
         self.known.lock().clear();
         self.sessions.forget();
+        self.changes.send_replace(());
+    }
+
+    /// Returns a receiver that is notified when tokens or users have changed through this master.
+    pub(crate) fn changes(&self) -> watch::Receiver<()> {
+        self.changes.subscribe()
     }
 }
 
@@ -303,7 +316,7 @@ mod tests {
         let holder = async |token: &str| access.authenticate(Credentials::Bearer(token)).await.ok();
         let known = holder(&viewer.token).await.unwrap();
         let identity = Identity::Token { id: viewer.info.id.clone(), name: "t".into() };
-        assert_eq!(known, Principal { identity, scope: Scope::Viewer });
+        assert_eq!(known, Principal { identity, scope: Scope::Viewer, area: Area::ALL });
         assert!(access.still_knows(&known).await.unwrap());
         let other = format!("{}0", viewer.token.get(..viewer.token.len() - 1).unwrap());
         assert_eq!(holder(&other).await.is_some(), other == viewer.token);
@@ -326,6 +339,7 @@ mod tests {
             disabled,
             created_at: easysight_protocol::now(),
             last_signed_in_at: None,
+            groups: None,
         };
         store.by(nobody()).create_user(StoredUser { info, password: "hash".into() }).await.unwrap();
         id

@@ -123,6 +123,7 @@ impl Pictures {
         let max_age = i64::try_from(self.keep.max_age.as_millis()).unwrap_or(i64::MAX);
         if trusts_ages {
             let before = now.saturating_sub(max_age);
+            while store.forget_subjects(before, STEP).await? > 0 {}
             loop {
                 let old = store.oldest_pictures(before, STEP).await?;
                 if old.is_empty() {

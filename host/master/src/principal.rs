@@ -4,7 +4,8 @@ use std::fmt;
 
 use axum::http::StatusCode;
 use easysight_daemon::problem::Error;
-use easysight_protocol::Scope;
+use easysight_protocol::{Scope, UserInfo};
+use easysight_store::Area;
 
 /// The right that a request needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,18 +60,21 @@ pub(crate) enum Identity {
     },
 }
 
-/// The caller of a request, and the caller's scope. The guard stores the principal in the request's extensions.
+/// The caller of a request, and the caller's scope and area. The guard stores the principal in the request's extensions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Principal {
     /// The identity of the principal.
     pub(crate) identity: Identity,
     /// The scope, which decides what the principal may do.
     pub(crate) scope: Scope,
+    /// The cameras for which the principal may do it.
+    pub(crate) area: Area,
 }
 
 impl Principal {
     /// The principal of an open master: anybody on this machine. This principal may do everything.
-    pub(crate) const ANYBODY: Self = Self { identity: Identity::Anybody, scope: Scope::Admin };
+    pub(crate) const ANYBODY: Self =
+        Self { identity: Identity::Anybody, scope: Scope::Admin, area: Area::ALL };
 
     /// Checks that the scope meets the need of a request.
     ///
@@ -84,6 +88,13 @@ impl Principal {
         let detail = format!("{self} has the scope {}, which does not allow this", self.scope.as_str());
         Err(Error::new(StatusCode::FORBIDDEN, "forbidden", detail))
     }
+}
+
+/// Returns the area of a user. An administrator has none, whatever is stored: a version of this program that knows no
+/// areas may have changed the scope.
+pub(crate) fn area_of(user: &UserInfo) -> Area {
+    let groups = user.groups.as_deref().filter(|_| user.scope != Scope::Admin);
+    Area::of(&user.id, groups)
 }
 
 /// The text in log lines and problem responses.
@@ -105,7 +116,7 @@ mod tests {
     fn a_scope_allows_what_it_says_and_no_more() {
         let all = [Need::View, Need::Operate, Need::Work, Need::Fetch, Need::Publish, Need::Administer];
         let allowed = |scope| -> Vec<Need> {
-            let principal = Principal { identity: Identity::Anybody, scope };
+            let principal = Principal { identity: Identity::Anybody, scope, area: Area::ALL };
             all.into_iter().filter(|need| principal.must_meet(*need).is_ok()).collect()
         };
         assert_eq!(allowed(Scope::Admin), all);

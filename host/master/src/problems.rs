@@ -18,6 +18,10 @@ pub(crate) fn store_error(error: &StoreError) -> Error {
             tracing::error!(%error, "the store failed");
             unavailable("store-unavailable")
         }
+        StoreError::Outside { field, .. } => {
+            let problem = Error::new(StatusCode::FORBIDDEN, "outside-area", error.to_string());
+            if field.is_empty() { problem } else { problem.at(field) }
+        }
         StoreError::Conflict(_) => Error::new(StatusCode::CONFLICT, "conflict", error.to_string()),
         StoreError::Corrupt(_) => {
             tracing::error!(%error, "the store failed");

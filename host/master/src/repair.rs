@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use easysight_store::{Dialect, PageRequest, StoreError};
+use easysight_store::{Area, Dialect, PageRequest, StoreError};
 use tokio::time::Instant;
 
 use crate::{clock, master::Master, retention::Retention, schedule};
@@ -104,7 +104,7 @@ async fn bring_tasks_back(master: &Master) -> Result<(), StoreError> {
     let now = master.clock.now();
     let mut after = None;
     loop {
-        let page = master.store.tasks(&PageRequest { after, limit: PAGE }).await?;
+        let page = master.store.tasks(&Area::ALL, &PageRequest { after, limit: PAGE }).await?;
         for task in page.items {
             let Some(due) = task.next_run_at.filter(|due| *due > now) else { continue };
             let Some(next) = schedule::brought_back(&task.definition.schedule, due, now) else { continue };

@@ -13,7 +13,7 @@ use subtle::ConstantTimeEq;
 use crate::{
     access::{FRESH, MAX_KEPT, hash, random_hex},
     clock::Clock,
-    principal::{Identity, Principal},
+    principal::{Identity, Principal, area_of},
     problems::store_error,
 };
 
@@ -75,8 +75,9 @@ impl Sessions {
             self.record_use(&session.id, now).await;
         }
         let StoredSession { id: session, user, .. } = session;
+        let area = area_of(&user);
         let identity = Identity::User { id: user.id, name: user.name, session };
-        Ok(Principal { identity, scope: user.scope })
+        Ok(Principal { identity, scope: user.scope, area })
     }
 
     async fn record_use(&self, id: &str, now: DateTime<Utc>) {

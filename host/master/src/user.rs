@@ -4,7 +4,7 @@
 use std::io::{self, BufRead, IsTerminal};
 
 use anyhow::{Context, bail};
-use clap::{Arg, ArgMatches, Command};
+use clap::{Arg, ArgAction, ArgMatches, Command};
 use easysight_protocol::{MAX_PASSWORD_BYTES, Password, Scope, UserChange, UserInfo};
 use easysight_store::{Changed, Store, StoredUser};
 
@@ -23,16 +23,31 @@ pub(crate) fn command(command: Command) -> Command {
             .about(about)
             .arg(Arg::new("name").required(true).value_name("NAME").help("The user's name"))
     };
+    let group = |help: &'static str| {
+        Arg::new("group").long("group").action(ArgAction::Append).value_name("GROUP").help(help)
+    };
     let create = Command::new("create")
         .about("Create a user; the command asks for the password, or reads it from standard input")
         .arg(required("name", "The name with which the user signs in"))
-        .arg(required("scope", "admin, operator, viewer or publisher"));
+        .arg(required("scope", "admin, operator, viewer or publisher"))
+        .arg(group("Limit the user to the cameras of this group; repeat it for several groups"));
+    let area = named("area", "Limit a user to the cameras of some groups, or lift the limit")
+        .arg(group("A group; repeat it for several groups"))
+        .arg(
+            Arg::new("everywhere")
+                .long("everywhere")
+                .action(ArgAction::SetTrue)
+                .conflicts_with("group")
+                .required_unless_present("group")
+                .help("All cameras"),
+        );
     command.subcommand(
         Command::new("user")
             .about("Create, list and change users, directly in the database")
             .subcommand_required(true)
             .subcommand(create)
             .subcommand(Command::new("list").about("List all users"))
+            .subcommand(area)
             .subcommand(named("disable", "Keep a user from signing in, and end the user's sessions"))
             .subcommand(named("enable", "Let a user sign in again"))
             .subcommand(named(
@@ -55,7 +70,20 @@ pub(crate) async fn run(settings: &MasterSettings, matches: &ArgMatches) -> anyh
 async fn carry_out(store: &Store, matches: &ArgMatches) -> anyhow::Result<()> {
     let text = |given: &ArgMatches, name| given.get_one::<String>(name).cloned().unwrap_or_default();
     match matches.subcommand() {
-        Some(("create", given)) => create(store, &text(given, "name"), &text(given, "scope")).await,
+        Some(("create", given)) => {
+            create(store, &text(given, "name"), &text(given, "scope"), groups_of(given)?).await
+        }
+        Some(("area", given)) => {
+            let everywhere = given.get_flag("everywhere").then_some(true);
+            let change = UserChange { groups: groups_of(given)?, everywhere, ..UserChange::default() };
+            let user = change_named(store, &text(given, "name"), change, None).await?;
+            eprintln!(
+                "user {} may see {}; this holds for open sessions within seconds",
+                user.name,
+                area(&user)
+            );
+            Ok(())
+        }
         Some(("list", _)) => list(store).await,
         Some(("disable", given)) => {
             let change = UserChange { disabled: Some(true), ..UserChange::default() };
@@ -78,16 +106,41 @@ async fn carry_out(store: &Store, matches: &ArgMatches) -> anyhow::Result<()> {
             eprintln!("user {} has a new password; open sessions end within seconds", user.name);
             Ok(())
         }
-        _ => bail!("expected create, list, disable, enable or password"),
+        _ => bail!("expected create, list, area, disable, enable or password"),
     }
 }
 
-async fn create(store: &Store, name: &str, scope: &str) -> anyhow::Result<()> {
+/// Returns the given groups, or None if there is none.
+fn groups_of(given: &ArgMatches) -> anyhow::Result<Option<Vec<String>>> {
+    let groups: Vec<String> = given.get_many("group").into_iter().flatten().cloned().collect();
+    let is_name = |group: &String| {
+        (1..=MAX_NAME).contains(&group.chars().count())
+            && !group.contains(char::is_control)
+            && !group.trim().is_empty()
+    };
+    if !groups.iter().all(is_name) {
+        bail!("--group: expected 1 to {MAX_NAME} characters, no control characters");
+    }
+    Ok((!groups.is_empty()).then_some(groups))
+}
+
+/// Describes the area of a user.
+fn area(user: &UserInfo) -> String {
+    match &user.groups {
+        None => "all cameras".to_owned(),
+        Some(groups) => format!("the cameras of the groups {}", groups.join(", ")),
+    }
+}
+
+async fn create(store: &Store, name: &str, scope: &str, groups: Option<Vec<String>>) -> anyhow::Result<()> {
     let scope: Scope = scope.parse().map_err(|error| anyhow::anyhow!("--scope: {error}"))?;
     if scope == Scope::Worker {
         bail!(
             "--scope: a user cannot have the scope worker: create a token with `easysight-master token create`"
         );
+    }
+    if groups.is_some() && !scope.may_be_limited() {
+        bail!("--group: only operators and viewers can be limited to groups");
     }
     let name = name.trim();
     if !(1..=MAX_NAME).contains(&name.chars().count()) || name.contains(char::is_control) {
@@ -104,6 +157,7 @@ async fn create(store: &Store, name: &str, scope: &str) -> anyhow::Result<()> {
         disabled: false,
         created_at: easysight_protocol::now(),
         last_signed_in_at: None,
+        groups,
     };
     store.by(operator::actor()).create_user(StoredUser { info, password }).await?;
     eprintln!("user {name} ({}) was created", scope.as_str());
@@ -111,13 +165,14 @@ async fn create(store: &Store, name: &str, scope: &str) -> anyhow::Result<()> {
 }
 
 async fn list(store: &Store) -> anyhow::Result<()> {
-    println!("id\tscope\tstate\tcreated\tlast signed in\tname");
+    println!("id\tscope\tstate\tcreated\tlast signed in\tname\tarea");
     for user in store.users().await? {
         let one = user.info;
         let state = if one.disabled { "disabled" } else { "enabled" };
         let signed_in = one.last_signed_in_at.map_or_else(|| "-".to_owned(), |at| at.to_rfc3339());
         let (scope, created) = (one.scope.as_str(), one.created_at.to_rfc3339());
-        println!("{}\t{scope}\t{state}\t{created}\t{signed_in}\t{}", one.id, one.name);
+        let area = area(&one);
+        println!("{}\t{scope}\t{state}\t{created}\t{signed_in}\t{}\t{area}", one.id, one.name);
     }
     Ok(())
 }
@@ -140,6 +195,10 @@ async fn change_named(
     match store.by(operator::actor()).change_user(user.id, change, password, now).await? {
         Changed::Done(user) => Ok(user),
         Changed::Missing => bail!("there is no user `{name}` any more"),
+        Changed::Unlimitable(scope) => bail!(
+            "`{name}` has the scope {}; only operators and viewers can be limited to groups",
+            scope.as_str()
+        ),
         Changed::LastAdministrator => bail!(
             "`{name}` is the only administrator: create another one first, with `easysight-master user create \
              --scope admin`"

@@ -64,6 +64,7 @@ pub(crate) async fn welcome(master: &Master, request: WelcomeRequest, actor: Act
         disabled: false,
         created_at,
         last_signed_in_at: None,
+        groups: None,
     };
     let name = info.name.clone();
     let now = created_at.timestamp_millis();

@@ -25,6 +25,13 @@ pub enum Scope {
 }
 
 impl Scope {
+    /// Returns true if a user with this scope can be limited to the cameras of some groups. Administrators may see
+    /// everything, and the other scopes have nothing to do with cameras.
+    #[must_use]
+    pub const fn may_be_limited(self) -> bool {
+        matches!(self, Self::Operator | Self::Viewer)
+    }
+
     /// Returns the word on the wire and in the store.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

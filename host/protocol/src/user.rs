@@ -53,6 +53,9 @@ pub struct UserInfo {
     pub created_at: DateTime<Utc>,
     /// When the user signed in last; null if the user has not signed in yet.
     pub last_signed_in_at: Option<DateTime<Utc>>,
+    /// The user's area: the user may see and change only the cameras of these groups. Null for all cameras.
+    #[serde(default)]
+    pub groups: Option<Vec<String>>,
 }
 
 /// The body of `POST /api/v1/users`.
@@ -69,6 +72,11 @@ pub struct UserRequest {
     /// The password, 10 characters to 1,024 bytes.
     #[schema(value_type = schema::NewPassword)]
     pub password: Password,
+    /// The user's area: the user may see and change only the cameras of these groups, at least one and at most 64. If
+    /// absent, all cameras. Only operators and viewers can have an area.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Vec<schema::Name>>, min_items = 1, max_items = 64)]
+    pub groups: Option<Vec<String>>,
 }
 
 /// The body of `PATCH /api/v1/users/{id}`. Fields that are absent or null stay as they are.
@@ -90,6 +98,14 @@ pub struct UserChange {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<schema::NewPassword>)]
     pub password: Option<Password>,
+    /// A new area: from now on, the user may see and change only the cameras of these groups, at least one and at most
+    /// 64. Only operators and viewers can have an area.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Vec<schema::Name>>, min_items = 1, max_items = 64)]
+    pub groups: Option<Vec<String>>,
+    /// True: the user has no area any more, and may see all cameras.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub everywhere: Option<bool>,
 }
 
 /// The body of `POST /api/v1/session`: a name and a password, or nothing if the request has a token.
@@ -129,6 +145,9 @@ pub struct SessionInfo {
     pub name: Option<String>,
     /// What the client may do.
     pub scope: Scope,
+    /// The area of the client: it may see and change only the cameras of these groups. Null for all cameras.
+    #[serde(default)]
+    pub groups: Option<Vec<String>>,
     /// True if the master has neither tokens nor users: everybody on its machine may do everything.
     pub open: bool,
     /// When the user's session ends or the token expires; null if there is no such time.

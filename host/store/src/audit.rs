@@ -16,7 +16,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::{
-    Dialect, PageRequest, Store, StoreError,
+    Area, Dialect, PageRequest, Store, StoreError,
     db::{Connection, Row, Rows, query},
     query::{Select, count, maybe_json, maybe_text, page_of, parsed, text, time_of, word},
     runs::word_of,
@@ -48,6 +48,8 @@ pub struct Actor {
     pub forwarded_for: Option<String>,
     /// The id of the request.
     pub request_id: Option<String>,
+    /// The cameras that the caller may see and change.
+    pub area: Area,
 }
 
 impl Actor {
@@ -55,7 +57,8 @@ impl Actor {
     #[must_use]
     pub const fn on_this_machine(kind: ActorKind, name: Option<String>) -> Self {
         let who = AuditActor { kind, id: None, name };
-        Self { who, way: AuditWay::Cli, address: None, forwarded_for: None, request_id: None }
+        let area = Area::ALL;
+        Self { who, way: AuditWay::Cli, address: None, forwarded_for: None, request_id: None, area }
     }
 }
 
@@ -165,6 +168,11 @@ impl Store {
 }
 
 impl Acting<'_> {
+    /// Returns the cameras that the caller may change.
+    pub(crate) fn area(&self) -> &Area {
+        &self.actor.area
+    }
+
     /// Records that the caller was not allowed to do something. `request` names the request, such as
     /// `DELETE /api/v1/tokens/{id}`.
     ///

@@ -11,7 +11,7 @@ use easysight_protocol::{
 use serde_json::json;
 
 use crate::{
-    Acting, Dialect, Store, StoreError,
+    Acting, Area, Dialect, Store, StoreError,
     audit::fields,
     cameras,
     db::{Connection, Rows, query},
@@ -43,12 +43,12 @@ impl Acting<'_> {
         now: i64,
     ) -> Result<Option<u64>, StoreError> {
         let entry = self.entry("camera.reset_baselines", "camera", &camera, now);
-        let dialect = self.store.dialect;
+        let (dialect, area) = (self.store.dialect, self.area().clone());
         self.store
             .writer
             .run(move |connection| {
                 Box::pin(async move {
-                    if !cameras::lock(connection, dialect, &camera).await? {
+                    if !cameras::lock(connection, dialect, &area, &camera).await? {
                         return Ok(None);
                     }
                     let forgotten = match &plugin {
@@ -65,15 +65,18 @@ impl Acting<'_> {
 }
 
 impl Store {
-    /// Returns the baselines of a camera, sorted by plugin.
+    /// Returns the baselines of a camera, sorted by plugin. There are none of cameras that are not in the area.
     ///
     /// # Errors
     ///
     /// Returns an error if the database fails.
-    pub async fn baselines(&self, camera: &str) -> Result<Vec<BaselineInfo>, StoreError> {
-        let sql = "SELECT plugin, size_bytes, as_of FROM baselines WHERE camera_id = $1 AND data IS NOT NULL \
-                   ORDER BY plugin";
-        let rows = query(sql).bind(camera).fetch_all(&self.readers).await?;
+    pub async fn baselines(&self, area: &Area, camera: &str) -> Result<Vec<BaselineInfo>, StoreError> {
+        let sql = format!(
+            "SELECT plugin, size_bytes, as_of FROM baselines WHERE camera_id = $1 AND data IS NOT NULL{} \
+             ORDER BY plugin",
+            area.and(self.dialect, "camera_id", "$2")
+        );
+        let rows = area.bound_to(query(sql).bind(camera)).fetch_all(&self.readers).await?;
         rows.iter()
             .map(|row| {
                 Ok(BaselineInfo {

@@ -8,7 +8,7 @@ use easysight_protocol::{Camera, CameraGroup, CameraRequest, Status, masked_sour
 use serde_json::Value;
 
 use crate::{
-    Acting, Dialect, Store, StoreError,
+    Acting, Area, Dialect, Store, StoreError,
     audit::{Fields, Tally},
     baselines,
     db::{Connection, Row, Rows, query},
@@ -18,7 +18,7 @@ use crate::{
     words,
 };
 
-use changes::{change, defined, fields_of, masked, note};
+use changes::{change, confined, defined, fields_of, foreign, is_within, masked, note};
 
 pub(crate) use changes::Change;
 
@@ -52,7 +52,8 @@ impl Acting<'_> {
     ///
     /// # Errors
     ///
-    /// Returns [`StoreError::Conflict`] if the id exists already, or another error if the database fails.
+    /// Returns [`StoreError::Conflict`] if the id exists already, [`StoreError::Outside`] if the camera would not be in
+    /// the caller's area, or another error if the database fails.
     pub async fn create_camera(
         &self,
         id: String,
@@ -61,27 +62,31 @@ impl Acting<'_> {
     ) -> Result<StoredCamera, StoreError> {
         let entry = self.entry("camera.create", "camera", &id, now);
         let found = id.clone();
-        let dialect = self.store.dialect;
+        let (dialect, area) = (self.store.dialect, self.area().clone());
         self.store
             .writer
             .run(move |connection| {
                 Box::pin(async move {
-                    if lock(connection, dialect, &id).await? {
+                    if lock(connection, dialect, &Area::ALL, &id).await? {
                         return Err(StoreError::Conflict(format!("a camera `{id}` exists already").into()));
                     }
-                    let (_, changes) = put(connection, dialect, &[(id, camera)], now).await?;
+                    let (_, changes) = put(connection, dialect, &area, &[(id, camera)], now).await?;
                     note(connection, &entry, changes).await
                 })
             })
             .await?;
-        self.store.camera(&found).await?.ok_or_else(|| StoreError::corrupt("a new camera is missing"))
+        self.store
+            .camera(self.area(), &found)
+            .await?
+            .ok_or_else(|| StoreError::corrupt("a new camera is missing"))
     }
 
-    /// Changes a camera. Returns false if it does not exist.
+    /// Changes a camera. Returns false if it does not exist. Groups that are not in the caller's area stay.
     ///
     /// # Errors
     ///
-    /// Returns an error if the database fails.
+    /// Returns [`StoreError::Outside`] if the camera would leave the caller's area or enter a group outside of it, or
+    /// another error if the database fails.
     pub async fn update_camera(
         &self,
         id: String,
@@ -89,14 +94,14 @@ impl Acting<'_> {
         now: i64,
     ) -> Result<bool, StoreError> {
         let entry = self.entry("camera.update", "camera", &id, now);
-        let dialect = self.store.dialect;
+        let (dialect, area) = (self.store.dialect, self.area().clone());
         self.store
             .writer
             .run(move |connection| {
                 Box::pin(async move {
-                    let known = lock(connection, dialect, &id).await?;
+                    let known = lock(connection, dialect, &area, &id).await?;
                     if known {
-                        let (_, changes) = put(connection, dialect, &[(id, camera)], now).await?;
+                        let (_, changes) = put(connection, dialect, &area, &[(id, camera)], now).await?;
                         note(connection, &entry, changes).await?;
                     }
                     Ok(known)
@@ -125,13 +130,13 @@ impl Acting<'_> {
             if portion.is_empty() {
                 return Ok(imported);
             }
-            let so_far = tally;
+            let (so_far, area) = (tally, self.area().clone());
             let (of_portion, counted) = self
                 .store
                 .writer
                 .run(move |connection| {
                     Box::pin(async move {
-                        let (of_portion, changes) = put(connection, dialect, &portion, now).await?;
+                        let (of_portion, changes) = put(connection, dialect, &area, &portion, now).await?;
                         Ok((of_portion, so_far.add(connection, changes).await?))
                     })
                 })
@@ -149,14 +154,15 @@ impl Acting<'_> {
     /// Returns an error if the database fails.
     pub async fn delete_camera(&self, id: String, now: i64) -> Result<bool, StoreError> {
         let entry = self.entry("camera.delete", "camera", &id, now);
-        let dialect = self.store.dialect;
+        let (dialect, area) = (self.store.dialect, self.area().clone());
         self.store
             .writer
             .run(move |connection| {
                 Box::pin(async move {
                     // The camera's row is locked first, as in every change of data that belongs to a camera.
                     let known = defined(connection, dialect, vec![id.clone()]).await?;
-                    let Some(known) = known.into_values().next() else { return Ok(false) };
+                    let known = known.into_values().find(|known| is_within(&area, known));
+                    let Some(known) = known else { return Ok(false) };
                     query("DELETE FROM camera_groups WHERE camera_id = $1")
                         .bind(&id)
                         .execute(&mut *connection)
@@ -177,29 +183,45 @@ impl Acting<'_> {
 }
 
 impl Store {
-    /// Returns a camera, or None if it does not exist.
+    /// Returns a camera, or None if it does not exist in the area.
     ///
     /// # Errors
     ///
     /// Returns an error if the database fails.
-    pub async fn camera(&self, id: &str) -> Result<Option<StoredCamera>, StoreError> {
-        let row = Select::new(COLUMNS).and("id = ?", Some(id)).query().fetch_optional(&self.readers).await?;
-        row.as_ref().map(read).transpose()
+    pub async fn camera(&self, area: &Area, id: &str) -> Result<Option<StoredCamera>, StoreError> {
+        let select = Select::new(COLUMNS).and("id = ?", Some(id)).within(self.dialect, area, "id");
+        let row = select.query().fetch_optional(&self.readers).await?;
+        row.as_ref().map(|row| read(row, area)).transpose()
     }
 
-    /// Returns the existing cameras with these ids, in no particular order.
+    /// Returns the cameras with these ids that exist in the area, in no particular order.
     ///
     /// # Errors
     ///
     /// Returns an error if the database fails.
-    pub async fn cameras_named(&self, ids: &[String]) -> Result<Vec<StoredCamera>, StoreError> {
+    pub async fn cameras_named(&self, area: &Area, ids: &[String]) -> Result<Vec<StoredCamera>, StoreError> {
         let mut named = Vec::new();
         for portion in ids.chunks(PORTION) {
-            let sql = format!("{COLUMNS} WHERE {}", self.dialect.among("id", "$1"));
-            let rows = query(sql).bind(portion).fetch_all(&self.readers).await?;
-            named.extend(rows.iter().map(read).collect::<Result<Vec<_>, _>>()?);
+            let among = self.dialect.among("id", "$1");
+            let sql = format!("{COLUMNS} WHERE {among}{}", area.and(self.dialect, "id", "$2"));
+            let rows = area.bound_to(query(sql).bind(portion)).fetch_all(&self.readers).await?;
+            named.extend(rows.iter().map(|row| read(row, area)).collect::<Result<Vec<_>, _>>()?);
         }
         Ok(named)
+    }
+
+    /// Returns those of the ids that a caller with this area cannot give to a camera, because they belong, or belonged, to
+    /// cameras that are not in the area.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the database fails.
+    pub async fn foreign_ids(&self, area: &Area, ids: &[String]) -> Result<HashSet<String>, StoreError> {
+        let mut all = HashSet::new();
+        for portion in ids.chunks(PORTION) {
+            all.extend(foreign(&self.readers, self.dialect, area, portion.to_vec()).await?);
+        }
+        Ok(all)
     }
 
     /// Counts the cameras that give no picture.
@@ -212,18 +234,30 @@ impl Store {
         count(&query(sql).fetch_one(&self.readers).await?, "lost")
     }
 
-    /// Lists all groups, by name.
+    /// Lists the groups of an area, by name: also those without a camera, if the area is limited.
     ///
     /// # Errors
     ///
     /// Returns an error if the database fails.
-    pub async fn camera_groups(&self) -> Result<Vec<CameraGroup>, StoreError> {
-        let rows = query("SELECT name, COUNT(*) AS cameras FROM camera_groups GROUP BY name ORDER BY name")
-            .fetch_all(&self.readers)
-            .await?;
-        rows.iter()
-            .map(|row| Ok(CameraGroup { name: text(row, "name")?, cameras: count(row, "cameras")? }))
-            .collect()
+    pub async fn camera_groups(&self, area: &Area) -> Result<Vec<CameraGroup>, StoreError> {
+        let sql = match area.is_all() {
+            true => {
+                "SELECT name, COUNT(*) AS cameras FROM camera_groups GROUP BY name ORDER BY name".to_owned()
+            }
+            false => format!(
+                "SELECT name, COUNT(*) AS cameras FROM camera_groups WHERE {} GROUP BY name ORDER BY name",
+                self.dialect.among("name", "$1")
+            ),
+        };
+        let rows = area.bound_to(query(sql)).fetch_all(&self.readers).await?;
+        let mut groups = BTreeMap::new();
+        for row in &rows {
+            groups.insert(text(row, "name")?, count(row, "cameras")?);
+        }
+        for name in area.groups().into_iter().flatten() {
+            groups.entry(name.clone()).or_default();
+        }
+        Ok(groups.into_iter().map(|(name, cameras)| CameraGroup { name, cameras }).collect())
     }
 
     /// Returns the id and source of the enabled cameras that a task names, in the order of their ids, and the names of
@@ -275,27 +309,31 @@ impl Store {
     }
 }
 
-/// Locks a camera's row. Returns false if the camera does not exist.
+/// Locks a camera's row. Returns false if the camera does not exist in the area.
 pub(crate) async fn lock(
     connection: &mut Connection,
     dialect: Dialect,
+    area: &Area,
     id: &str,
 ) -> Result<bool, StoreError> {
-    let sql = format!("SELECT id FROM cameras WHERE id = $1{}", dialect.to_change());
-    Ok(query(sql).bind(id).fetch_optional(connection).await?.is_some())
+    let within = area.and(dialect, "id", "$2");
+    let sql = format!("SELECT id FROM cameras WHERE id = $1{within}{}", dialect.to_change());
+    Ok(area.bound_to(query(sql).bind(id)).fetch_optional(connection).await?.is_some())
 }
 
 /// Writes cameras and overwrites those that exist. If two cameras have the same id, the last one counts.
 async fn put(
     connection: &mut Connection,
     dialect: Dialect,
+    area: &Area,
     cameras: &[(String, CameraRequest)],
     now: i64,
 ) -> Result<(Imported, Vec<(String, Change)>), StoreError> {
+    let ids: BTreeSet<&String> = cameras.iter().map(|(id, _)| id).collect();
+    let known = defined(connection, dialect, ids.into_iter().cloned().collect()).await?;
+    let cameras = confined(connection, dialect, area, &known, cameras).await?;
     let latest: BTreeMap<&str, &CameraRequest> =
         cameras.iter().map(|(id, camera)| (id.as_str(), camera)).collect();
-    let ids = latest.keys().map(|id| (*id).to_owned()).collect();
-    let known = defined(connection, dialect, ids).await?;
     // If a source names another place, the data about the former place is removed, although the camera keeps its id.
     let is_moved = |(id, fields): &(&String, &Fields)| {
         let source = fields.get("source").and_then(Value::as_str).unwrap_or_default();
@@ -369,11 +407,12 @@ async fn put(
     Ok((Imported { created, updated: cameras.len() as u64 - created }, changes.collect()))
 }
 
-pub(crate) fn read(row: &Row) -> Result<StoredCamera, StoreError> {
+/// Reads a camera as a caller with this area sees it.
+pub(crate) fn read(row: &Row, area: &Area) -> Result<StoredCamera, StoreError> {
     let source = text(row, "source")?;
     let lost = lost::read(row)?;
     let since = maybe_time(row, "status_since")?;
-    let camera = Camera {
+    let mut camera = Camera {
         id: text(row, "id")?,
         name: text(row, "name")?,
         source: masked_source(&source),
@@ -390,5 +429,6 @@ pub(crate) fn read(row: &Row) -> Result<StoredCamera, StoreError> {
         last_good_picture: pictures::read(row)?,
         lost,
     };
+    area.hide(&mut camera);
     Ok(StoredCamera { camera, source })
 }

@@ -21,6 +21,14 @@ pub enum StoreError {
     /// The database holds data that this program does not write.
     #[error("the database contains unexpected data: {0}")]
     Corrupt(Arc<str>),
+    /// The caller may not change this, or not to this, because it is not in the caller's area. Nothing was changed.
+    #[error("{detail}")]
+    Outside {
+        /// A JSON pointer to the field that leads outside. Empty if the object itself is not all in the area.
+        field: String,
+        /// What is outside, and what is allowed.
+        detail: Arc<str>,
+    },
     /// The change conflicts with stored data, such as a name that exists already.
     #[error("{0}")]
     Conflict(Arc<str>),

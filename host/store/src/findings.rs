@@ -3,7 +3,7 @@
 use easysight_protocol::{DiagnosisResult, Failure, JobId, Page, RunId, Status};
 
 use crate::{
-    PageRequest, Store, StoreError,
+    Area, PageRequest, Store, StoreError,
     db::{Row, query},
     query::{Select, text},
     reports::{COLUMNS, finding_name, first_name, kinds_with, list, parts, read},
@@ -36,19 +36,20 @@ pub struct FindingFilter {
 }
 
 impl Store {
-    /// Lists findings, latest first. If only a few of very many findings match, a page may have fewer findings than
-    /// requested although there is a next page.
+    /// Lists the findings of the cameras of an area, latest first. If only a few of very many findings match, a page may
+    /// have fewer findings than requested although there is a next page.
     ///
     /// # Errors
     ///
     /// Returns an error if the database fails.
     pub async fn findings(
         &self,
+        area: &Area,
         filter: &FindingFilter,
         page: &PageRequest,
     ) -> Result<Page<DiagnosisResult>, StoreError> {
         let kinds = match &filter.diagnosis {
-            Some(diagnosis) if !filter.is_narrow() && !filter.is_marked() => {
+            Some(diagnosis) if area.is_all() && !filter.is_narrow() && !filter.is_marked() => {
                 let rows = query("SELECT id, diagnoses FROM report_kinds").fetch_all(&self.readers).await?;
                 Some(kinds_with(&rows, diagnosis)?)
             }
@@ -63,11 +64,14 @@ impl Store {
         let mut looked = 0;
         loop {
             let rows = match &kinds {
-                Some(kinds) => self.of_kinds(filter, kinds, after.as_ref()).await?,
+                Some(kinds) => self.of_kinds(area, filter, kinds, after.as_ref()).await?,
                 None if filter.is_marked() && !filter.is_narrow() && filter.task_id.is_none() => {
-                    self.marked(filter, after.as_ref()).await?
+                    self.marked(area, filter, after.as_ref()).await?
                 }
-                None => self.step(filter, None, after.as_ref()).await?,
+                None if !area.is_all() && !filter.is_narrow() && filter.task_id.is_none() => {
+                    self.within(area, filter, after.as_ref()).await?
+                }
+                None => self.step(area, filter, None, after.as_ref()).await?,
             };
             for row in &rows {
                 let found = read(row)?;
@@ -97,7 +101,7 @@ impl Store {
         }
     }
 
-    /// Returns findings by their ids, oldest first. Findings that no longer exist are left out.
+    /// Returns findings of all cameras by their ids, oldest first. Findings that no longer exist are left out.
     ///
     /// # Errors
     ///
@@ -139,6 +143,7 @@ impl Store {
     /// Reads the next reports that may have matching findings, latest first.
     async fn step(
         &self,
+        area: &Area,
         filter: &FindingFilter,
         kind: Option<i64>,
         after: Option<&(String, usize)>,
@@ -150,7 +155,8 @@ impl Store {
             .and("camera_id = ?", filter.camera_id.clone())
             .and_integer("kind = ?", kind)
             .and("id >= ?", filter.since.map(first_name))
-            .and("id < ?", filter.until.map(first_name));
+            .and("id < ?", filter.until.map(first_name))
+            .within(self.dialect, area, "camera_id");
         if let (true, Some(word)) = (filter.is_marked(), &filter.status) {
             // Marks are looked up by report here, because the other filters leave few reports.
             let (diagnosis, word) = (filter.diagnosis.clone(), Some(word.clone()));
@@ -174,6 +180,7 @@ impl Store {
     /// other field that selects few reports.
     async fn marked(
         &self,
+        area: &Area,
         filter: &FindingFilter,
         after: Option<&(String, usize)>,
     ) -> Result<Vec<Row>, StoreError> {
@@ -182,6 +189,16 @@ impl Store {
             .and("diagnosis = ?", filter.diagnosis.clone())
             .and("report_id >= ?", filter.since.map(first_name))
             .and("report_id < ?", filter.until.map(first_name));
+        let select = match area.value() {
+            Some(groups) => select.and_value(
+                &format!(
+                    "EXISTS (SELECT 1 FROM reports WHERE reports.id = marks.report_id{})",
+                    area.and(self.dialect, "reports.camera_id", "?")
+                ),
+                groups,
+            ),
+            None => select,
+        };
         let select = match after {
             Some((report, 0)) => select.and("report_id < ?", Some(report.clone())),
             Some((report, _)) => select.and("report_id <= ?", Some(report.clone())),
@@ -190,6 +207,35 @@ impl Store {
         let page = PageRequest { after: None, limit: STEP - 1 };
         let marks = select.page(&self.readers, "report_id DESC", "", &page).await?;
         let ids = marks.iter().map(|row| text(row, "report_id")).collect::<Result<Vec<_>, _>>()?;
+        self.reports_named(ids).await
+    }
+
+    /// Reads reports as [`Self::step`] does, but finds them by the cameras of a limited area only. The ids are read
+    /// first: the index by camera has them, so the documents of earlier reports are not touched.
+    async fn within(
+        &self,
+        area: &Area,
+        filter: &FindingFilter,
+        after: Option<&(String, usize)>,
+    ) -> Result<Vec<Row>, StoreError> {
+        let select = Select::new("SELECT id FROM reports")
+            .within(self.dialect, area, "camera_id")
+            .and("id >= ?", filter.since.map(first_name))
+            .and("id < ?", filter.until.map(first_name));
+        let select = match after {
+            Some((report, 0)) => select.and("id < ?", Some(report.clone())),
+            Some((report, _)) => select.and("id <= ?", Some(report.clone())),
+            None => select,
+        };
+        let page = PageRequest { after: None, limit: STEP - 1 };
+        // The form `id || ''` keeps the databases from reading the reports of all cameras in the order of their ids.
+        let rows = select.page(&self.readers, "id || '' DESC", "", &page).await?;
+        let ids = rows.iter().map(|row| text(row, "id")).collect::<Result<Vec<_>, _>>()?;
+        self.reports_named(ids).await
+    }
+
+    /// Reads the reports with these ids, latest first.
+    async fn reports_named(&self, ids: Vec<String>) -> Result<Vec<Row>, StoreError> {
         let sql = format!("{COLUMNS} WHERE {} ORDER BY id DESC", self.dialect.among("id", "$1"));
         query(sql).bind(list(ids)).fetch_all(&self.readers).await
     }
@@ -199,13 +245,14 @@ impl Store {
     /// the index.
     async fn of_kinds(
         &self,
+        area: &Area,
         filter: &FindingFilter,
         kinds: &[i64],
         after: Option<&(String, usize)>,
     ) -> Result<Vec<Row>, StoreError> {
         let mut all = Vec::new();
         for kind in kinds {
-            for row in self.step(filter, Some(*kind), after).await? {
+            for row in self.step(area, filter, Some(*kind), after).await? {
                 all.push((text(&row, "id")?, row));
             }
         }

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use easysight_protocol::{Ids, Job, JobId, JobState, Page, RunId, TaskRequest, masked_source};
 
 use crate::{
-    Dialect, PageRequest, Store, StoreError,
+    Area, Dialect, PageRequest, Store, StoreError,
     db::{Connection, Row, Rows, query},
     query::{Select, maybe_json, maybe_text, maybe_time, page_of, parsed, small, text, time_of, word},
     ready::ReadyJob,
@@ -124,13 +124,14 @@ pub(crate) fn read_queued(row: &Row) -> Result<ReadyJob, StoreError> {
 }
 
 impl Store {
-    /// Lists the jobs of a run in the order of their ids.
+    /// Lists the jobs of a run in the order of their ids: those of the cameras of an area.
     ///
     /// # Errors
     ///
     /// Returns an error if the database fails.
     pub async fn jobs(
         &self,
+        area: &Area,
         run_id: RunId,
         state: Option<JobState>,
         page: &PageRequest,
@@ -138,6 +139,7 @@ impl Store {
         let rows = Select::new(COLUMNS)
             .and("run_id = ?", Some(run_id.to_string()))
             .and("state = ?", state.map(JobState::as_str))
+            .within(self.dialect, area, "camera_id")
             .page(&self.readers, "id", "id > ?", page)
             .await?;
         page_of(&rows, page.limit, read, |job| job.id.to_string())
@@ -156,13 +158,14 @@ impl Store {
         rows.iter().map(|row| text(row, "camera_id")).collect()
     }
 
-    /// Returns a job, or None if it does not exist.
+    /// Returns a job, or None if there is none of a camera of the area.
     ///
     /// # Errors
     ///
     /// Returns an error if the database fails.
-    pub async fn job(&self, id: JobId) -> Result<Option<Job>, StoreError> {
+    pub async fn job(&self, area: &Area, id: JobId) -> Result<Option<Job>, StoreError> {
         let select = Select::new(COLUMNS).and("id = ?", Some(id.to_string()));
+        let select = select.within(self.dialect, area, "camera_id");
         select.query().fetch_optional(&self.readers).await?.as_ref().map(read).transpose()
     }
 }

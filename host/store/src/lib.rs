@@ -5,6 +5,7 @@
 //! Commands that change data are executed in batches, and are answered once their transaction is committed. The
 //! caller passes the time, in milliseconds since 1970.
 
+mod area;
 mod audit;
 mod baselines;
 mod beats;
@@ -60,6 +61,7 @@ use parking_lot::Mutex;
 use sqlx::{migrate::Migrator, postgres::PgConnectOptions, sqlite::SqliteConnectOptions};
 use tokio::task::JoinHandle;
 
+pub use area::Area;
 pub use audit::{Acting, Actor, AuditFilter};
 pub use beats::HeartbeatOutcome;
 pub use cameras::{Imported, StoredCamera};

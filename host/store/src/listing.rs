@@ -4,7 +4,7 @@
 use easysight_protocol::{Camera, CameraHealth, Page, Status};
 
 use crate::{
-    PageRequest, Store, StoreError,
+    Area, PageRequest, Store, StoreError,
     cameras::{COLUMNS, read},
     db::{Row, Value, query},
     query::{Select, count, page_of},
@@ -128,10 +128,11 @@ impl Store {
     /// Returns an error if the database fails.
     pub async fn cameras(
         &self,
+        area: &Area,
         filter: &CameraFilter,
         page: &PageRequest,
     ) -> Result<Page<Camera>, StoreError> {
-        let select = self.matching(COLUMNS, filter);
+        let select = self.matching(COLUMNS, area, filter);
         let (order, key) = (filter.order, filter.order.key());
         let (after, way) = if filter.descending { ("<", " DESC") } else { (">", "") };
         let rows = if order == CameraOrder::Id {
@@ -149,7 +150,7 @@ impl Store {
             let page = PageRequest { after: None, limit: page.limit };
             select.page(&self.readers, &format!("{key}{way}, id{way}"), "", &page).await?
         };
-        page_of(&rows, page.limit, |row| Ok(read(row)?.camera), |camera| order.mark(camera))
+        page_of(&rows, page.limit, |row| Ok(read(row, area)?.camera), |camera| order.mark(camera))
     }
 
     /// Counts the cameras that match a filter.
@@ -157,8 +158,8 @@ impl Store {
     /// # Errors
     ///
     /// Returns an error if the database fails.
-    pub async fn count_cameras(&self, filter: &CameraFilter) -> Result<u64, StoreError> {
-        let select = self.matching("SELECT COUNT(*) AS matching FROM cameras", filter);
+    pub async fn count_cameras(&self, area: &Area, filter: &CameraFilter) -> Result<u64, StoreError> {
+        let select = self.matching("SELECT COUNT(*) AS matching FROM cameras", area, filter);
         count(&select.query().fetch_one(&self.readers).await?, "matching")
     }
 
@@ -168,21 +169,42 @@ impl Store {
     /// # Errors
     ///
     /// Returns an error if the database fails.
-    pub async fn urgent_cameras(&self, limit: u32) -> Result<Vec<Camera>, StoreError> {
-        let since = CameraOrder::Since.key();
-        let sql = format!("{COLUMNS} WHERE {URGENT} ORDER BY urgency, {since} DESC, id LIMIT $1");
-        let rows = query(sql).bind(i64::from(limit)).fetch_all(&self.readers).await?;
-        rows.iter().map(|row| Ok(read(row)?.camera)).collect()
+    pub async fn urgent_cameras(&self, area: &Area, limit: u32) -> Result<Vec<Camera>, StoreError> {
+        let (since, within) = (CameraOrder::Since.key(), area.and(self.dialect, "id", "$2"));
+        let sql = format!("{COLUMNS} WHERE {URGENT}{within} ORDER BY urgency, {since} DESC, id LIMIT $1");
+        let rows = area.bound_to(query(sql).bind(i64::from(limit))).fetch_all(&self.readers).await?;
+        rows.iter().map(|row| Ok(read(row, area)?.camera)).collect()
     }
 
-    /// Adds the conditions of a filter to a `SELECT`.
-    fn matching(&self, select: &str, filter: &CameraFilter) -> Select {
+    /// Adds the conditions of an area and a filter to a `SELECT`.
+    fn matching(&self, select: &str, area: &Area, filter: &CameraFilter) -> Select {
         let words = format!(
             "id IN (SELECT camera_id FROM camera_words WHERE {})",
             self.dialect.contains("words", "?")
         );
-        let mut select = Select::new(select)
-            .and("id IN (SELECT camera_id FROM camera_groups WHERE name = ?)", filter.group.clone())
+        // A group outside of the area has no cameras.
+        let group = filter.group.clone().filter(|group| area.has_group(group));
+        let select = match filter.group.is_some() && group.is_none() {
+            true => Select::new(select).and_fixed("1 = 0"),
+            false => Select::new(select),
+        };
+        let select = select.within(self.dialect, area, "id");
+        let select = match (&filter.words, area.value()) {
+            (Some(words), Some(groups)) => {
+                // The stored text has all groups of a camera. If some of them are hidden, only its id and name count, so
+                // that nobody can find out their names.
+                let visible = format!(
+                    "(NOT EXISTS (SELECT 1 FROM camera_groups AS hidden WHERE hidden.camera_id = cameras.id \
+                     AND NOT {}) OR {})",
+                    self.dialect.among("hidden.name", "?"),
+                    self.dialect.contains("lower(id || ' ' || name)", "?")
+                );
+                select.and_pair(&visible, groups, &words::lower(words))
+            }
+            _ => select,
+        };
+        let mut select = select
+            .and("id IN (SELECT camera_id FROM camera_groups WHERE name = ?)", group)
             .and("status = ?", filter.status.map(Status::as_str))
             .and_integer("CASE WHEN lost_since IS NULL THEN 0 ELSE 1 END = ?", filter.lost.map(i64::from))
             .and("cause = ?", filter.cause.clone())

@@ -5,7 +5,7 @@ use easysight_protocol::{DistributedNode, Incarnation, Labels, NodeState, Regist
 use serde_json::json;
 
 use crate::{
-    Acting, Dialect, Store, StoreError,
+    Acting, Area, Dialect, Store, StoreError,
     audit::fields,
     beats::clock_offset,
     db::{Connection, Row, query},
@@ -186,19 +186,23 @@ impl Store {
         row.map(|row| Ok(json::<RegisterRequest>(&row, "document")?.labels)).transpose()
     }
 
-    /// Returns all nodes, sorted by name, each with the jobs that it holds.
+    /// Returns all nodes, sorted by name, each with the jobs that it holds for the cameras of an area. If the area is
+    /// limited, the totals of the nodes are zero, because they count all jobs.
     ///
     /// # Errors
     ///
     /// Returns an error if the database fails.
-    pub async fn nodes(&self, silent_before: i64) -> Result<Vec<DistributedNode>, StoreError> {
+    pub async fn nodes(&self, area: &Area, silent_before: i64) -> Result<Vec<DistributedNode>, StoreError> {
         let sql = "SELECT id, registered, document, totals, draining, drained, registered_at, last_heartbeat, last_poll_at, \
                    clock_offset_ms, system FROM nodes ORDER BY id";
         let rows = query(sql).fetch_all(&self.readers).await?;
         let mut nodes = rows.iter().map(|row| read(row, silent_before)).collect::<Result<Vec<_>, _>>()?;
-        let held = query("SELECT id, node_id FROM jobs WHERE state = 'running' ORDER BY id")
-            .fetch_all(&self.readers)
-            .await?;
+        let within = area.and(self.dialect, "camera_id", "$1");
+        let sql = format!("SELECT id, node_id FROM jobs WHERE state = 'running'{within} ORDER BY id");
+        let held = area.bound_to(query(sql)).fetch_all(&self.readers).await?;
+        if !area.is_all() {
+            nodes.iter_mut().for_each(|node| node.totals = Totals::default());
+        }
         for row in &held {
             let (job, node) = (parsed(row, "id")?, text(row, "node_id")?);
             if let Some(node) = nodes.iter_mut().find(|one| one.id == node) {

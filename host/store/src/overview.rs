@@ -5,7 +5,7 @@ use std::{cmp::Reverse, collections::BTreeMap};
 use easysight_protocol::{CauseCount, GroupOverview, HealthCounts, QueueOverview, RunState, RunsOverview};
 
 use crate::{
-    Store, StoreError,
+    Area, Store, StoreError,
     db::query,
     listing::health_of,
     query::{count, json, maybe_text, word},
@@ -14,13 +14,15 @@ use crate::{
 /// A camera's state is old if its last check was more than this many milliseconds ago.
 pub(crate) const DAY_MS: i64 = 86_400_000;
 
-/// The numbers of cameras.
+/// The numbers of cameras of an area.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tally {
     /// By health.
     pub counts: HealthCounts,
     /// By group and health.
     pub groups: BTreeMap<String, HealthCounts>,
+    /// By health and by all groups of a camera, for cameras that are in several groups.
+    pub shared: BTreeMap<Vec<String>, HealthCounts>,
     /// Cameras that need action, by the diagnosis that gives their status. None stands for an unknown cause.
     pub causes: BTreeMap<Option<String>, u64>,
     /// Enabled cameras whose last check was more than 24 hours ago.
@@ -65,23 +67,30 @@ impl Tally {
 }
 
 impl Store {
-    /// Counts all cameras, with one statement that reads the table once.
+    /// Counts the cameras of an area, with one statement that reads the table once.
     ///
     /// # Errors
     ///
     /// Returns an error if the database fails.
-    pub async fn tally_cameras(&self, now: i64) -> Result<Tally, StoreError> {
+    pub async fn tally_cameras(&self, area: &Area, now: i64) -> Result<Tally, StoreError> {
         // Many cameras have the same groups, so the result has few rows, and the table of groups is not needed.
-        let sql = "SELECT urgency, group_names, cause, COUNT(*) AS cameras, \
-                   CAST(SUM(CASE WHEN enabled = 1 AND checked_at < $1 THEN 1 ELSE 0 END) AS BIGINT) AS old, \
-                   MAX(checked_at) AS newest_check FROM cameras GROUP BY urgency, group_names, cause";
-        let rows = query(sql).bind(now - DAY_MS).fetch_all(&self.readers).await?;
+        let sql = format!(
+            "SELECT urgency, group_names, cause, COUNT(*) AS cameras, \
+             CAST(SUM(CASE WHEN enabled = 1 AND checked_at < $1 THEN 1 ELSE 0 END) AS BIGINT) AS old, \
+             MAX(checked_at) AS newest_check FROM cameras{} GROUP BY urgency, group_names, cause",
+            area.and(self.dialect, "id", "$2").replacen(" AND", " WHERE", 1)
+        );
+        let rows = area.bound_to(query(sql).bind(now - DAY_MS)).fetch_all(&self.readers).await?;
         let mut tally = Tally::default();
         for row in &rows {
             let (health, cameras) = (health_of(row)?, count(row, "cameras")?);
             tally.counts.add(health, cameras);
-            for group in json::<Vec<String>>(row, "group_names")? {
-                tally.groups.entry(group).or_default().add(health, cameras);
+            let groups: Vec<String> = json(row, "group_names")?;
+            for group in groups.iter().filter(|group| area.has_group(group)) {
+                tally.groups.entry(group.clone()).or_default().add(health, cameras);
+            }
+            if groups.len() > 1 && area.is_all() {
+                tally.shared.entry(groups).or_default().add(health, cameras);
             }
             if health.is_urgent() {
                 *tally.causes.entry(maybe_text(row, "cause")?).or_default() += cameras;
@@ -92,30 +101,52 @@ impl Store {
         Ok(tally)
     }
 
-    /// Counts the jobs by state.
+    /// Counts the jobs of the cameras of an area, by state.
     ///
     /// # Errors
     ///
     /// Returns an error if the database fails.
-    pub async fn queue_counts(&self, now: i64) -> Result<QueueOverview, StoreError> {
-        let state = self.queue_state(now).await?;
-        Ok(QueueOverview { queued: state.queued, running: state.running, dead: state.dead })
+    pub async fn queue_counts(&self, area: &Area, now: i64) -> Result<QueueOverview, StoreError> {
+        if area.is_all() {
+            let state = self.queue_state(now).await?;
+            return Ok(QueueOverview { queued: state.queued, running: state.running, dead: state.dead });
+        }
+        let within = area.and(self.dialect, "camera_id", "$1");
+        let jobs =
+            |state: &str| format!("(SELECT COUNT(*) FROM jobs WHERE state = '{state}'{within}) AS {state}");
+        let sql = format!("SELECT {}, {}, {}", jobs("queued"), jobs("running"), jobs("dead"));
+        let row = area.bound_to(query(sql)).fetch_one(&self.readers).await?;
+        let (queued, running) = (count(&row, "queued")?, count(&row, "running")?);
+        Ok(QueueOverview { queued, running, dead: count(&row, "dead")? })
     }
 
-    /// Counts the open runs, and the runs that ended in the 24 hours before `now`.
+    /// Counts the open runs, and the runs that ended in the 24 hours before `now`: those of an area.
     ///
     /// # Errors
     ///
     /// Returns an error if the database fails.
-    pub async fn run_counts(&self, now: i64) -> Result<RunsOverview, StoreError> {
+    pub async fn run_counts(&self, area: &Area, now: i64) -> Result<RunsOverview, StoreError> {
+        let (of_area, failed_there) = match area.is_all() {
+            true => (String::new(), String::new()),
+            false => (
+                format!(" AND task_id IS NOT NULL{}", area.and_named(self.dialect, "definition", "$2")),
+                format!(
+                    " AND EXISTS (SELECT 1 FROM jobs WHERE jobs.run_id = runs.id AND jobs.state = 'dead'{})",
+                    area.and(self.dialect, "jobs.camera_id", "$2")
+                ),
+            ),
+        };
         // `keep_progress` stores the progress of every run that ends, in the order of the fields of `Progress`.
-        let sql = "SELECT state, COUNT(*) AS runs, CAST(SUM(CASE WHEN progress LIKE '%\"dead\":%' \
-                   AND progress NOT LIKE '%\"dead\":0,%' THEN 1 ELSE 0 END) AS BIGINT) AS failed FROM runs \
-                   WHERE state IN ('finished', 'cancelled') AND finished_at >= $1 GROUP BY state \
-                   UNION ALL SELECT state, COUNT(*) AS runs, 0 AS failed FROM runs \
-                   WHERE state IN ('waiting', 'running') GROUP BY state";
+        let sql = format!(
+            "SELECT state, COUNT(*) AS runs, CAST(SUM(CASE WHEN progress LIKE '%\"dead\":%' \
+             AND progress NOT LIKE '%\"dead\":0,%'{failed_there} THEN 1 ELSE 0 END) AS BIGINT) AS failed FROM runs \
+             WHERE state IN ('finished', 'cancelled') AND finished_at >= $1{of_area} GROUP BY state \
+             UNION ALL SELECT state, COUNT(*) AS runs, 0 AS failed FROM runs \
+             WHERE state IN ('waiting', 'running'){of_area} GROUP BY state"
+        );
         let mut counts = RunsOverview::default();
-        for row in &query(sql).bind(now - DAY_MS).fetch_all(&self.readers).await? {
+        let query = area.bound_to(query(sql).bind(now - DAY_MS));
+        for row in &query.fetch_all(&self.readers).await? {
             let runs = count(row, "runs")?;
             counts.with_failures += count(row, "failed")?;
             match word(row, "state")? {

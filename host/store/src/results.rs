@@ -20,6 +20,7 @@ use crate::{
     jobs::read_queued,
     lanes::Kind,
     lost,
+    pictures::Subjects,
     query::{maybe_json, maybe_text, parsed, small, text, time, word},
     ready::ReadyJob,
     reports::{self, Document, Report, list},
@@ -203,6 +204,7 @@ impl Results {
         let mut kept = Vec::new();
         let mut judged: BTreeMap<&str, Vec<(&JobResult, i64)>> = BTreeMap::new();
         let (mut brought, mut compared, mut used) = (Vec::new(), Vec::new(), Usage::default());
+        let mut subjects = Subjects::default();
         for ((sent, job), captured_at) in counts.iter().zip(&captured) {
             if let Some(done) = answers.get_mut(sent.batch) {
                 match &job.queued {
@@ -236,6 +238,7 @@ impl Results {
                 done.reports.insert(sent.place, kept);
             }
             let (job_id, camera_id) = (report.job_id, report.camera_id);
+            subjects.add(findings, camera_id, job.run_id);
             kept.push(report);
             if let Some(camera) = job.camera_id.as_deref() {
                 let started_at = job.started_at;
@@ -252,6 +255,7 @@ impl Results {
         baselines::keep(connection, self.dialect, &brought, now).await?;
         reports::keep(connection, self.dialect, &self.kinds, &kept, now).await?;
         shadows::keep(connection, self.dialect, &self.known.ids, &compared, now).await?;
+        subjects.keep(connection, self.dialect, now).await?;
         let verdicts = verdicts(connection, self.dialect, batches, &changed).await?;
         for (done, verdicts) in answers.iter_mut().zip(verdicts) {
             done.verdicts = verdicts;

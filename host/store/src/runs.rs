@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::{
-    Acting, Dialect, PageRequest, Store, StoreError,
+    Acting, Area, Dialect, PageRequest, Store, StoreError,
     audit::{Entry, fields},
     begins::{Begin, Begun},
     db::{Connection, Row, Rows, Target, query},
@@ -131,6 +131,9 @@ impl Acting<'_> {
             }
         };
         let entry = entry.with_run(new.id);
+        if let (Some(user), None) = (self.area().user(), &new.task_id) {
+            self.store.note_submitter(new.id, user.to_owned()).await?;
+        }
         self.store.begin_run(new, start, Some(entry), now).await
     }
 }
@@ -198,7 +201,7 @@ impl Store {
             Some(row) => parsed(&row, "id")?,
             None => new.id,
         };
-        let existing = self.run(id).await?.map(|stored| stored.run);
+        let existing = self.run(&Area::ALL, id).await?.map(|stored| stored.run);
         existing.ok_or_else(|| StoreError::unavailable("the existing run was removed at this moment"))
     }
 
@@ -211,7 +214,7 @@ impl Store {
         let dialect = self.dialect;
         let FanOut { plan, cameras, missing } = jobs;
         let (plan, missing) = (serde_json::to_string(&plan)?, serde_json::to_string(&missing)?);
-        let Some(waiting) = self.run(id).await? else { return Ok(None) };
+        let Some(waiting) = self.run(&Area::ALL, id).await? else { return Ok(None) };
         self.note_label_set(&label_set(&waiting.definition.required_labels), now).await?;
         let extra = FAN_OUT * u32::try_from(cameras.len()).unwrap_or(u32::MAX);
         let known = Arc::clone(&self.known);
@@ -278,17 +281,56 @@ impl Store {
             .await
     }
 
-    /// Returns a run, or None if it does not exist.
+    /// Returns a run, or None if its task names nothing in the area. The run is shown as far as it is in the area; its
+    /// definition is complete.
     ///
     /// # Errors
     ///
     /// Returns an error if the database fails.
-    pub async fn run(&self, id: RunId) -> Result<Option<StoredRun>, StoreError> {
-        let select = Select::new(COLUMNS).and("id = ?", Some(id.to_string()));
+    pub async fn run(&self, area: &Area, id: RunId) -> Result<Option<StoredRun>, StoreError> {
+        let select = of_tasks(Select::new(COLUMNS).and("id = ?", Some(id.to_string())), self.dialect, area);
         let Some(row) = select.query().fetch_optional(&self.readers).await? else { return Ok(None) };
         let mut run = read(&row)?;
-        self.add_progress(std::slice::from_mut(&mut run)).await?;
+        self.complete(area, std::slice::from_mut(&mut run)).await?;
         Ok(Some(run.0))
+    }
+
+    /// Returns a submission's run, or None if there is none, or if the caller's area is limited and the caller did not
+    /// make it.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the database fails.
+    pub async fn submission(&self, area: &Area, id: RunId) -> Result<Option<StoredRun>, StoreError> {
+        let select = Select::new(COLUMNS).and("id = ?", Some(id.to_string()));
+        let mine = "id IN (SELECT run_id FROM submitters WHERE user_id = ?)";
+        let select = select.and_fixed("task_id IS NULL").and(mine, area.user());
+        let Some(row) = select.query().fetch_optional(&self.readers).await? else { return Ok(None) };
+        let mut run = read(&row)?;
+        self.complete(&Area::ALL, std::slice::from_mut(&mut run)).await?;
+        Ok(Some(run.0))
+    }
+
+    /// Records which user made a submission. This is needed for users whose area is limited.
+    async fn note_submitter(&self, id: RunId, user: String) -> Result<(), StoreError> {
+        self.writer
+            .run(move |connection| {
+                Box::pin(async move {
+                    let sql = "INSERT INTO submitters (run_id, user_id) VALUES ($1, $2) ON CONFLICT (run_id) DO NOTHING";
+                    query(sql).bind(id.to_string()).bind(user).execute(connection).await.map(drop)
+                })
+            })
+            .await
+    }
+
+    /// Checks that a caller with this area may change a run. Returns false if the caller does not see it.
+    async fn may_change(&self, area: &Area, id: RunId) -> Result<bool, StoreError> {
+        if area.is_all() {
+            return Ok(true);
+        }
+        let Some(run) = self.run(area, id).await? else { return Ok(false) };
+        area.must_own(&self.readers, self.dialect, &run.definition, "run").await?;
+        Ok(true)
     }
 
     /// Returns the state of a run, or None if the run does not exist.
@@ -304,19 +346,24 @@ impl Store {
         row.as_ref().map(|row| word(row, "state")).transpose()
     }
 
-    /// Lists runs, latest first.
+    /// Lists the runs of which something is in the area, latest first.
     ///
     /// # Errors
     ///
     /// Returns an error if the database fails.
-    pub async fn runs(&self, filter: &RunFilter, page: &PageRequest) -> Result<Page<Run>, StoreError> {
-        let rows = Select::new(COLUMNS)
+    pub async fn runs(
+        &self,
+        area: &Area,
+        filter: &RunFilter,
+        page: &PageRequest,
+    ) -> Result<Page<Run>, StoreError> {
+        let select = Select::new(COLUMNS)
             .and("task_id = ?", filter.task_id.clone())
-            .and("state = ?", filter.state.as_ref().map(word_of).transpose()?)
-            .page(&self.readers, "id DESC", "id < ?", page)
-            .await?;
+            .and("state = ?", filter.state.as_ref().map(word_of).transpose()?);
+        let select = of_tasks(select, self.dialect, area);
+        let rows = select.page(&self.readers, "id DESC", "id < ?", page).await?;
         let mut page = page_of(&rows, page.limit, read, |(run, _)| run.run.id.to_string())?;
-        self.add_progress(&mut page.items).await?;
+        self.complete(area, &mut page.items).await?;
         Ok(Page { items: page.items.into_iter().map(|(run, _)| run.run).collect(), next: page.next })
     }
 
@@ -334,12 +381,16 @@ impl Store {
 
 impl Acting<'_> {
     /// Cancels a run and all of its jobs that have not ended, including running ones. Returns false if the run has
-    /// already ended or does not exist.
+    /// already ended, or does not exist in the caller's area.
     ///
     /// # Errors
     ///
-    /// Returns an error if the database fails.
+    /// Returns [`StoreError::Outside`] if not all of the run is in the caller's area, or another error if the database
+    /// fails.
     pub async fn cancel_run(&self, id: RunId, now: i64) -> Result<bool, StoreError> {
+        if !self.store.may_change(self.area(), id).await? {
+            return Ok(false);
+        }
         let entry = self.entry("run.cancel", "run", id.to_string(), now);
         let dialect = self.store.dialect;
         self.store
@@ -370,11 +421,15 @@ impl Acting<'_> {
     ///
     /// # Errors
     ///
-    /// Returns an error if the database fails.
+    /// Returns [`StoreError::Outside`] if not all of the run is in the caller's area, or another error if the database
+    /// fails.
     pub async fn retry_run(&self, id: RunId, now: i64) -> Result<Retried, StoreError> {
+        if !self.store.may_change(self.area(), id).await? {
+            return Ok(Retried::Unknown);
+        }
         let entry = self.entry("run.retry", "run", id.to_string(), now);
         let dialect = self.store.dialect;
-        let Some(run) = self.store.run(id).await? else { return Ok(Retried::Unknown) };
+        let Some(run) = self.store.run(&Area::ALL, id).await? else { return Ok(Retried::Unknown) };
         self.store.note_label_set(&label_set(&run.definition.required_labels), now).await?;
         let task = run.run.task_id;
         let retried = self
@@ -454,6 +509,30 @@ impl Store {
         Ok(())
     }
 
+    /// Adds the progress of runs, as a caller with this area sees it. If a run is not all in the area, only the jobs of
+    /// the area's cameras count, and what the run waits for is hidden.
+    async fn complete(&self, area: &Area, runs: &mut [(StoredRun, bool)]) -> Result<(), StoreError> {
+        let definitions = runs.iter().map(|(run, _)| run.definition.clone());
+        let parts = match area.is_all() {
+            true => Vec::new(),
+            false => area.parts_of(&self.readers, self.dialect, definitions.collect()).await?,
+        };
+        let mut partial = Vec::new();
+        for ((run, is_kept), _) in runs.iter_mut().zip(parts).filter(|(_, part)| !part.is_whole) {
+            run.run.waits_for.clear();
+            // The progress is counted below.
+            *is_kept = true;
+            partial.push(run.run.id.to_string());
+        }
+        if !partial.is_empty() {
+            let counted = progress(&self.readers, self.dialect, area, partial.clone()).await?;
+            for (run, _) in runs.iter_mut().filter(|(run, _)| partial.contains(&run.run.id.to_string())) {
+                run.run.progress = counted.get(&run.run.id).copied().unwrap_or_default();
+            }
+        }
+        self.add_progress(runs).await
+    }
+
     async fn add_progress(&self, runs: &mut [(StoredRun, bool)]) -> Result<(), StoreError> {
         // Only the jobs of open runs are counted. The progress of an ended run is stored. A waiting run has no jobs; if
         // jobs were added after the run was read, they would not match the state that was read.
@@ -462,7 +541,7 @@ impl Store {
         if ids.is_empty() {
             return Ok(());
         }
-        let mut progress = progress(&self.readers, self.dialect, ids).await?;
+        let mut progress = progress(&self.readers, self.dialect, &Area::ALL, ids).await?;
         for (run, kept) in runs {
             if !*kept {
                 run.run.progress = progress.remove(&run.run.id).unwrap_or_default();
@@ -472,17 +551,27 @@ impl Store {
     }
 }
 
-/// Counts the jobs of runs by state.
+/// Returns a `SELECT` of only those runs whose task names something in the area. A submission has no task.
+fn of_tasks(select: Select, dialect: Dialect, area: &Area) -> Select {
+    match area.is_all() {
+        true => select,
+        false => select.and_fixed("task_id IS NOT NULL").naming(dialect, area, "definition"),
+    }
+}
+
+/// Counts the jobs of runs by state: those of the cameras of an area.
 async fn progress(
     target: impl Target,
     dialect: Dialect,
+    area: &Area,
     ids: Vec<String>,
 ) -> Result<HashMap<RunId, Progress>, StoreError> {
-    let among = dialect.among("run_id", "$1");
-    let sql =
-        format!("SELECT run_id, state, COUNT(*) AS jobs FROM jobs WHERE {among} GROUP BY run_id, state");
+    let (among, within) = (dialect.among("run_id", "$1"), area.and(dialect, "camera_id", "$2"));
+    let sql = format!(
+        "SELECT run_id, state, COUNT(*) AS jobs FROM jobs WHERE {among}{within} GROUP BY run_id, state"
+    );
     let mut all: HashMap<RunId, Progress> = HashMap::new();
-    for row in &query(sql).bind(ids).fetch_all(target).await? {
+    for row in &area.bound_to(query(sql).bind(ids)).fetch_all(target).await? {
         let progress = all.entry(parsed(row, "run_id")?).or_default();
         let jobs = count(row, "jobs")?;
         progress.total += jobs;
@@ -506,7 +595,7 @@ pub(crate) async fn keep_progress(
     if ids.is_empty() {
         return Ok(());
     }
-    let counted = progress(&mut *connection, dialect, ids.clone()).await?;
+    let counted = progress(&mut *connection, dialect, &Area::ALL, ids.clone()).await?;
     let of = |id: &String| {
         let progress = id.parse().ok().and_then(|id: RunId| counted.get(&id).copied());
         serde_json::to_string(&progress.unwrap_or_default())

@@ -6,7 +6,7 @@ use easysight_protocol::UserInfo;
 use crate::{
     Store, StoreError,
     db::{Connection, Row, query},
-    query::{maybe_time, text, time_of, word},
+    query::{maybe_json, maybe_time, text, time_of, word},
     sign_ins::{self, SignIn},
     users::end_sessions,
 };
@@ -78,7 +78,7 @@ impl Store {
     /// Returns an error if the database fails.
     pub async fn session(&self, id: &str) -> Result<Option<StoredSession>, StoreError> {
         let sql = "SELECT sessions.id AS session_id, hash, used_at, expires_at, users.id AS user_id, name, scope, \
-                   disabled, users.created_at AS user_created_at, last_signed_in_at \
+                   disabled, users.created_at AS user_created_at, last_signed_in_at, area \
                    FROM sessions JOIN users ON users.id = sessions.user_id WHERE sessions.id = $1";
         let row = query(sql).bind(id).fetch_optional(&self.readers).await?;
         row.as_ref().map(read).transpose()
@@ -195,6 +195,7 @@ fn read(row: &Row) -> Result<StoredSession, StoreError> {
             disabled: row.try_get::<i64>("disabled")? != 0,
             created_at: time_of(row, "user_created_at")?,
             last_signed_in_at: maybe_time(row, "last_signed_in_at")?,
+            groups: maybe_json(row, "area")?,
         },
     })
 }

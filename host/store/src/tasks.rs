@@ -3,7 +3,7 @@
 use easysight_protocol::{Page, Task, TaskRequest};
 
 use crate::{
-    Acting, PageRequest, Store, StoreError,
+    Acting, Area, PageRequest, Store, StoreError,
     audit::{Fields, difference, fields_of},
     db::{Row, query},
     query::{Select, json, maybe_time, page_of, text, time_of},
@@ -16,7 +16,8 @@ impl Acting<'_> {
     ///
     /// # Errors
     ///
-    /// Returns [`StoreError::Conflict`] if the id exists already, or another error if the database fails.
+    /// Returns [`StoreError::Conflict`] if the id exists already, [`StoreError::Outside`] if the task names something
+    /// that is not in the caller's area, or another error if the database fails.
     pub async fn create_task(
         &self,
         id: String,
@@ -26,10 +27,12 @@ impl Acting<'_> {
     ) -> Result<(), StoreError> {
         let document = serde_json::to_string(&definition)?;
         let entry = self.entry("task.create", "task", &id, now).after(shown(&definition)?);
+        let (dialect, area) = (self.store.dialect, self.area().clone());
         self.store
             .writer
             .run(move |connection| {
                 Box::pin(async move {
+                    area.must_cover(&mut *connection, dialect, &definition, None).await?;
                     let made = query(
                         "INSERT INTO tasks (id, definition, enabled, next_run_at, created_at, updated_at) \
                          VALUES ($1, $2, $3, $4, $5, $5) ON CONFLICT (id) DO NOTHING",
@@ -50,11 +53,12 @@ impl Acting<'_> {
             .await
     }
 
-    /// Changes a task. Returns false if it does not exist.
+    /// Changes a task. Returns false if it does not exist in the caller's area.
     ///
     /// # Errors
     ///
-    /// Returns an error if the database fails.
+    /// Returns [`StoreError::Outside`] if not all of the task is in the caller's area, before and after, or another
+    /// error if the database fails.
     pub async fn update_task(
         &self,
         id: String,
@@ -65,15 +69,21 @@ impl Acting<'_> {
         let document = serde_json::to_string(&definition)?;
         let entry = self.entry("task.update", "task", &id, now);
         let after = shown(&definition)?;
-        let dialect = self.store.dialect;
+        let (dialect, area) = (self.store.dialect, self.area().clone());
         self.store
             .writer
             .run(move |connection| {
                 Box::pin(async move {
-                    let sql =
-                        format!("SELECT definition, enabled FROM tasks WHERE id = $1{}", dialect.to_change());
-                    let known = query(sql).bind(&id).fetch_optional(&mut *connection).await?;
+                    let of_area = area.and_named(dialect, "definition", "$2");
+                    let sql = format!(
+                        "SELECT definition, enabled FROM tasks WHERE id = $1{of_area}{}",
+                        dialect.to_change()
+                    );
+                    let known = area.bound_to(query(sql).bind(&id)).fetch_optional(&mut *connection).await?;
                     let Some(known) = known else { return Ok(false) };
+                    let before = defined(&known)?;
+                    area.must_own(&mut *connection, dialect, &before, "task").await?;
+                    area.must_cover(&mut *connection, dialect, &definition, Some(&before)).await?;
                     query(
                         "UPDATE tasks SET definition = $2, enabled = $3, next_run_at = $4, updated_at = $5 \
                          WHERE id = $1",
@@ -85,7 +95,7 @@ impl Acting<'_> {
                     .bind(now)
                     .execute(&mut *connection)
                     .await?;
-                    if let Some((before, after)) = difference(&shown(&defined(&known)?)?, &after) {
+                    if let Some((before, after)) = difference(&shown(&before)?, &after) {
                         let is_only_enabled = before.keys().chain(after.keys()).all(|name| name == "enabled");
                         let entry = match (is_only_enabled, definition.enabled) {
                             (false, _) => entry,
@@ -100,20 +110,26 @@ impl Acting<'_> {
             .await
     }
 
-    /// Removes a task. Its runs stay until they are pruned. Returns false if the task did not exist.
+    /// Removes a task. Its runs stay until they are pruned. Returns false if the task did not exist in the caller's area.
     ///
     /// # Errors
     ///
-    /// Returns an error if the database fails.
+    /// Returns [`StoreError::Outside`] if not all of the task is in the caller's area, or another error if the database
+    /// fails.
     pub async fn delete_task(&self, id: String, now: i64) -> Result<bool, StoreError> {
         let entry = self.entry("task.delete", "task", &id, now);
+        let (dialect, area) = (self.store.dialect, self.area().clone());
         self.store
             .writer
             .run(move |connection| {
                 Box::pin(async move {
-                    let sql = "DELETE FROM tasks WHERE id = $1 RETURNING definition, enabled";
-                    let deleted = query(sql).bind(id).fetch_optional(&mut *connection).await?;
+                    let of_area = area.and_named(dialect, "definition", "$2");
+                    let sql =
+                        format!("DELETE FROM tasks WHERE id = $1{of_area} RETURNING definition, enabled");
+                    let deleted = area.bound_to(query(sql).bind(id)).fetch_optional(&mut *connection).await?;
                     let Some(deleted) = deleted else { return Ok(false) };
+                    // An error undoes the transaction.
+                    area.must_own(&mut *connection, dialect, &defined(&deleted)?, "task").await?;
                     entry.before(shown(&defined(&deleted)?)?).write(connection).await?;
                     Ok(true)
                 })
@@ -123,24 +139,59 @@ impl Acting<'_> {
 }
 
 impl Store {
-    /// Returns a task, or None if it does not exist. The caller fills in `waits_for`.
+    /// Returns a task, or None if it names nothing in the area. Groups and cameras that are not in the area are left out.
+    /// The caller fills in `waits_for`.
     ///
     /// # Errors
     ///
     /// Returns an error if the database fails.
-    pub async fn task(&self, id: &str) -> Result<Option<Task>, StoreError> {
-        let row = Select::new(COLUMNS).and("id = ?", Some(id)).query().fetch_optional(&self.readers).await?;
-        row.as_ref().map(read).transpose()
+    pub async fn task(&self, area: &Area, id: &str) -> Result<Option<Task>, StoreError> {
+        let Some(task) = self.whole_task(area, id).await? else { return Ok(None) };
+        Ok(self.parts(area, vec![task]).await?.pop())
     }
 
-    /// Lists tasks in the order of their ids.
+    /// Returns a task that a caller with this area may change and start, or None if it names nothing in the area.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError::Outside`] if not all of the task is in the area, or another error if the database fails.
+    pub async fn task_to_change(&self, area: &Area, id: &str) -> Result<Option<Task>, StoreError> {
+        let task = self.whole_task(area, id).await?;
+        if let Some(task) = &task {
+            area.must_own(&self.readers, self.dialect, &task.definition, "task").await?;
+        }
+        Ok(task)
+    }
+
+    /// Lists the tasks that name something in the area, in the order of their ids. Groups and cameras that are not in
+    /// the area are left out.
     ///
     /// # Errors
     ///
     /// Returns an error if the database fails.
-    pub async fn tasks(&self, page: &PageRequest) -> Result<Page<Task>, StoreError> {
-        let rows = Select::new(COLUMNS).page(&self.readers, "id", "id > ?", page).await?;
-        page_of(&rows, page.limit, read, |task| task.id.clone())
+    pub async fn tasks(&self, area: &Area, page: &PageRequest) -> Result<Page<Task>, StoreError> {
+        let select = Select::new(COLUMNS).naming(self.dialect, area, "definition");
+        let rows = select.page(&self.readers, "id", "id > ?", page).await?;
+        let Page { items, next } = page_of(&rows, page.limit, read, |task| task.id.clone())?;
+        Ok(Page { items: self.parts(area, items).await?, next })
+    }
+
+    async fn whole_task(&self, area: &Area, id: &str) -> Result<Option<Task>, StoreError> {
+        let select = Select::new(COLUMNS).and("id = ?", Some(id)).naming(self.dialect, area, "definition");
+        select.query().fetch_optional(&self.readers).await?.as_ref().map(read).transpose()
+    }
+
+    /// Leaves out of tasks what is not in the area.
+    async fn parts(&self, area: &Area, mut tasks: Vec<Task>) -> Result<Vec<Task>, StoreError> {
+        if area.is_all() {
+            return Ok(tasks);
+        }
+        let definitions = tasks.iter().map(|task| task.definition.clone()).collect();
+        let parts = area.parts_of(&self.readers, self.dialect, definitions).await?;
+        for (task, part) in tasks.iter_mut().zip(parts) {
+            task.definition = part.definition;
+        }
+        Ok(tasks)
     }
 
     /// Returns the enabled tasks whose next run is due, earliest first.

@@ -12,7 +12,7 @@ use easysight_protocol::{CameraSeries, CameraTimeline};
 use uuid::Uuid;
 
 use crate::{
-    Store, StoreError,
+    Area, Store, StoreError,
     db::{Row, query},
     measurements::{Check, Chunk, DAY_MS, day_of, is_of_another, measured},
     query::{parsed, text, time},
@@ -50,13 +50,14 @@ trait Trend: Send + 'static {
 
 impl Store {
     /// Returns the metrics of a diagnosis over time. If `metrics` is empty, returns the first [`MAX_SERIES`] metrics in
-    /// the order of their names. Returns None if there is no such camera.
+    /// the order of their names. Returns None if there is no such camera in the area.
     ///
     /// # Errors
     ///
     /// Returns an error if the database fails.
     pub async fn series(
         &self,
+        area: &Area,
         camera_id: &str,
         diagnosis: &str,
         metrics: &[String],
@@ -65,7 +66,7 @@ impl Store {
     ) -> Result<Option<CameraSeries>, StoreError> {
         let buckets = Buckets::of(span);
         let made = Series::new(diagnosis, metrics, buckets);
-        let Some((made, damaged_days)) = self.trend(camera_id, made, span, now).await? else {
+        let Some((made, damaged_days)) = self.trend(area, camera_id, made, span, now).await? else {
             return Ok(None);
         };
         let (series, omitted) = made.done()?;
@@ -81,19 +82,20 @@ impl Store {
         }))
     }
 
-    /// Returns the results of a camera's diagnoses over time. Returns None if there is no such camera.
+    /// Returns the results of a camera's diagnoses over time. Returns None if there is no such camera in the area.
     ///
     /// # Errors
     ///
     /// Returns an error if the database fails.
     pub async fn timeline(
         &self,
+        area: &Area,
         camera_id: &str,
         span: Span,
         now: i64,
     ) -> Result<Option<CameraTimeline>, StoreError> {
         let buckets = Buckets::of(span);
-        let made = self.trend(camera_id, Timeline::new(buckets), span, now).await?;
+        let made = self.trend(area, camera_id, Timeline::new(buckets), span, now).await?;
         let Some((made, damaged_days)) = made else { return Ok(None) };
         let (checks, diagnoses) = made.done()?;
         Ok(Some(CameraTimeline {
@@ -108,16 +110,19 @@ impl Store {
     }
 
     /// Adds all checks of a camera to a trend. Returns the trend, and the days whose measurements are damaged. None if
-    /// there is no such camera.
+    /// there is no such camera in the area.
     async fn trend<T: Trend>(
         &self,
+        area: &Area,
         camera_id: &str,
         mut trend: T,
         span: Span,
         now: i64,
     ) -> Result<Option<(T, Vec<NaiveDate>)>, StoreError> {
-        let sql = "SELECT created_at FROM cameras WHERE id = $1";
-        let Some(camera) = query(sql).bind(camera_id).fetch_optional(&self.readers).await? else {
+        let within = area.and(self.dialect, "id", "$2");
+        let sql = format!("SELECT created_at FROM cameras WHERE id = $1{within}");
+        let Some(camera) = area.bound_to(query(sql).bind(camera_id)).fetch_optional(&self.readers).await?
+        else {
             return Ok(None);
         };
         let created_at = camera.try_get("created_at")?;

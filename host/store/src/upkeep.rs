@@ -281,6 +281,8 @@ impl Store {
                 Box::pin(async move {
                     let (mut pruned, last) = drop_reports(connection, &floor, &first_name(before)).await?;
                     let statements = [
+                        "DELETE FROM submitters WHERE run_id IN (SELECT id FROM runs WHERE state IN ('finished', 'cancelled') \
+                         AND finished_at < $1 ORDER BY id LIMIT $2)",
                         "DELETE FROM jobs WHERE id IN (SELECT jobs.id FROM jobs JOIN (SELECT id FROM runs \
                          WHERE state IN ('finished', 'cancelled') AND finished_at < $1 ORDER BY id LIMIT 20) AS ended \
                          ON ended.id = jobs.run_id LIMIT $2)",

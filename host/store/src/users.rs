@@ -8,13 +8,13 @@ use crate::{
     Acting, Store, StoreError,
     audit::{Fields, difference, fields},
     db::{Connection, Row, query},
-    query::{Select, count, maybe_time, text, time_of, word},
+    query::{Select, count, maybe_json, maybe_time, text, time_of, word},
     runs::word_of,
     welcomes,
 };
 
 pub(crate) const COLUMNS: &str = "SELECT users.id, users.name, users.scope, users.password, users.disabled, \
-                                  users.created_at, users.last_signed_in_at FROM users";
+                                  users.created_at, users.last_signed_in_at, users.area FROM users";
 
 /// A user, and the hash of the user's password.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +34,8 @@ pub enum Changed {
     Missing,
     /// Nothing was changed, because this user is the last one who may administer the master.
     LastAdministrator,
+    /// Nothing was changed: a user with this scope sees everything, or no camera, and cannot be limited to groups.
+    Unlimitable(Scope),
 }
 
 /// Returns a name in the form in which names are compared: in lower case, without white space around it.
@@ -48,7 +50,8 @@ impl Acting<'_> {
     /// # Errors
     ///
     /// Returns [`StoreError::Conflict`] if a user has this name already, or another error if the database fails.
-    pub async fn create_user(&self, user: StoredUser) -> Result<(), StoreError> {
+    pub async fn create_user(&self, mut user: StoredUser) -> Result<(), StoreError> {
+        user.info.groups = user.info.groups.map(sorted);
         let created_at = user.info.created_at.timestamp_millis();
         let entry = self.entry("user.create", "user", &user.info.id, created_at).after(shown(&user.info));
         self.store
@@ -90,6 +93,14 @@ impl Acting<'_> {
                         change.scope.unwrap_or(user.info.scope),
                         change.disabled.unwrap_or(user.info.disabled),
                     );
+                    let scope_after = change.scope.unwrap_or(user.info.scope);
+                    let groups = match change.everywhere {
+                        Some(true) => None,
+                        _ => change.groups.map(sorted).or_else(|| user.info.groups.clone()),
+                    };
+                    if groups.is_some() && !scope_after.may_be_limited() {
+                        return Ok(Changed::Unlimitable(scope_after));
+                    }
                     if before && !after && !is_administered_without(connection, &id, now).await? {
                         return Ok(Changed::LastAdministrator);
                     }
@@ -103,7 +114,7 @@ impl Acting<'_> {
                     }
                     let sql = "UPDATE users SET name = COALESCE($2, name), login = COALESCE($3, login), \
                                scope = COALESCE($4, scope), disabled = COALESCE($5, disabled), \
-                               password = COALESCE($6, password) WHERE id = $1";
+                               password = COALESCE($6, password), area = $7 WHERE id = $1";
                     query(sql)
                         .bind(&id)
                         .bind(change.name)
@@ -111,6 +122,7 @@ impl Acting<'_> {
                         .bind(scope)
                         .bind(change.disabled.map(i64::from))
                         .bind(password)
+                        .bind(groups.as_ref().map(serde_json::to_string).transpose()?)
                         .execute(&mut *connection)
                         .await?;
                     if after {
@@ -191,7 +203,15 @@ impl Acting<'_> {
 
 /// Returns the fields of a user that the audit log shows.
 pub(crate) fn shown(user: &UserInfo) -> Fields {
-    fields([("name", json!(user.name)), ("scope", json!(user.scope)), ("disabled", json!(user.disabled))])
+    let mut shown = fields([
+        ("name", json!(user.name)),
+        ("scope", json!(user.scope)),
+        ("disabled", json!(user.disabled)),
+    ]);
+    if let Some(groups) = &user.groups {
+        shown.insert("groups".into(), json!(groups));
+    }
+    shown
 }
 
 impl Store {
@@ -254,8 +274,9 @@ pub(crate) async fn insert(connection: &mut Connection, user: StoredUser) -> Res
     let login = login_of(&info.name);
     must_be_free(connection, &login, None).await?;
     let scope = word_of(&info.scope)?;
-    let sql = "INSERT INTO users (id, name, login, scope, password, disabled, created_at) \
-               VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    let area = info.groups.as_ref().map(serde_json::to_string).transpose()?;
+    let sql = "INSERT INTO users (id, name, login, scope, password, disabled, created_at, area) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
     query(sql)
         .bind(info.id)
         .bind(info.name)
@@ -264,12 +285,20 @@ pub(crate) async fn insert(connection: &mut Connection, user: StoredUser) -> Res
         .bind(password)
         .bind(i64::from(info.disabled))
         .bind(info.created_at.timestamp_millis())
+        .bind(area)
         .execute(&mut *connection)
         .await?;
     if info.scope == Scope::Admin {
         query("DELETE FROM welcomes").execute(connection).await?;
     }
     Ok(())
+}
+
+/// Returns groups as they are stored.
+fn sorted(mut groups: Vec<String>) -> Vec<String> {
+    groups.sort();
+    groups.dedup();
+    groups
 }
 
 /// Checks that no other user has this name. The column is unique as well, so that two masters cannot store the name at
@@ -354,6 +383,7 @@ pub(crate) fn read(row: &Row) -> Result<StoredUser, StoreError> {
             disabled: row.try_get::<i64>("disabled")? != 0,
             created_at: time_of(row, "created_at")?,
             last_signed_in_at: maybe_time(row, "last_signed_in_at")?,
+            groups: maybe_json(row, "area")?,
         },
         password: text(row, "password")?,
     })

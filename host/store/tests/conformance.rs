@@ -1,6 +1,7 @@
 //! Tests the guarantees of the store on both databases.
 #![cfg(test)]
 
+mod areas;
 mod audit;
 mod clocks;
 mod databases;
@@ -18,6 +19,12 @@ mod storms;
 mod upgrades;
 mod users;
 
+use areas::{
+    a_submission_is_seen_by_who_made_it, an_area_shows_its_cameras_and_hides_their_other_groups,
+    an_area_shows_its_part_of_runs, an_area_shows_its_part_of_tasks_and_changes_only_its_own,
+    an_area_shows_what_was_found_of_its_cameras, nothing_outside_of_an_area_is_changed,
+    only_operators_and_viewers_are_limited, the_census_of_an_area_counts_each_camera_once,
+};
 use audit::{
     a_change_has_an_entry_that_says_who_and_what, a_change_that_fails_leaves_no_entry,
     an_import_has_one_entry_with_what_was_written, no_secret_gets_into_the_audit_log,
@@ -34,7 +41,7 @@ use easysight_protocol::{
     JobId, KeySignature, PluginSignature, RunId, RunState, Scope, Status, TokenInfo, Trigger, Verdict,
 };
 use easysight_store::{
-    CameraFilter, Dialect, NewRun, PageRequest, RunFilter, Start, Store, StoreError, StoredToken,
+    Area, CameraFilter, Dialect, NewRun, PageRequest, RunFilter, Start, Store, StoreError, StoredToken,
 };
 use history::{
     a_camera_s_health_is_what_was_captured_last, a_cancelled_run_is_not_tried_again,
@@ -169,6 +176,14 @@ async fn damage_to_measurements_stays_where_it_is_on_postgres() {
 }
 
 on_both!(
+    an_area_shows_its_cameras_and_hides_their_other_groups,
+    an_area_shows_what_was_found_of_its_cameras,
+    an_area_shows_its_part_of_runs,
+    nothing_outside_of_an_area_is_changed,
+    an_area_shows_its_part_of_tasks_and_changes_only_its_own,
+    a_submission_is_seen_by_who_made_it,
+    the_census_of_an_area_counts_each_camera_once,
+    only_operators_and_viewers_are_limited,
     a_change_has_an_entry_that_says_who_and_what,
     a_change_that_fails_leaves_no_entry,
     what_is_removed_stays_in_the_audit_log,
@@ -276,15 +291,18 @@ async fn cameras_are_kept_grouped_and_paged(store: &Store) {
     }
     let taken = store.by(anybody()).create_camera("a".into(), camera("again", &[]), 1_000).await.unwrap_err();
     assert!(matches!(taken, StoreError::Conflict(_)), "{taken}");
-    let first = store.cameras(&CameraFilter::default(), &page(2)).await.unwrap();
+    let first = store.cameras(&Area::ALL, &CameraFilter::default(), &page(2)).await.unwrap();
     assert_eq!(first.items.iter().map(|c| c.id.as_str()).collect::<Vec<_>>(), ["a", "b"]);
     assert_eq!(first.items[0].source, "rtsp://***@a/live");
     let next = PageRequest { after: first.next, limit: 2 };
-    let second = store.cameras(&CameraFilter::default(), &next).await.unwrap();
+    let second = store.cameras(&Area::ALL, &CameraFilter::default(), &next).await.unwrap();
     assert_eq!((second.items.len(), second.next), (1, None));
     let filter = CameraFilter { group: Some("north".into()), ..CameraFilter::default() };
-    assert_eq!(store.cameras(&filter, &page(9)).await.unwrap().items[0].groups, ["hall", "north"]);
-    let groups = store.camera_groups().await.unwrap();
+    assert_eq!(
+        store.cameras(&Area::ALL, &filter, &page(9)).await.unwrap().items[0].groups,
+        ["hall", "north"]
+    );
+    let groups = store.camera_groups(&Area::ALL).await.unwrap();
     assert_eq!((groups[0].name.as_str(), groups[0].cameras), ("hall", 2));
     let (found, missing) =
         store.cameras_of_task(&["c".into(), "x".into()], &["hall".into(), "empty".into()]).await.unwrap();
@@ -294,10 +312,10 @@ async fn cameras_are_kept_grouped_and_paged(store: &Store) {
     let imported = vec![("a".to_owned(), camera("a2", &[])), ("d".to_owned(), camera("d", &[]))];
     let done = store.by(anybody()).import_cameras(imported, 2_000).await.unwrap();
     assert_eq!((done.created, done.updated), (1, 1));
-    assert_eq!(store.camera("a").await.unwrap().unwrap().camera.groups, Vec::<String>::new());
+    assert_eq!(store.camera(&Area::ALL, "a").await.unwrap().unwrap().camera.groups, Vec::<String>::new());
     assert!(store.by(anybody()).delete_camera("a".into(), 9_000).await.unwrap());
     assert!(!store.by(anybody()).delete_camera("a".into(), 9_000).await.unwrap());
-    assert!(store.camera("a").await.unwrap().is_none());
+    assert!(store.camera(&Area::ALL, "a").await.unwrap().is_none());
 }
 
 async fn a_due_task_fires_once_and_a_repeated_request_makes_no_second_run(store: &Store) {
@@ -330,15 +348,15 @@ async fn a_due_task_fires_once_and_a_repeated_request_makes_no_second_run(store:
     assert_eq!((waiting.len(), &waiting[0].origin), (2, &plan().origin));
     assert_eq!(waiting[0].run.request_id.as_deref(), Some("asked"));
     store.set_waits_for(keyed, vec!["a plugin for `x`".into()]).await.unwrap();
-    assert_eq!(store.run(keyed).await.unwrap().unwrap().run.waits_for, ["a plugin for `x`"]);
+    assert_eq!(store.run(&Area::ALL, keyed).await.unwrap().unwrap().run.waits_for, ["a plugin for `x`"]);
     let filter = RunFilter { task_id: Some("t".into()), state: Some(RunState::Waiting) };
-    assert_eq!(store.runs(&filter, &page(10)).await.unwrap().items[0].id, keyed);
+    assert_eq!(store.runs(&Area::ALL, &filter, &page(10)).await.unwrap().items[0].id, keyed);
     assert_eq!(store.fan_out(keyed, fan_out(2), 6_000).await.unwrap(), Some(2));
     assert_eq!(store.fan_out(keyed, fan_out(2), 6_000).await.unwrap(), None);
-    let begun = store.run(keyed).await.unwrap().unwrap().run;
+    let begun = store.run(&Area::ALL, keyed).await.unwrap().unwrap().run;
     assert_eq!((begun.state, begun.progress.total, begun.waits_for), (RunState::Running, 2, Vec::new()));
     assert_eq!(store.fan_out(first, fan_out(0), 6_000).await.unwrap(), Some(0));
-    assert_eq!(store.run(first).await.unwrap().unwrap().run.state, RunState::Finished);
+    assert_eq!(store.run(&Area::ALL, first).await.unwrap().unwrap().run.state, RunState::Finished);
 }
 
 async fn a_command_that_fails_undoes_itself_alone(store: &Store) {
@@ -350,8 +368,8 @@ async fn a_command_that_fails_undoes_itself_alone(store: &Store) {
         store_b.create_camera("taken".into(), camera("other", &["g"]), 1),
     );
     assert!(good.is_ok() && bad.is_err());
-    assert_eq!(store.camera("taken").await.unwrap().unwrap().camera.name, "taken");
-    assert_eq!(store.camera_groups().await.unwrap()[0].cameras, 1);
+    assert_eq!(store.camera(&Area::ALL, "taken").await.unwrap().unwrap().camera.name, "taken");
+    assert_eq!(store.camera_groups(&Area::ALL).await.unwrap()[0].cameras, 1);
 }
 
 async fn commands_of_many_callers_do_not_mix(store: &Store) {
@@ -379,7 +397,7 @@ async fn commands_of_many_callers_do_not_mix(store: &Store) {
     all.sort();
     all.dedup();
     assert_eq!(all.len(), 400);
-    let runs = store.runs(&RunFilter::default(), &page(1)).await.unwrap();
+    let runs = store.runs(&Area::ALL, &RunFilter::default(), &page(1)).await.unwrap();
     assert_eq!((runs.items[0].state, runs.items[0].progress.finished), (RunState::Finished, 400));
 }
 
@@ -474,7 +492,7 @@ async fn history_is_pruned_in_steps(store: &Store) {
         steps += 1;
     }
     assert_eq!(steps, 2);
-    let left = store.runs(&RunFilter::default(), &page(10)).await.unwrap().items;
+    let left = store.runs(&Area::ALL, &RunFilter::default(), &page(10)).await.unwrap().items;
     assert_eq!(left.iter().map(|run| run.id).collect::<Vec<_>>(), [open]);
 }
 

@@ -15,6 +15,7 @@ mod programs;
 mod access;
 mod addresses;
 mod api;
+mod areas;
 mod audit;
 mod bad_cameras;
 mod balance;

@@ -16,18 +16,18 @@ use crate::{
     programs::program,
 };
 
-const PASSWORD: &str = "correct horse battery";
+pub(crate) const PASSWORD: &str = "correct horse battery";
 const CAMERAS: &str = "/api/v1/diagnosis/cameras";
 const SESSION: &str = "/api/v1/session";
 
 /// A browser with the cookie of a session.
-struct Browser {
+pub(crate) struct Browser {
     cookie: String,
 }
 
 impl Browser {
     /// Signs in.
-    async fn sign_in(master: &Master, name: &str, password: &str) -> Self {
+    pub(crate) async fn sign_in(master: &Master, name: &str, password: &str) -> Self {
         let answer = sign_in(master, name, password).send().await.unwrap();
         assert_eq!(answer.status(), 204, "{name}: {}", answer.text().await.unwrap());
         Self::of(&answer)
@@ -40,7 +40,7 @@ impl Browser {
     }
 
     /// Makes a request as a page of the master does.
-    fn request(&self, master: &Master, method: Method, path: &str) -> RequestBuilder {
+    pub(crate) fn request(&self, master: &Master, method: Method, path: &str) -> RequestBuilder {
         self.bare(master, method, path).header("x-easysight-request", "console")
     }
 

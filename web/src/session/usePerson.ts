@@ -1,4 +1,4 @@
-// The name and scope of the person who is signed in.
+// The name, scope and area of the person who is signed in.
 import { computed } from 'vue'
 import { useI18n } from 'vue-i18n'
 import { session } from './session'
@@ -7,5 +7,7 @@ export function usePerson() {
   const { t } = useI18n()
   const scope = computed(() => session.info.value?.scope)
   const name = computed(() => session.info.value?.name ?? t('session.anybody'))
-  return { name, scope }
+  /** The groups to which the person is limited, or nothing for all cameras. */
+  const groups = computed(() => session.info.value?.groups ?? undefined)
+  return { name, scope, groups }
 }

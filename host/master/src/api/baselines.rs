@@ -12,7 +12,7 @@ use crate::{
 };
 
 use super::{
-    by::By,
+    by::{By, Within},
     check,
     parameters::{Params, Path},
 };
@@ -22,11 +22,12 @@ use super::{
     responses((status = 200, body = Vec<BaselineInfo>), (status = 404, body = Problem), (status = "default", body = Problem)))]
 pub(super) async fn list(
     State(master): State<Shared>,
+    Within(area): Within,
     Path(id): Path<String>,
 ) -> Result<Json<Vec<BaselineInfo>>, Error> {
-    let camera = master.store.camera(&id).await.map_err(|error| store_error(&error))?;
+    let camera = master.store.camera(&area, &id).await.map_err(|error| store_error(&error))?;
     camera.ok_or_else(|| missing("camera", &id))?;
-    Ok(Json(master.store.baselines(&id).await.map_err(|error| store_error(&error))?))
+    Ok(Json(master.store.baselines(&area, &id).await.map_err(|error| store_error(&error))?))
 }
 
 #[derive(Debug, Deserialize, IntoParams)]

@@ -8,7 +8,7 @@ use axum::{
 };
 use easysight_daemon::{problem::Error, requests::RequestId};
 use easysight_protocol::{ActorKind, AuditActor, AuditWay};
-use easysight_store::Actor;
+use easysight_store::{Actor, Area};
 
 use crate::principal::{Identity, Principal};
 
@@ -28,12 +28,27 @@ impl<S: Send + Sync> FromRequestParts<S> for By {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
-        let principal = parts.extensions.get::<Principal>().ok_or_else(|| {
-            let detail = "the caller of the request was not determined";
-            Error::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail)
-        })?;
-        Ok(Self(actor(principal, &parts.headers, &parts.extensions)))
+        Ok(Self(actor(principal(parts)?, &parts.headers, &parts.extensions)))
     }
+}
+
+/// The cameras that the caller of this request may see. Handlers pass it to the store with each query.
+pub(super) struct Within(pub(super) Area);
+
+impl<S: Send + Sync> FromRequestParts<S> for Within {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
+        Ok(Self(principal(parts)?.area.clone()))
+    }
+}
+
+/// Returns the caller, whom the guard has determined.
+fn principal(parts: &Parts) -> Result<&Principal, Error> {
+    parts.extensions.get::<Principal>().ok_or_else(|| {
+        let detail = "the caller of the request was not determined";
+        Error::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail)
+    })
 }
 
 /// Describes the caller of a request.
@@ -46,6 +61,7 @@ pub(super) fn actor(principal: &Principal, headers: &HeaderMap, extensions: &Ext
         address: peer.map(|ConnectInfo(address)| address.ip().to_canonical().to_string()),
         forwarded_for: forwarded.map(|text| text.chars().take(MAX_FORWARDED).collect()),
         request_id: extensions.get::<RequestId>().map(ToString::to_string),
+        area: principal.area.clone(),
     }
 }
 
@@ -89,7 +105,7 @@ mod tests {
         let mut extensions = Extensions::new();
         let peer: SocketAddr = "[::ffff:10.0.0.7]:4711".parse().unwrap();
         extensions.insert(ConnectInfo(peer));
-        actor(&Principal { identity, scope: Scope::Admin }, &map, &extensions)
+        actor(&Principal { identity, scope: Scope::Admin, area: Area::ALL }, &map, &extensions)
     }
 
     #[test]

@@ -24,7 +24,7 @@ use crate::{
 };
 
 use super::{
-    by::By,
+    by::{By, Within},
     check,
     parameters::{PageQuery, Params, Path, plain, repeated},
 };
@@ -142,6 +142,7 @@ impl CameraQuery {
         (status = "default", body = Problem)))]
 pub(super) async fn list(
     State(master): State<Shared>,
+    Within(area): Within,
     Params(query): Params<CameraQuery>,
     RawQuery(raw): RawQuery,
 ) -> Result<Json<CameraPage>, Error> {
@@ -149,11 +150,11 @@ pub(super) async fn list(
     let page = PageQuery { after: query.after, limit: query.limit }.page()?;
     let total = async {
         match query.count {
-            Some(true) => master.store.count_cameras(&filter).await.map(Some),
+            Some(true) => master.store.count_cameras(&area, &filter).await.map(Some),
             _ => Ok(None),
         }
     };
-    let read = futures::try_join!(master.store.cameras(&filter, &page), total);
+    let read = futures::try_join!(master.store.cameras(&area, &filter, &page), total);
     let (found, total) = read.map_err(|error| store_error(&error))?;
     Ok(Json(CameraPage { items: found.items, next: found.next, total }))
 }
@@ -180,9 +181,10 @@ pub(super) async fn create(
     responses((status = 200, body = Camera), (status = 404, body = Problem), (status = "default", body = Problem)))]
 pub(super) async fn look_up(
     State(master): State<Shared>,
+    Within(area): Within,
     Path(id): Path<String>,
 ) -> Result<Json<Camera>, Error> {
-    let found = master.store.camera(&id).await.map_err(|error| store_error(&error))?;
+    let found = master.store.camera(&area, &id).await.map_err(|error| store_error(&error))?;
     Ok(Json(found.ok_or_else(|| missing("camera", &id))?.camera))
 }
 
@@ -193,6 +195,7 @@ pub(super) async fn look_up(
         (status = "default", body = Problem)))]
 pub(super) async fn update(
     State(master): State<Shared>,
+    within: Within,
     Path(id): Path<String>,
     By(actor): By,
     JsonBody(mut request): JsonBody<CameraRequest>,
@@ -200,7 +203,7 @@ pub(super) async fn update(
     if request.id.as_ref().is_some_and(|given| *given != id) {
         return Err(invalid("/id", "the id of a camera cannot be changed"));
     }
-    let known = master.store.camera(&id).await.map_err(|error| store_error(&error))?;
+    let known = master.store.camera(&within.0, &id).await.map_err(|error| store_error(&error))?;
     let known = known.ok_or_else(|| missing("camera", &id))?;
     let note = resolve(&mut request, &known)?.then(|| KEPT.to_owned());
     let updated = master.store.by(actor).update_camera(id.clone(), request, master.now_ms()).await;
@@ -208,7 +211,7 @@ pub(super) async fn update(
         return Err(missing("camera", &id));
     }
     master.note_change();
-    let Json(camera) = look_up(State(master), Path(id)).await?;
+    let Json(camera) = look_up(State(master), within, Path(id)).await?;
     Ok(Json(ChangedCamera { camera, note }))
 }
 
@@ -231,6 +234,9 @@ pub(super) async fn remove(
 /// Lists the groups of cameras.
 #[utoipa::path(get, path = "/api/v1/diagnosis/camera-groups", tag = "cameras",
     responses((status = 200, body = Vec<CameraGroup>), (status = "default", body = Problem)))]
-pub(super) async fn groups(State(master): State<Shared>) -> Result<Json<Vec<CameraGroup>>, Error> {
-    Ok(Json(master.store.camera_groups().await.map_err(|error| store_error(&error))?))
+pub(super) async fn groups(
+    State(master): State<Shared>,
+    Within(area): Within,
+) -> Result<Json<Vec<CameraGroup>>, Error> {
+    Ok(Json(master.store.camera_groups(&area).await.map_err(|error| store_error(&error))?))
 }

@@ -50,8 +50,20 @@ pub(super) async fn check(
     match allowed.await {
         Ok(principal) => {
             requests::note_principal(&principal);
+            // The store refuses changes that lead outside of the caller's area.
+            let may_be_refused = !principal.area.is_all() && !request.method().is_safe();
+            let changing = may_be_refused.then(|| {
+                let (method, headers) = (request.method().clone(), request.headers().clone());
+                (principal.clone(), method, headers, request.extensions().clone())
+            });
             request.extensions_mut().insert(principal);
-            next.run(request).await
+            let response = next.run(request).await;
+            if let Some((principal, method, headers, extensions)) = changing
+                && response.status() == StatusCode::FORBIDDEN
+            {
+                note_refusal(&master, &principal, &method, &headers, &extensions).await;
+            }
+            response
         }
         Err(error) => error.into_response(),
     }

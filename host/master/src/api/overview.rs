@@ -18,7 +18,10 @@ use crate::{
     problems::{invalid, store_error},
 };
 
-use super::parameters::{Params, bounded, plain};
+use super::{
+    by::Within,
+    parameters::{Params, bounded, plain},
+};
 
 const DAY_MS: i64 = 86_400_000;
 
@@ -48,6 +51,7 @@ pub(super) struct DaysQuery {
     responses((status = 200, body = Overview), (status = "default", body = Problem)))]
 pub(super) async fn now(
     State(master): State<Shared>,
+    Within(area): Within,
     Params(query): Params<OverviewQuery>,
 ) -> Result<Json<Overview>, Error> {
     let act = bounded("act", query.act, 60, 200)?;
@@ -56,12 +60,12 @@ pub(super) async fn now(
     // connection.
     let _turn = master.overview_turn.lock().await;
     let read = async {
-        let tally = store.tally_cameras(now).await?;
-        let act = store.urgent_cameras(act).await?;
-        let yesterday = store.census_near(now - DAY_MS).await?;
-        let queue = store.queue_counts(now).await?;
-        let nodes = store.nodes(master.silent_before(now)).await?;
-        Ok((tally, act, yesterday, queue, nodes, store.run_counts(now).await?))
+        let tally = store.tally_cameras(&area, now).await?;
+        let act = store.urgent_cameras(&area, act).await?;
+        let yesterday = store.census_near(&area, now - DAY_MS).await?;
+        let queue = store.queue_counts(&area, now).await?;
+        let nodes = store.nodes(&area, master.silent_before(now)).await?;
+        Ok((tally, act, yesterday, queue, nodes, store.run_counts(&area, now).await?))
     };
     let (tally, act, yesterday, queue, nodes, runs) =
         read.await.map_err(|error: StoreError| store_error(&error))?;
@@ -101,6 +105,7 @@ pub(super) async fn now(
         (status = "default", body = Problem)))]
 pub(super) async fn days(
     State(master): State<Shared>,
+    Within(area): Within,
     Params(query): Params<DaysQuery>,
 ) -> Result<Json<Vec<DayOverview>>, Error> {
     let days = bounded("days", query.days, 30, 400)?;
@@ -112,7 +117,7 @@ pub(super) async fn days(
     let now = master.now_ms();
     // One more day is read, because a day in another time zone begins up to 14 hours earlier and may have 25 hours.
     let since = now - (i64::from(days) + 1) * DAY_MS;
-    let hours = master.store.census_since(since, query.group.as_deref()).await;
+    let hours = master.store.census_since(&area, since, query.group.as_deref()).await;
     let hours = hours.map_err(|error| store_error(&error))?;
     let today = time(now)?.with_timezone(&zone).date_naive();
     Ok(Json(by_day(&hours, &zone, today, days)))

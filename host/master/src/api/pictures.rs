@@ -19,6 +19,7 @@ use crate::{
 
 use super::{
     blobs,
+    by::Within,
     parameters::{Params, Path},
 };
 
@@ -34,10 +35,15 @@ const JPEG: &str = "image/jpeg";
         (status = "default", body = Problem)))]
 pub(super) async fn show(
     State(master): State<Shared>,
+    Within(area): Within,
     Path(digest): Path<String>,
     request: Request,
 ) -> Result<Response, Error> {
     let digest: Digest = digest.parse().map_err(|_| missing("picture", &digest))?;
+    let is_seen = master.store.may_see_picture(&area, &digest.to_string()).await;
+    if !is_seen.map_err(|error| store_error(&error))? {
+        return Err(missing("picture", digest));
+    }
     let picture = master.pictures.get(digest).await.map_err(|error| {
         tracing::error!(%error, "a picture cannot be read");
         Error::new(

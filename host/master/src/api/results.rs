@@ -15,7 +15,10 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::{master::Shared, problems::store_error};
 
-use super::parameters::{PageQuery, Params};
+use super::{
+    by::Within,
+    parameters::{PageQuery, Params},
+};
 
 /// The format of findings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
@@ -65,6 +68,7 @@ pub(super) struct ResultQuery {
         (status = "default", body = Problem)))]
 pub(super) async fn list(
     State(master): State<Shared>,
+    Within(area): Within,
     Params(query): Params<ResultQuery>,
     headers: HeaderMap,
 ) -> Result<Response, Error> {
@@ -84,7 +88,7 @@ pub(super) async fn list(
         until: query.until.map(|at| at.timestamp_millis()),
     };
     let page = PageQuery { after: query.after, limit: query.limit }.page()?;
-    let found = master.store.findings(&filter, &page).await.map_err(|error| store_error(&error))?;
+    let found = master.store.findings(&area, &filter, &page).await.map_err(|error| store_error(&error))?;
     if !as_csv {
         return Ok(Json(found).into_response());
     }

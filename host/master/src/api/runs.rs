@@ -13,7 +13,7 @@ use crate::{
 };
 
 use super::{
-    by::By,
+    by::{By, Within},
     parameters::{PageQuery, Params, Path},
     tasks,
 };
@@ -49,11 +49,12 @@ pub(super) struct JobQuery {
     responses((status = 200, body = Page<Run>), (status = "default", body = Problem)))]
 pub(super) async fn list(
     State(master): State<Shared>,
+    Within(area): Within,
     Params(query): Params<RunQuery>,
 ) -> Result<Json<Page<Run>>, Error> {
     let filter = RunFilter { task_id: query.task_id, state: query.state };
     let page = PageQuery { after: query.after, limit: query.limit }.page()?;
-    Ok(Json(master.store.runs(&filter, &page).await.map_err(|error| store_error(&error))?))
+    Ok(Json(master.store.runs(&area, &filter, &page).await.map_err(|error| store_error(&error))?))
 }
 
 /// Lists the runs of a task, latest first.
@@ -61,11 +62,13 @@ pub(super) async fn list(
     responses((status = 200, body = Page<Run>), (status = "default", body = Problem)))]
 pub(super) async fn of_task(
     State(master): State<Shared>,
+    Within(area): Within,
     Path(id): Path<String>,
     Params(query): Params<PageQuery>,
 ) -> Result<Json<Page<Run>>, Error> {
     let filter = RunFilter { task_id: Some(id), state: None };
-    Ok(Json(master.store.runs(&filter, &query.page()?).await.map_err(|error| store_error(&error))?))
+    let runs = master.store.runs(&area, &filter, &query.page()?).await;
+    Ok(Json(runs.map_err(|error| store_error(&error))?))
 }
 
 /// Returns a run, with its progress and what it waits for.
@@ -73,10 +76,11 @@ pub(super) async fn of_task(
     responses((status = 200, body = Run), (status = 404, body = Problem), (status = "default", body = Problem)))]
 pub(super) async fn look_up(
     State(master): State<Shared>,
+    Within(area): Within,
     Path(id): Path<String>,
 ) -> Result<Json<Run>, Error> {
     let run_id: RunId = id.parse().map_err(|_| missing("run", &id))?;
-    let found = master.store.run(run_id).await.map_err(|error| store_error(&error))?;
+    let found = master.store.run(&area, run_id).await.map_err(|error| store_error(&error))?;
     let mut found = found.ok_or_else(|| missing("run", &id))?;
     if found.run.progress.queued > 0 && found.run.progress.running == 0 {
         let lack = tasks::node_lack(&master, &found.definition).await.map_err(|e| store_error(&e))?;
@@ -91,13 +95,14 @@ pub(super) async fn look_up(
         (status = "default", body = Problem)))]
 pub(super) async fn cancel(
     State(master): State<Shared>,
+    within: Within,
     Path(id): Path<String>,
     By(actor): By,
 ) -> Result<Json<Run>, Error> {
     let run_id: RunId = id.parse().map_err(|_| missing("run", &id))?;
     let cancelled = master.store.by(actor).cancel_run(run_id, master.now_ms()).await;
     let cancelled = cancelled.map_err(|error| store_error(&error))?;
-    let run = look_up(State(master.clone()), Path(id)).await?;
+    let run = look_up(State(master.clone()), within, Path(id)).await?;
     if !cancelled {
         return Err(Error::new(StatusCode::CONFLICT, "run-ended", "the run has ended already"));
     }
@@ -111,6 +116,7 @@ pub(super) async fn cancel(
         (status = "default", body = Problem)))]
 pub(super) async fn retry(
     State(master): State<Shared>,
+    within: Within,
     Path(id): Path<String>,
     By(actor): By,
 ) -> Result<Json<Run>, Error> {
@@ -127,7 +133,7 @@ pub(super) async fn retry(
         }
         Retried::Unknown => return Err(missing("run", id)),
     };
-    let run = look_up(State(master.clone()), Path(id)).await?;
+    let run = look_up(State(master.clone()), within, Path(id)).await?;
     master.announce_jobs(usize::try_from(jobs).unwrap_or(usize::MAX));
     master.tell_run(run_id, RunChange::Started);
     Ok(run)
@@ -138,20 +144,25 @@ pub(super) async fn retry(
     responses((status = 200, body = Page<Job>), (status = "default", body = Problem)))]
 pub(super) async fn jobs(
     State(master): State<Shared>,
+    Within(area): Within,
     Path(id): Path<String>,
     Params(query): Params<JobQuery>,
 ) -> Result<Json<Page<Job>>, Error> {
     let run_id: RunId = id.parse().map_err(|_| missing("run", &id))?;
     let page = PageQuery { after: query.after, limit: query.limit }.page()?;
-    let jobs = master.store.jobs(run_id, query.state, &page).await;
+    let jobs = master.store.jobs(&area, run_id, query.state, &page).await;
     Ok(Json(jobs.map_err(|error| store_error(&error))?))
 }
 
 /// Returns a job.
 #[utoipa::path(get, path = "/api/v1/diagnosis/jobs/{id}", tag = "runs",
     responses((status = 200, body = Job), (status = 404, body = Problem), (status = "default", body = Problem)))]
-pub(super) async fn job(State(master): State<Shared>, Path(id): Path<String>) -> Result<Json<Job>, Error> {
+pub(super) async fn job(
+    State(master): State<Shared>,
+    Within(area): Within,
+    Path(id): Path<String>,
+) -> Result<Json<Job>, Error> {
     let job_id: JobId = id.parse().map_err(|_| missing("job", &id))?;
-    let found = master.store.job(job_id).await.map_err(|error| store_error(&error))?;
+    let found = master.store.job(&area, job_id).await.map_err(|error| store_error(&error))?;
     Ok(Json(found.ok_or_else(|| missing("job", &id))?))
 }

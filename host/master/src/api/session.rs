@@ -83,13 +83,15 @@ pub(super) async fn about(
     Extension(principal): Extension<Principal>,
 ) -> Result<Json<SessionInfo>, Error> {
     let open = master.access.is_open();
-    let Principal { identity, scope } = principal;
+    let Principal { identity, scope, area } = principal;
+    let groups = area.groups().map(|groups| groups.iter().cloned().collect());
     Ok(Json(match identity {
         Identity::Anybody => SessionInfo {
             identity: Identified::Anybody,
             id: None,
             name: None,
             scope,
+            groups,
             open,
             ends_at: None,
             idle_s: None,
@@ -98,7 +100,16 @@ pub(super) async fn about(
             let token = master.store.token(&id).await.map_err(|error| store_error(&error))?;
             let ends_at = token.and_then(|token| token.info.expires_at);
             let identity = Identified::Token;
-            SessionInfo { identity, id: Some(id), name: Some(name), scope, open, ends_at, idle_s: None }
+            SessionInfo {
+                identity,
+                id: Some(id),
+                name: Some(name),
+                scope,
+                groups,
+                open,
+                ends_at,
+                idle_s: None,
+            }
         }
         Identity::User { id, name, session } => {
             let session = master.access.sessions.current(&session).await?;
@@ -108,6 +119,7 @@ pub(super) async fn about(
                 id: Some(id),
                 name: Some(name),
                 scope,
+                groups,
                 open,
                 ends_at: session.map(|session| session.expires_at),
                 idle_s: Some(idle_ms.unsigned_abs() / 1_000),

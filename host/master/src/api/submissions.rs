@@ -18,7 +18,7 @@ use easysight_protocol::{
     Event, Failure, JobId, JobState, Problem, RunId, RunState, Schedule, Submission, SubmissionId,
     SubmissionRequest, SubmissionState, TaskRequest, Trigger, masked_source, uploaded_name, uploaded_source,
 };
-use easysight_store::{FindingFilter, NewRun, PageRequest};
+use easysight_store::{Area, FindingFilter, NewRun, PageRequest};
 use serde::Deserialize;
 use tokio::{
     sync::broadcast::error::RecvError,
@@ -36,7 +36,7 @@ use crate::{
 };
 
 use super::{
-    by::By,
+    by::{By, Within},
     check,
     parameters::{Params, Path},
 };
@@ -89,6 +89,7 @@ impl WaitQuery {
         (status = "default", body = Problem)))]
 pub(super) async fn submit(
     State(master): State<Shared>,
+    Within(area): Within,
     Params(query): Params<WaitQuery>,
     RequestOrigin(origin): RequestOrigin,
     By(actor): By,
@@ -148,7 +149,7 @@ pub(super) async fn submit(
         origin,
     };
     runs::begin(&master, new, Some(actor)).await.map_err(|error| store_error(&error))?;
-    let submission = await_end(&master, id, until).await?.ok_or_else(|| missing("submission", id))?;
+    let submission = await_end(&master, &area, id, until).await?.ok_or_else(|| missing("submission", id))?;
     let ended = matches!(submission.state, SubmissionState::Finished | SubmissionState::Failed);
     let status = if ended { StatusCode::OK } else { StatusCode::ACCEPTED };
     let mut response = (status, Json(&submission)).into_response();
@@ -164,11 +165,12 @@ pub(super) async fn submit(
     responses((status = 200, body = Submission), (status = 404, body = Problem), (status = "default", body = Problem)))]
 pub(super) async fn look_up(
     State(master): State<Shared>,
+    Within(area): Within,
     Path(id): Path<String>,
     Params(query): Params<WaitQuery>,
 ) -> Result<Json<Submission>, Error> {
     let run: RunId = id.parse().map_err(|_| missing("submission", &id))?;
-    let found = await_end(&master, run, query.until()?).await?;
+    let found = await_end(&master, &area, run, query.until()?).await?;
     Ok(Json(found.ok_or_else(|| missing("submission", &id))?))
 }
 
@@ -190,7 +192,7 @@ pub(super) async fn upload(
     request: Request,
 ) -> Result<Response, Error> {
     let job_id: JobId = id.parse().map_err(|_| missing("job", &id))?;
-    let found = master.store.job(job_id).await.map_err(|error| store_error(&error))?;
+    let found = master.store.job(&Area::ALL, job_id).await.map_err(|error| store_error(&error))?;
     let file = master.uploads.file(found.ok_or_else(|| missing("job", &id))?.run_id);
     if !file.is_file() {
         return Err(missing("upload", &id));
@@ -202,11 +204,16 @@ pub(super) async fn upload(
     }
 }
 
-async fn await_end(master: &Master, id: RunId, until: Instant) -> Result<Option<Submission>, Error> {
+async fn await_end(
+    master: &Master,
+    area: &Area,
+    id: RunId,
+    until: Instant,
+) -> Result<Option<Submission>, Error> {
     // Listen before the first read, so that an end in between is not missed.
     let mut events = master.events.listen();
     loop {
-        let Some(submission) = read(master, id).await? else { return Ok(None) };
+        let Some(submission) = read(master, area, id).await? else { return Ok(None) };
         if matches!(submission.state, SubmissionState::Finished | SubmissionState::Failed) {
             return Ok(Some(submission));
         }
@@ -220,23 +227,25 @@ async fn await_end(master: &Master, id: RunId, until: Instant) -> Result<Option<
                 Ok(Ok(_)) => {}
                 // This follower has missed events, perhaps the end of the run. So the submission is read again.
                 Ok(Err(RecvError::Lagged(_))) => break,
-                Ok(Err(RecvError::Closed)) | Err(_) => return read(master, id).await,
+                Ok(Err(RecvError::Closed)) | Err(_) => return read(master, area, id).await,
             }
         }
     }
 }
 
-async fn read(master: &Master, id: RunId) -> Result<Option<Submission>, Error> {
-    let Some(run) = master.store.run(id).await.map_err(|error| store_error(&error))? else { return Ok(None) };
+async fn read(master: &Master, area: &Area, id: RunId) -> Result<Option<Submission>, Error> {
+    let run = master.store.submission(area, id).await.map_err(|error| store_error(&error))?;
+    let Some(run) = run else { return Ok(None) };
     if run.run.trigger != Trigger::Submission {
         return Ok(None);
     }
     let page = PageRequest { after: None, limit: 1 };
-    let jobs = master.store.jobs(id, None, &page).await.map_err(|error| store_error(&error))?;
+    let jobs = master.store.jobs(&Area::ALL, id, None, &page).await.map_err(|error| store_error(&error))?;
     let job = jobs.items.into_iter().next();
     let filter = FindingFilter { run_id: Some(id), ..FindingFilter::default() };
     let page = PageRequest { after: None, limit: MAX_FINDINGS };
-    let findings = master.store.findings(&filter, &page).await.map_err(|error| store_error(&error))?;
+    let findings =
+        master.store.findings(&Area::ALL, &filter, &page).await.map_err(|error| store_error(&error))?;
     let state = match (run.run.state, job.as_ref().map(|job| job.state)) {
         (RunState::Cancelled, _) | (_, Some(JobState::Dead | JobState::Cancelled)) => SubmissionState::Failed,
         (_, Some(JobState::Finished)) => SubmissionState::Finished,

@@ -7,7 +7,7 @@ use axum::{
 };
 use easysight_daemon::{body::JsonBody, problem::Error, requests::RequestOrigin};
 use easysight_protocol::{NodeState, Page, Problem, Run, SubmitRequest, Task, TaskRequest, Trigger};
-use easysight_store::{NewRun, StoreError};
+use easysight_store::{Area, NewRun, StoreError};
 use serde_json::Value;
 
 use crate::{
@@ -18,7 +18,7 @@ use crate::{
 };
 
 use super::{
-    by::By,
+    by::{By, Within},
     check,
     parameters::{PageQuery, Params, Path},
 };
@@ -31,9 +31,10 @@ const MAX_NAMES: usize = 10_000;
     responses((status = 200, body = Page<Task>), (status = "default", body = Problem)))]
 pub(super) async fn list(
     State(master): State<Shared>,
+    Within(area): Within,
     Params(query): Params<PageQuery>,
 ) -> Result<Json<Page<Task>>, Error> {
-    Ok(Json(master.store.tasks(&query.page()?).await.map_err(|error| store_error(&error))?))
+    Ok(Json(master.store.tasks(&area, &query.page()?).await.map_err(|error| store_error(&error))?))
 }
 
 /// Creates a task. Its configuration must match the schemas of the active plugins. If a camera, a plugin or a node with
@@ -43,6 +44,7 @@ pub(super) async fn list(
         (status = "default", body = Problem)))]
 pub(super) async fn create(
     State(master): State<Shared>,
+    within: Within,
     By(actor): By,
     JsonBody(request): JsonBody<TaskRequest, { 4 << 20 }>,
 ) -> Result<(StatusCode, Json<Task>), Error> {
@@ -51,7 +53,7 @@ pub(super) async fn create(
     let made = master.store.by(actor).create_task(id.clone(), request, next, master.now_ms()).await;
     made.map_err(|error| store_error(&error))?;
     master.note_change();
-    Ok((StatusCode::CREATED, look_up(State(master), Path(id)).await?))
+    Ok((StatusCode::CREATED, look_up(State(master), within, Path(id)).await?))
 }
 
 /// Returns a task.
@@ -59,9 +61,10 @@ pub(super) async fn create(
     responses((status = 200, body = Task), (status = 404, body = Problem), (status = "default", body = Problem)))]
 pub(super) async fn look_up(
     State(master): State<Shared>,
+    Within(area): Within,
     Path(id): Path<String>,
 ) -> Result<Json<Task>, Error> {
-    let mut task = find(&master, &id).await?;
+    let mut task = find(&master, &area, &id).await?;
     task.waits_for = lacks(&master, &task.definition).await.map_err(|error| store_error(&error))?;
     Ok(Json(task))
 }
@@ -72,6 +75,7 @@ pub(super) async fn look_up(
         (status = "default", body = Problem)))]
 pub(super) async fn update(
     State(master): State<Shared>,
+    within: Within,
     Path(id): Path<String>,
     By(actor): By,
     JsonBody(request): JsonBody<TaskRequest, { 4 << 20 }>,
@@ -85,7 +89,7 @@ pub(super) async fn update(
         return Err(missing("task", id));
     }
     master.note_change();
-    look_up(State(master), Path(id)).await
+    look_up(State(master), within, Path(id)).await
 }
 
 /// Deletes a task. Its runs and findings stay until retention removes them.
@@ -107,26 +111,37 @@ pub(super) async fn remove(
 /// Pauses a task: its schedule starts no runs until the task is resumed.
 #[utoipa::path(post, path = "/api/v1/diagnosis/tasks/{id}/pause", tag = "tasks",
     responses((status = 200, body = Task), (status = 404, body = Problem), (status = "default", body = Problem)))]
-pub(super) async fn pause(master: State<Shared>, id: Path<String>, by: By) -> Result<Json<Task>, Error> {
-    enable(master, id, by, false).await
+pub(super) async fn pause(
+    master: State<Shared>,
+    within: Within,
+    id: Path<String>,
+    by: By,
+) -> Result<Json<Task>, Error> {
+    enable(master, within, id, by, false).await
 }
 
 /// Resumes a task. Starts that were missed in the meantime are skipped.
 #[utoipa::path(post, path = "/api/v1/diagnosis/tasks/{id}/resume", tag = "tasks",
     responses((status = 200, body = Task), (status = 404, body = Problem), (status = "default", body = Problem)))]
-pub(super) async fn resume(master: State<Shared>, id: Path<String>, by: By) -> Result<Json<Task>, Error> {
-    enable(master, id, by, true).await
+pub(super) async fn resume(
+    master: State<Shared>,
+    within: Within,
+    id: Path<String>,
+    by: By,
+) -> Result<Json<Task>, Error> {
+    enable(master, within, id, by, true).await
 }
 
 async fn enable(
     master: State<Shared>,
+    within: Within,
     Path(id): Path<String>,
     by: By,
     enabled: bool,
 ) -> Result<Json<Task>, Error> {
-    let mut definition = find(&master, &id).await?.definition;
+    let mut definition = to_change(&master, &within.0, &id).await?.definition;
     definition.enabled = enabled;
-    update(master, Path(id), by, JsonBody(definition)).await
+    update(master, within, Path(id), by, JsonBody(definition)).await
 }
 
 /// Starts a run of a task now. With an `Idempotency-Key`, a repeated request returns the run of the first request.
@@ -137,6 +152,7 @@ async fn enable(
         (status = "default", body = Problem)))]
 pub(super) async fn submit(
     State(master): State<Shared>,
+    Within(area): Within,
     Path(id): Path<String>,
     headers: HeaderMap,
     By(actor): By,
@@ -151,7 +167,7 @@ pub(super) async fn submit(
             return Err(Error::new(StatusCode::BAD_REQUEST, "invalid-header", detail));
         }
     };
-    let mut definition = find(&master, &id).await?.definition;
+    let mut definition = to_change(&master, &area, &id).await?.definition;
     if let Some(priority) = request.priority {
         definition.priority = priority;
     }
@@ -176,8 +192,14 @@ pub(super) async fn submit(
     Ok((StatusCode::ACCEPTED, Json(run)))
 }
 
-async fn find(master: &Master, id: &str) -> Result<Task, Error> {
-    let found = master.store.task(id).await.map_err(|error| store_error(&error))?;
+async fn find(master: &Master, area: &Area, id: &str) -> Result<Task, Error> {
+    let found = master.store.task(area, id).await.map_err(|error| store_error(&error))?;
+    found.ok_or_else(|| missing("task", id))
+}
+
+/// Finds a task that the caller may change and start.
+async fn to_change(master: &Master, area: &Area, id: &str) -> Result<Task, Error> {
+    let found = master.store.task_to_change(area, id).await.map_err(|error| store_error(&error))?;
     found.ok_or_else(|| missing("task", id))
 }
 
@@ -227,7 +249,7 @@ pub(super) async fn node_lack(
     master: &Master,
     definition: &TaskRequest,
 ) -> Result<Option<String>, StoreError> {
-    let nodes = master.store.nodes(master.silent_before(master.now_ms())).await?;
+    let nodes = master.store.nodes(&Area::ALL, master.silent_before(master.now_ms())).await?;
     let required = &definition.required_labels;
     let fits = nodes.iter().any(|node| {
         node.status == NodeState::Online && required.iter().all(|(k, v)| node.labels.get(k) == Some(v))

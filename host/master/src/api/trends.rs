@@ -13,7 +13,10 @@ use crate::{
     problems::{missing, store_error},
 };
 
-use super::parameters::{Params, Path};
+use super::{
+    by::Within,
+    parameters::{Params, Path},
+};
 
 /// The number of buckets if a request does not state one.
 const POINTS: u32 = 500;
@@ -65,6 +68,7 @@ pub(super) struct TimelineQuery {
     responses((status = 200, body = CameraSeries), (status = 404, body = Problem), (status = "default", body = Problem)))]
 pub(super) async fn series(
     State(master): State<Shared>,
+    Within(area): Within,
     Path(id): Path<String>,
     Params(query): Params<SeriesQuery>,
 ) -> Result<Json<CameraSeries>, Error> {
@@ -84,7 +88,7 @@ pub(super) async fn series(
     }
     let now = master.now_ms();
     let span = span_of(query.since, query.until, query.points, now)?;
-    let found = master.store.series(&id, &query.diagnosis, &metrics, span, now).await;
+    let found = master.store.series(&area, &id, &query.diagnosis, &metrics, span, now).await;
     Ok(Json(found.map_err(|error| store_error(&error))?.ok_or_else(|| missing("camera", &id))?))
 }
 
@@ -97,12 +101,13 @@ pub(super) async fn series(
         (status = "default", body = Problem)))]
 pub(super) async fn timeline(
     State(master): State<Shared>,
+    Within(area): Within,
     Path(id): Path<String>,
     Params(query): Params<TimelineQuery>,
 ) -> Result<Json<CameraTimeline>, Error> {
     let now = master.now_ms();
     let span = span_of(query.since, query.until, query.points, now)?;
-    let found = master.store.timeline(&id, span, now).await;
+    let found = master.store.timeline(&area, &id, span, now).await;
     Ok(Json(found.map_err(|error| store_error(&error))?.ok_or_else(|| missing("camera", &id))?))
 }
 

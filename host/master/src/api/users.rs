@@ -13,6 +13,9 @@ use crate::{
 
 use super::{by::By, check, parameters::Path};
 
+/// The largest number of groups in an area.
+const MAX_GROUPS: usize = 64;
+
 /// Lists all users, oldest first.
 #[utoipa::path(get, path = "/api/v1/users", tag = "users",
     responses((status = 200, body = Vec<UserInfo>), (status = "default", body = Problem)))]
@@ -34,6 +37,12 @@ pub(super) async fn create(
 ) -> Result<(StatusCode, Json<UserInfo>), Error> {
     check::name("/name", &request.name)?;
     check_scope(request.scope)?;
+    if let Some(groups) = &request.groups {
+        check_groups(groups)?;
+        if !request.scope.may_be_limited() {
+            return Err(unlimitable(request.scope));
+        }
+    }
     if principal.identity == Identity::Anybody && request.scope != Scope::Admin {
         let detail =
             "the first user must be an administrator, because only an administrator can create further users";
@@ -48,17 +57,19 @@ pub(super) async fn create(
         disabled: false,
         created_at: master.clock.now(),
         last_signed_in_at: None,
+        groups: request.groups,
     };
     let user = StoredUser { info: info.clone(), password };
     master.store.by(actor).create_user(user).await.map_err(|error| taken(&error))?;
     tracing::info!(%principal, user = info.name, scope = info.scope.as_str(), "a user was created");
     notice(&master).await?;
-    Ok((StatusCode::CREATED, Json(info)))
+    let stored = master.store.user(&info.id).await.map_err(|error| store_error(&error))?;
+    Ok((StatusCode::CREATED, Json(stored.map_or(info, |user| user.info))))
 }
 
-/// Changes a user: the name, the scope, the password, or whether the user is disabled. A new password, or `disabled`,
-/// ends the user's sessions. The last administrator cannot be disabled or get another scope, unless a token has the
-/// scope `admin`.
+/// Changes a user: the name, the scope, the area, the password, or whether the user is disabled. A new scope and a new
+/// area apply to open sessions at once. A new password, or `disabled`, ends the user's sessions. The last administrator
+/// cannot be disabled or get another scope, unless a token has the scope `admin`.
 #[utoipa::path(patch, path = "/api/v1/users/{id}", tag = "users", request_body = UserChange,
     responses((status = 200, body = UserInfo), (status = 404, body = Problem),
         (status = 409, body = Problem,
@@ -76,6 +87,12 @@ pub(super) async fn change(
         *name = name.trim().to_owned();
     }
     change.scope.map(check_scope).transpose()?;
+    if let Some(groups) = &change.groups {
+        check_groups(groups)?;
+        if change.everywhere == Some(true) {
+            return Err(invalid("/everywhere", "expected either groups, or `everywhere`"));
+        }
+    }
     let password = match change.password.take() {
         Some(password) => {
             check::new_password("/password", &password)?;
@@ -126,6 +143,26 @@ fn check_scope(scope: Scope) -> Result<(), Error> {
     }
 }
 
+/// Checks the groups of an area.
+fn check_groups(groups: &[String]) -> Result<(), Error> {
+    if groups.is_empty() {
+        return Err(invalid("/groups", "name at least one group, whose cameras the user may see"));
+    }
+    check::names("/groups", groups, MAX_GROUPS)
+}
+
+fn unlimitable(scope: Scope) -> Error {
+    let detail = match scope {
+        Scope::Admin => {
+            "an administrator cannot be limited to groups: choose another scope, or lift the limit (`everywhere`)"
+        }
+        _ => {
+            "only operators and viewers can be limited to groups: choose another scope, or lift the limit (`everywhere`)"
+        }
+    };
+    invalid("/groups", detail)
+}
+
 fn taken(error: &StoreError) -> Error {
     let problem = store_error(error);
     if matches!(error, StoreError::Conflict(_)) { problem.at("/name") } else { problem }
@@ -135,6 +172,7 @@ fn settled(changed: Changed, id: &str) -> Result<UserInfo, Error> {
     match changed {
         Changed::Done(user) => Ok(user),
         Changed::Missing => Err(missing("user", id)),
+        Changed::Unlimitable(scope) => Err(unlimitable(scope)),
         Changed::LastAdministrator => {
             let detail = "nobody would be left who may administer the master: make another user an administrator \
                           first, or create a token with the scope `admin`";

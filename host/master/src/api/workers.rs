@@ -9,7 +9,7 @@ use easysight_protocol::{
     LeaseToken, NodeChange, NodeState, Problem, RegisterAnswer, RegisterRequest, ResultsAnswer,
     ResultsRequest, RunChange,
 };
-use easysight_store::{HeartbeatOutcome, Leased, Registration, WantedLease};
+use easysight_store::{Area, HeartbeatOutcome, Leased, Registration, WantedLease};
 use serde::Deserialize;
 use tokio::time::Instant;
 use utoipa::IntoParams;
@@ -20,7 +20,7 @@ use crate::{
 };
 
 use super::{
-    by::By,
+    by::{By, Within},
     check,
     parameters::{Params, Path},
 };
@@ -33,8 +33,11 @@ const MAX_BATCH: usize = 1_000;
 /// Lists the registered nodes, by name.
 #[utoipa::path(get, path = "/api/v1/diagnosis/workers/distributed", tag = "workers",
     responses((status = 200, body = Vec<DistributedNode>), (status = "default", body = Problem)))]
-pub(super) async fn distributed(State(master): State<Shared>) -> Result<Json<Vec<DistributedNode>>, Error> {
-    let nodes = master.store.nodes(master.silent_before(master.now_ms())).await;
+pub(super) async fn distributed(
+    State(master): State<Shared>,
+    Within(area): Within,
+) -> Result<Json<Vec<DistributedNode>>, Error> {
+    let nodes = master.store.nodes(&area, master.silent_before(master.now_ms())).await;
     Ok(Json(nodes.map_err(|error| store_error(&error))?))
 }
 
@@ -296,7 +299,8 @@ pub(super) async fn unregister(
         master.tell(Event::Node { node_id, change: NodeChange::Unregistered });
         return Ok(StatusCode::NO_CONTENT);
     }
-    let nodes = master.store.nodes(master.silent_before(now)).await.map_err(|error| store_error(&error))?;
+    let nodes = master.store.nodes(&Area::ALL, master.silent_before(now)).await;
+    let nodes = nodes.map_err(|error| store_error(&error))?;
     match nodes.iter().find(|node| node.id == node_id) {
         Some(node) if node.status != NodeState::Offline => {
             let detail = "the node is online; stop it before you remove it";

@@ -1,14 +1,18 @@
 //! How commands change the definitions of cameras, for the audit log.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet, HashSet},
+};
 
 use easysight_protocol::{CameraRequest, masked_source};
 use serde_json::{Value, json};
 
 use crate::{
-    Dialect, StoreError,
+    Area, Dialect, StoreError,
+    area::outside,
     audit::{Entry, Fields, difference, fields},
-    db::{Connection, query},
+    db::{Connection, Rows, Target, query},
     query::{json as read_json, text},
 };
 
@@ -46,6 +50,78 @@ pub(super) async fn defined(
         Ok((text(row, "id")?, fields_of(&camera)))
     };
     rows.iter().map(read).collect()
+}
+
+/// Returns the groups of a defined camera.
+fn groups_of(fields: &Fields) -> Vec<String> {
+    let groups = fields.get("groups").and_then(Value::as_array);
+    groups.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
+/// Returns true if a defined camera is in the area.
+pub(super) fn is_within(area: &Area, fields: &Fields) -> bool {
+    area.is_all() || area.has(&groups_of(fields))
+}
+
+/// Checks that a caller with this area may write these cameras, of which `known` exist. Groups outside of the area, which
+/// the caller does not see, are added, so that the cameras stay in them.
+///
+/// # Errors
+///
+/// Returns [`StoreError::Outside`] if a camera would leave the area or enter a group outside of it, and
+/// [`StoreError::Conflict`] for an id that belongs, or belonged, to a camera outside of the area.
+pub(super) async fn confined<'a>(
+    connection: &mut Connection,
+    dialect: Dialect,
+    area: &Area,
+    known: &BTreeMap<String, Fields>,
+    cameras: &'a [(String, CameraRequest)],
+) -> Result<Cow<'a, [(String, CameraRequest)]>, StoreError> {
+    let Some(own) = area.groups() else { return Ok(Cow::Borrowed(cameras)) };
+    let ids = cameras.iter().map(|(id, _)| id.clone()).collect();
+    let foreign = foreign(connection, dialect, area, ids).await?;
+    let mut confined = Vec::with_capacity(cameras.len());
+    for (id, camera) in cameras {
+        if let Some(at) = camera.groups.iter().position(|group| !own.contains(group)) {
+            return Err(outside(format!("/groups/{at}"), "this group is not in your area"));
+        }
+        if camera.groups.is_empty() {
+            let own = own.iter().map(|group| format!("`{group}`")).collect::<Vec<_>>().join(", ");
+            let detail = format!("the camera must be in at least one group of your area: {own}");
+            return Err(outside("/groups".to_owned(), &detail));
+        }
+        if foreign.contains(id) {
+            return Err(StoreError::Conflict(
+                format!("the id `{id}` cannot be used, choose another one").into(),
+            ));
+        }
+        let mut camera = camera.clone();
+        let hidden = known.get(id).map(groups_of).unwrap_or_default();
+        camera.groups.extend(hidden.into_iter().filter(|group| !own.contains(group)));
+        confined.push((id.clone(), camera));
+    }
+    Ok(Cow::Owned(confined))
+}
+
+/// Returns those of the ids that callers with this area cannot use: those of cameras outside of the area, and those of
+/// removed cameras of which findings are left. These would fall to the callers if they used the id again.
+pub(super) async fn foreign(
+    target: impl Target,
+    dialect: Dialect,
+    area: &Area,
+    ids: Vec<String>,
+) -> Result<HashSet<String>, StoreError> {
+    let Some(groups) = area.value().filter(|_| !ids.is_empty()) else { return Ok(HashSet::new()) };
+    let rows = Rows::new().texts("id", ids);
+    let sql = format!(
+        "SELECT x.id AS id FROM {} WHERE EXISTS (SELECT 1 FROM cameras WHERE cameras.id = x.id AND NOT (1 = 1{})) \
+         OR (NOT EXISTS (SELECT 1 FROM cameras WHERE cameras.id = x.id) \
+         AND EXISTS (SELECT 1 FROM reports WHERE reports.camera_id = x.id))",
+        rows.table(dialect, 2, "x"),
+        area.and(dialect, "cameras.id", "$1")
+    );
+    let rows = query(sql).bind(groups).bind_rows(rows, dialect)?.fetch_all(target).await?;
+    rows.iter().map(|row| text(row, "id")).collect()
 }
 
 /// Returns the fields by which people define a camera. The source has its secrets.

@@ -4,7 +4,7 @@ use easysight_protocol::{
     ActorKind, AuditActor, AuditEntry, AuditOutcome, AuditWay, CameraRequest, KeySignature, PluginSignature,
     RunId, Scope, TaskRequest, TokenInfo, Trigger,
 };
-use easysight_store::{Actor, AuditFilter, Dialect, NewRun, PageRequest, Start, Store, StoredToken};
+use easysight_store::{Actor, Area, AuditFilter, Dialect, NewRun, PageRequest, Start, Store, StoredToken};
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
 
@@ -188,13 +188,13 @@ pub(crate) async fn a_change_without_its_entry_is_undone(dialect: Dialect) {
     assert!(by.create_run(run, Start::Now(fan_out(1)), 2_000).await.is_err());
     rename(dialect, &url, "hidden", "audit").await;
     for (id, name) in [("gate", Some("gate")), ("new", None), ("c", None)] {
-        let found = store.camera(id).await.unwrap().map(|one| one.camera.name);
+        let found = store.camera(&Area::ALL, id).await.unwrap().map(|one| one.camera.name);
         assert_eq!(found.as_deref(), name, "{id}");
     }
-    assert_eq!(store.task("t").await.unwrap(), None);
+    assert_eq!(store.task(&Area::ALL, "t").await.unwrap(), None);
     assert!(store.plugins().await.unwrap().is_empty());
     assert_eq!(store.token("1").await.unwrap().unwrap().info.revoked_at, None);
-    assert!(store.run(id).await.unwrap().is_none());
+    assert!(store.run(&Area::ALL, id).await.unwrap().is_none());
     assert_eq!(actions(store).await, ["token.create", "camera.create"]);
     fresh.close().await;
 }

@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeZone, Utc};
 use easysight_protocol::{
     Baseline, Failure, Finding, JobOutcome, JobResult, RunId, Scope, Status, TokenInfo, Trigger,
 };
-use easysight_store::{NewRun, Start, Store, StoredToken};
+use easysight_store::{Area, NewRun, Start, Store, StoredToken};
 
 use crate::databases::{
     LEASE_MS, Node, anybody, camera, ended, fan_out, finding, finished, plan, run_of, task,
@@ -24,9 +24,9 @@ pub(crate) async fn what_a_clock_that_was_ahead_wrote_is_brought_back(store: &St
     assert_eq!(store.reap(true, now + YEAR).await.unwrap().expired, 0);
     assert!(store.bring_back(now, LEASE_MS).await.unwrap() > 0);
 
-    assert_eq!(store.run(run).await.unwrap().unwrap().run.created_at.timestamp_millis(), now);
+    assert_eq!(store.run(&Area::ALL, run).await.unwrap().unwrap().run.created_at.timestamp_millis(), now);
     // The node is silent now: its jobs are queued again, and all other times are repaired too.
-    let silent = store.nodes(now + 1).await.unwrap();
+    let silent = store.nodes(&Area::ALL, now + 1).await.unwrap();
     assert_eq!(silent.len(), 1);
     let reaped = store.reap(true, now + 2).await.unwrap();
     assert_eq!(reaped.expired, 1);
@@ -72,7 +72,7 @@ pub(crate) async fn what_cameras_and_jobs_keep_of_a_clock_that_was_ahead_is_brou
     store.record(vec![failed], now + YEAR + 2_000).await.unwrap();
     store.by(anybody()).create_camera("new".into(), camera("new", &[]), now + YEAR).await.unwrap();
     assert!(store.bring_back(now, LEASE_MS).await.unwrap() > 0);
-    let new = store.camera("new").await.unwrap().unwrap().camera;
+    let new = store.camera(&Area::ALL, "new").await.unwrap().unwrap().camera;
     assert_eq!(new.created_at, at(now), "reports from now on are of this camera");
 
     // From now on, new results count for the camera and for the baselines.
@@ -86,7 +86,7 @@ pub(crate) async fn what_cameras_and_jobs_keep_of_a_clock_that_was_ahead_is_brou
     };
     let late = JobResult { job_id, lease, attempt, outcome: outcome(b"old", Status::Warning) };
     store.record(vec![late], now + 1_000).await.unwrap();
-    let shown = store.camera("c0").await.unwrap().unwrap().camera;
+    let shown = store.camera(&Area::ALL, "c0").await.unwrap().unwrap().camera;
     assert_eq!((shown.status, shown.checked_at), (Some(Status::Warning), Some(at(now + 1_000))));
     assert_eq!(shown.lost, None);
     // The job that failed is tried again after its back-off, and not after a year. On a busy machine the store
@@ -104,7 +104,7 @@ pub(crate) async fn what_cameras_and_jobs_keep_of_a_clock_that_was_ahead_is_brou
     assert_eq!(again.jobs.len(), 1);
     let newest = ended(&again, &again.jobs[0], outcome(b"new!", Status::Normal));
     store.record(vec![newest], now + 6_000).await.unwrap();
-    let kept = store.baselines("c0").await.unwrap();
+    let kept = store.baselines(&Area::ALL, "c0").await.unwrap();
     assert_eq!((kept[0].size_bytes, kept[0].stored_at), (4, at(now + 5_000)));
     assert_eq!(store.bring_back(now + 7_000, LEASE_MS).await.unwrap(), 0);
 }

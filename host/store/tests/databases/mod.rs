@@ -13,7 +13,7 @@ use easysight_protocol::{
     JobResult, LeasedJob, Origin, PlannedPlugin, PublishedPlugin, RegisterRequest, RunId, Status, SystemInfo,
     TaskRequest, Text, Totals, Trigger,
 };
-use easysight_store::{Actor, Dialect, FanOut, Leased, NewRun, Start, Store, WantedLease};
+use easysight_store::{Actor, Area, Dialect, FanOut, Leased, NewRun, Start, Store, WantedLease};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -200,7 +200,7 @@ pub(crate) async fn begin(store: &Store, definition: TaskRequest, jobs: FanOut, 
     let (run, made) = store.create_run(new, Start::Now(jobs), now).await.unwrap();
     assert!(made);
     // Other masters may have leased some of the jobs already.
-    let mut stored = store.run(run.id).await.unwrap().unwrap().run;
+    let mut stored = store.run(&Area::ALL, run.id).await.unwrap().unwrap().run;
     assert_eq!(stored.progress.total, run.progress.total);
     stored.progress = run.progress;
     assert_eq!(stored, run, "the answer is what was stored");

@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeZone, Utc};
 use easysight_protocol::{
     Failure, Finding, JobOutcome, JobResult, LeasedJob, RunState, Status, TaskRequest, Verdict,
 };
-use easysight_store::{Dialect, FindingFilter, Leased, PageRequest, Retried, RunFilter, Store};
+use easysight_store::{Area, Dialect, FindingFilter, Leased, PageRequest, Retried, RunFilter, Store};
 
 use crate::{
     databases::{LEASE_MS, Node, anybody, camera, finding, finished, run_of, task},
@@ -48,7 +48,7 @@ pub(crate) async fn a_camera_s_health_is_what_was_captured_last(store: &Store) {
     assert_eq!(recorded.verdicts, [Verdict::Recorded]);
     assert_eq!(recorded.findings[0].captured_at, at(2_000));
     assert_eq!(recorded.findings[0].recorded_at, at(60_000));
-    let shown = store.camera("c0").await.unwrap().unwrap().camera;
+    let shown = store.camera(&Area::ALL, "c0").await.unwrap().unwrap().camera;
     // The brightness is that of the newer clip. For the noise there is no newer clip.
     assert_eq!((shown.status, shown.checked_at), (Some(Status::Warning), Some(at(51_000))));
     // The times of a clock that is wrong by years are limited to what is possible: after the lease, and not in the
@@ -63,7 +63,7 @@ pub(crate) async fn a_camera_s_health_is_what_was_captured_last(store: &Store) {
     let recorded = store.record(results, 71_000).await.unwrap();
     let times: Vec<_> = recorded.findings.iter().map(|one| one.captured_at).collect();
     assert_eq!(times, [at(70_000), at(71_000)]);
-    assert_eq!(store.camera("c0").await.unwrap().unwrap().camera.status, Some(Status::Normal));
+    assert_eq!(store.camera(&Area::ALL, "c0").await.unwrap().unwrap().camera.status, Some(Status::Normal));
 }
 
 pub(crate) async fn findings_are_found_by_what_they_are(store: &Store) {
@@ -92,7 +92,8 @@ pub(crate) async fn findings_are_found_by_what_they_are(store: &Store) {
     let count = async |filter: FindingFilter, limit: u32| {
         let (mut found, mut next) = (Vec::new(), None);
         loop {
-            let page = store.findings(&filter, &PageRequest { after: next, limit }).await.unwrap();
+            let page =
+                store.findings(&Area::ALL, &filter, &PageRequest { after: next, limit }).await.unwrap();
             assert!(page.items.len() <= limit as usize);
             found.extend(page.items);
             next = page.next;
@@ -128,7 +129,7 @@ pub(crate) async fn findings_are_found_by_what_they_are(store: &Store) {
     assert_eq!(count(between.clone(), 9).await.len(), 1);
     let between = FindingFilter { status: None, ..between };
     assert_eq!(count(between, 400).await.len(), 601);
-    let latest = store.findings(&all, &page(2)).await.unwrap().items;
+    let latest = store.findings(&Area::ALL, &all, &page(2)).await.unwrap().items;
     let ids = vec![latest[0].id.clone(), "gone".into()];
     assert_eq!(store.findings_named(&ids).await.unwrap(), [latest[0].clone()]);
     let of_job = FindingFilter { job_id: Some(latest[0].job_id), ..all };
@@ -142,11 +143,11 @@ pub(crate) async fn progress_of_ended_runs_is_kept(store: &Store) {
     let leased = node.lease(store, 2, 1_000).await;
     let results = leased.jobs.iter().map(|job| finished(&leased, job, Status::Normal)).collect();
     store.record(results, 1_500).await.unwrap();
-    let open = store.run(run).await.unwrap().unwrap().run.progress;
+    let open = store.run(&Area::ALL, run).await.unwrap().unwrap().run.progress;
     assert_eq!((open.total, open.finished, open.queued), (3, 2, 1));
     assert!(store.by(anybody()).cancel_run(run, 2_000).await.unwrap());
     let before = store.statements();
-    let ended = store.runs(&RunFilter::default(), &page(5)).await.unwrap().items.remove(0);
+    let ended = store.runs(&Area::ALL, &RunFilter::default(), &page(5)).await.unwrap().items.remove(0);
     assert_eq!(store.statements() - before, 1, "jobs of ended runs are not counted again");
     assert_eq!((ended.progress.total, ended.progress.finished, ended.progress.cancelled), (3, 2, 1));
 }
@@ -161,7 +162,7 @@ pub(crate) async fn a_cancelled_run_is_not_tried_again(store: &Store) {
     store.record(vec![result], 1_100).await.unwrap();
     assert!(store.by(anybody()).cancel_run(run, 1_200).await.unwrap());
     assert_eq!(store.by(anybody()).retry_run(run, 1_300).await.unwrap(), Retried::Cancelled);
-    let shown = store.run(run).await.unwrap().unwrap().run;
+    let shown = store.run(&Area::ALL, run).await.unwrap().unwrap().run;
     assert_eq!((shown.state, shown.progress.queued, shown.progress.dead), (RunState::Cancelled, 0, 1));
     assert!(node.lease(store, 5, 1_400).await.jobs.is_empty());
     assert_eq!(

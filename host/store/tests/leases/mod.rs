@@ -4,7 +4,7 @@ use easysight_protocol::{
     Failure, Incarnation, JobId, JobOutcome, JobResult, JobState, LeaseToken, LeasedJob, NodeState, RunState,
     Status, Verdict,
 };
-use easysight_store::{FindingFilter, HeartbeatOutcome, Registration, Retried, Store, WantedLease};
+use easysight_store::{Area, FindingFilter, HeartbeatOutcome, Registration, Retried, Store, WantedLease};
 use uuid::Uuid;
 
 use crate::{
@@ -27,7 +27,7 @@ pub(crate) async fn jobs_are_leased_once_by_priority_then_age(store: &Store) {
     let second = b.lease(store, 10, 2_000).await;
     assert_eq!(second.jobs.len(), 2);
     assert!(b.lease(store, 10, 2_000).await.jobs.is_empty());
-    let progress = store.run(low).await.unwrap().unwrap().run.progress;
+    let progress = store.run(&Area::ALL, low).await.unwrap().unwrap().run.progress;
     assert_eq!((progress.total, progress.running), (3, 3));
     let stranger = WantedLease {
         node_id: "a".into(),
@@ -78,15 +78,15 @@ pub(crate) async fn a_result_is_recorded_once(store: &Store) {
     assert!(again.findings.is_empty() && recorded.finished_runs.is_empty());
     let last = store.record(vec![finished(&leased, &leased.jobs[1], Status::Normal)], 4_000).await.unwrap();
     assert_eq!(last.finished_runs, [run]);
-    let run = store.run(run).await.unwrap().unwrap().run;
+    let run = store.run(&Area::ALL, run).await.unwrap().unwrap().run;
     assert_eq!((run.state, run.progress.finished), (RunState::Finished, 2));
     let filter = FindingFilter { status: Some("error".into()), ..FindingFilter::default() };
-    let found = store.findings(&filter, &page(10)).await.unwrap().items;
+    let found = store.findings(&Area::ALL, &filter, &page(10)).await.unwrap().items;
     assert_eq!(found.len(), 1);
     assert_eq!((found[0].finding.fuel, found[0].finding.message.en.as_str()), (7, "dark 'quoted' \"twice\""));
-    let camera = store.camera("c0").await.unwrap().unwrap().camera;
+    let camera = store.camera(&Area::ALL, "c0").await.unwrap().unwrap().camera;
     assert_eq!((camera.status, camera.checked_at.unwrap().timestamp_millis()), (Some(Status::Error), 2_000));
-    let job = store.job(leased.jobs[0].id).await.unwrap().unwrap();
+    let job = store.job(&Area::ALL, leased.jobs[0].id).await.unwrap().unwrap();
     assert_eq!((job.decode_ms, job.node_id.as_deref()), (Some(12.5), Some("n")));
 }
 
@@ -109,7 +109,10 @@ pub(crate) async fn an_expired_lease_is_offered_again_and_its_late_result_counts
     assert_eq!(stale.verdicts, [Verdict::Stale]);
     let good = store.record(vec![finished(&taken, &taken.jobs[0], Status::Normal)], 9_800).await.unwrap();
     assert_eq!((good.verdicts, good.finished_runs.len()), (vec![Verdict::Recorded], 1));
-    assert_eq!(store.findings(&FindingFilter::default(), &page(10)).await.unwrap().items.len(), 2);
+    assert_eq!(
+        store.findings(&Area::ALL, &FindingFilter::default(), &page(10)).await.unwrap().items.len(),
+        2
+    );
 }
 
 pub(crate) async fn a_stale_attempt_is_refused(store: &Store) {
@@ -119,7 +122,7 @@ pub(crate) async fn a_stale_attempt_is_refused(store: &Store) {
     let leased = node.lease(store, 1, 1_000).await;
     let wrong = JobResult { attempt: 2, ..finished(&leased, &leased.jobs[0], Status::Normal) };
     assert_eq!(store.record(vec![wrong], 1_100).await.unwrap().verdicts, [Verdict::Stale]);
-    assert_eq!(store.job(leased.jobs[0].id).await.unwrap().unwrap().state, JobState::Running);
+    assert_eq!(store.job(&Area::ALL, leased.jobs[0].id).await.unwrap().unwrap().state, JobState::Running);
 }
 
 pub(crate) async fn a_heartbeat_renews_and_tells_what_was_revoked(store: &Store) {
@@ -153,7 +156,7 @@ pub(crate) async fn jobs_lost_on_the_way_are_offered_again_at_once(store: &Store
     assert_eq!(beat, HeartbeatOutcome::Noted { revoked: Vec::new(), lost: 1 });
     let again = node.lease(store, 5, 2_000).await;
     assert_eq!((again.jobs[0].id, again.jobs[0].attempt), (lost.jobs[0].id, 2));
-    assert_eq!(store.job(lost.jobs[0].id).await.unwrap().unwrap().failures, 0);
+    assert_eq!(store.job(&Area::ALL, lost.jobs[0].id).await.unwrap().unwrap().failures, 0);
 }
 
 pub(crate) async fn a_poll_that_is_over_is_given_no_jobs(store: &Store) {
@@ -197,12 +200,12 @@ pub(crate) async fn failures_back_off_and_end_in_the_dead_letters_from_which_a_p
     assert_eq!(second.jobs[0].attempt, 2);
     let recorded = store.record(vec![ended(&second, &second.jobs[0], failed())], 4_000).await.unwrap();
     assert_eq!(recorded.finished_runs, [run]);
-    let job = store.job(second.jobs[0].id).await.unwrap().unwrap();
+    let job = store.job(&Area::ALL, second.jobs[0].id).await.unwrap().unwrap();
     assert_eq!((job.state, job.failures), (JobState::Dead, 2));
     assert_eq!(job.failure.unwrap().kind, "no-such-file");
     assert_eq!(store.queue_state(5_000).await.unwrap().dead, 1);
     assert_eq!(store.by(anybody()).retry_run(run, 5_000).await.unwrap(), Retried::Queued(1));
-    assert_eq!(store.run(run).await.unwrap().unwrap().run.state, RunState::Running);
+    assert_eq!(store.run(&Area::ALL, run).await.unwrap().unwrap().run.state, RunState::Running);
     let third = node.lease(store, 1, 5_000).await;
     let good = store.record(vec![finished(&third, &third.jobs[0], Status::Normal)], 6_000).await.unwrap();
     assert_eq!((good.verdicts, good.finished_runs), (vec![Verdict::Recorded], vec![run]));
@@ -218,7 +221,7 @@ pub(crate) async fn a_returned_job_counts_as_no_attempt(store: &Store) {
         assert_eq!(store.record(vec![back], 1_100).await.unwrap().verdicts, [Verdict::Recorded]);
     }
     let leased = node.lease(store, 1, 1_000).await;
-    assert_eq!(store.job(leased.jobs[0].id).await.unwrap().unwrap().failures, 0);
+    assert_eq!(store.job(&Area::ALL, leased.jobs[0].id).await.unwrap().unwrap().failures, 0);
 }
 
 pub(crate) async fn a_cancelled_run_takes_no_results(store: &Store) {
@@ -232,7 +235,7 @@ pub(crate) async fn a_cancelled_run_takes_no_results(store: &Store) {
         store.record(vec![finished(&leased, &leased.jobs[0], Status::Normal)], 2_000).await.unwrap();
     assert_eq!(refused.verdicts, [Verdict::Stale]);
     assert!(node.lease(store, 5, 2_000).await.jobs.is_empty());
-    let run = store.run(run).await.unwrap().unwrap().run;
+    let run = store.run(&Area::ALL, run).await.unwrap().unwrap().run;
     assert_eq!((run.state, run.progress.cancelled), (RunState::Cancelled, 2));
 }
 
@@ -278,8 +281,8 @@ pub(crate) async fn an_unregistered_node_hands_back(store: &Store) {
     let leased = node.lease(store, 1, 1_000).await;
     assert!(store.unregister_node("n".into(), node.incarnation, 1_100).await.unwrap());
     assert!(!store.unregister_node("n".into(), node.incarnation, 1_100).await.unwrap());
-    assert_eq!(store.job(leased.jobs[0].id).await.unwrap().unwrap().state, JobState::Queued);
-    let nodes = store.nodes(1_200 - LEASE_MS).await.unwrap();
+    assert_eq!(store.job(&Area::ALL, leased.jobs[0].id).await.unwrap().unwrap().state, JobState::Queued);
+    let nodes = store.nodes(&Area::ALL, 1_200 - LEASE_MS).await.unwrap();
     assert_eq!(nodes[0].status, NodeState::Offline);
     assert!(store.by(anybody()).forget_node("n".into(), 1_200 - LEASE_MS, 1_200).await.unwrap());
 }
@@ -324,14 +327,14 @@ pub(crate) async fn a_node_shows_both_that_its_heart_beats_and_that_it_asks_for_
     let strange = [leased.jobs[0].clone(), LeasedJob { id: JobId::fresh(), ..leased.jobs[1].clone() }];
     let beat = store.heartbeat("n".into(), node.beat(&strange), 9_000, LEASE_MS).await.unwrap();
     assert!(matches!(beat, HeartbeatOutcome::Noted { revoked, lost: 1 } if revoked == [strange[1].id]));
-    let shown = store.nodes(9_500 - LEASE_MS).await.unwrap().remove(0);
+    let shown = store.nodes(&Area::ALL, 9_500 - LEASE_MS).await.unwrap().remove(0);
     assert_eq!(shown.status, NodeState::Online);
     assert_eq!(shown.last_heartbeat.timestamp_millis(), 9_000);
     assert_eq!(shown.last_poll_at.unwrap().timestamp_millis(), 2_000);
     // A node that polls often does not update its row each time.
     for (asked, shown) in [(2_500, 2_000), (6_999, 2_000), (7_000, 7_000), (3_000, 7_000), (1_999, 1_999)] {
         node.lease(store, 1, asked).await;
-        let node = store.nodes(9_500 - LEASE_MS).await.unwrap().remove(0);
+        let node = store.nodes(&Area::ALL, 9_500 - LEASE_MS).await.unwrap().remove(0);
         assert_eq!(node.last_poll_at.unwrap().timestamp_millis(), shown, "asked at {asked}");
     }
 }
@@ -344,7 +347,7 @@ pub(crate) async fn what_a_node_works_on_is_read_from_its_leases(store: &Store) 
     let leased = node.lease(store, 3, 1_000).await;
     other.lease(store, 1, 1_000).await;
     let works_on = async |at| {
-        let nodes = store.nodes(at - LEASE_MS).await.unwrap();
+        let nodes = store.nodes(&Area::ALL, at - LEASE_MS).await.unwrap();
         nodes.iter().map(|node| node.current_tasks.len()).collect::<Vec<_>>()
     };
     assert_eq!(works_on(1_100).await, [3, 1]);

@@ -3,7 +3,7 @@
 
 use chrono::{TimeZone, Utc};
 use easysight_protocol::{Finding, JobOutcome, JobPlan, LeasedJob, Look, Lost, Status};
-use easysight_store::{CameraFilter, FanOut, Store};
+use easysight_store::{Area, CameraFilter, FanOut, Store};
 
 use crate::{
     databases::{Node, anybody, begin, camera, ended, finding, finished, plan, run_of, task},
@@ -36,7 +36,7 @@ async fn check(store: &Store, node: &mut Node, spares: bool, now: i64, outcome: 
 }
 
 async fn known(store: &Store) -> Option<Lost> {
-    store.camera("a").await.unwrap().unwrap().camera.lost
+    store.camera(&Area::ALL, "a").await.unwrap().unwrap().camera.lost
 }
 
 pub(crate) async fn a_camera_without_a_picture_is_spared_until_it_gives_one(store: &Store) {
@@ -56,7 +56,11 @@ pub(crate) async fn a_camera_without_a_picture_is_spared_until_it_gives_one(stor
     assert_eq!(store.lost_cameras().await.unwrap(), 1);
     for (filter, found) in [(Some(true), 1), (Some(false), 0), (None, 1)] {
         let filter = CameraFilter { lost: filter, ..CameraFilter::default() };
-        assert_eq!(store.cameras(&filter, &page(9)).await.unwrap().items.len(), found, "{filter:?}");
+        assert_eq!(
+            store.cameras(&Area::ALL, &filter, &page(9)).await.unwrap().items.len(),
+            found,
+            "{filter:?}"
+        );
     }
     // The job of a scheduled check contains the camera's loss, so the check only tests the connection. The loss stays
     // unchanged.

@@ -5,7 +5,7 @@ use easysight_protocol::{
     CameraSeries, CameraTimeline, Decision, Failure, Finding, HeartbeatRequest, JobOutcome, JobResult,
     Metric, SeriesBucket, Status, Verdict,
 };
-use easysight_store::{Dialect, FanOut, Span, Store};
+use easysight_store::{Area, Dialect, FanOut, Span, Store};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
 
 use crate::databases::{LEASE_MS, Node, anybody, begin, camera, empty, plan, task};
@@ -111,11 +111,11 @@ fn span(until: i64) -> Span {
 }
 
 async fn series(store: &Store, id: &str, until: i64) -> CameraSeries {
-    store.series(id, "brightness", &[], span(until), until).await.unwrap().unwrap()
+    store.series(&Area::ALL, id, "brightness", &[], span(until), until).await.unwrap().unwrap()
 }
 
 async fn timeline(store: &Store, id: &str, until: i64) -> CameraTimeline {
-    store.timeline(id, span(until), until).await.unwrap().unwrap()
+    store.timeline(&Area::ALL, id, span(until), until).await.unwrap().unwrap()
 }
 
 /// Compares series within the precision of stored values. Everything else must be equal.
@@ -173,8 +173,10 @@ pub(crate) async fn measurements_are_what_the_reports_say(store: &Store) {
     assert_eq!(timeline(store, "a", until).await.checks[50].worst, "error");
     assert_eq!(series(store, "b", until).await.series[0].count, 50);
     assert_eq!(series(store, "c", until).await.series, []);
-    assert!(store.series("no-such", "brightness", &[], span(until), until).await.unwrap().is_none());
-    assert!(store.timeline("no-such", span(until), until).await.unwrap().is_none());
+    assert!(
+        store.series(&Area::ALL, "no-such", "brightness", &[], span(until), until).await.unwrap().is_none()
+    );
+    assert!(store.timeline(&Area::ALL, "no-such", span(until), until).await.unwrap().is_none());
 }
 
 pub(crate) async fn nothing_is_folded_twice_or_lost(store: &Store) {
@@ -263,7 +265,8 @@ pub(crate) async fn odd_values_are_left_out_or_kept(store: &Store) {
     };
     assert_alike(but_largest(folded), &but_largest(exact));
     let wanted = ["n2999".to_owned(), "m3".to_owned()];
-    let named = store.series("a", "brightness", &wanted, span(until), until).await.unwrap().unwrap();
+    let named =
+        store.series(&Area::ALL, "a", "brightness", &wanted, span(until), until).await.unwrap().unwrap();
     assert_eq!(
         named.series.iter().map(|one| (one.metric.as_str(), one.count)).collect::<Vec<_>>(),
         [("m3", 2), ("n2999", 1)]
@@ -280,7 +283,8 @@ pub(crate) async fn a_thinned_trend_keeps_every_spike(store: &Store) {
     let until = START + DAY;
     fold(store, until).await;
     let coarse = Span { since: START, until, points: 10 };
-    let thinned = store.series("a", "brightness", &["mean".into()], coarse, until).await.unwrap().unwrap();
+    let thinned =
+        store.series(&Area::ALL, "a", "brightness", &["mean".into()], coarse, until).await.unwrap().unwrap();
     let exact = series(store, "a", until).await;
     let lowest = |one: &SeriesBucket| one.min.as_ref().unwrap_or(&one.last).clone();
     let highest = |one: &SeriesBucket| one.max.as_ref().unwrap_or(&one.last).clone();
@@ -297,7 +301,7 @@ pub(crate) async fn a_thinned_trend_keeps_every_spike(store: &Store) {
         assert_eq!(values().fold(f64::MAX, f64::min), lowest(bucket).value);
         assert_eq!(values().fold(f64::MIN, f64::max), highest(bucket).value);
     }
-    let cells = store.timeline("a", coarse, until).await.unwrap().unwrap();
+    let cells = store.timeline(&Area::ALL, "a", coarse, until).await.unwrap().unwrap();
     let brightness = &cells.diagnoses[0].cells[0];
     assert_eq!((brightness.worst.as_str(), brightness.count), ("error", 10));
     assert_eq!((brightness.first_at, brightness.last_at), (at(START), at(START + 9 * HOUR / 4)));
@@ -307,14 +311,14 @@ pub(crate) async fn a_thinned_trend_keeps_every_spike(store: &Store) {
     assert_eq!((brightness.job_id, cells.checks[0].job_id), (shown, shown));
     assert!(!cells.diagnoses[1].cells[0].is_consequence);
     let seventh = Span { since: START + 7 * HOUR / 4, until: START + 8 * HOUR / 4, points: 10 };
-    let seventh = store.timeline("a", seventh, until).await.unwrap().unwrap();
+    let seventh = store.timeline(&Area::ALL, "a", seventh, until).await.unwrap().unwrap();
     let cast = &seventh.diagnoses[1];
     assert_eq!(
         (cast.diagnosis.as_str(), cast.cells.len(), cast.cells[0].is_consequence),
         ("color_cast", 1, true)
     );
     let nothing = Span { since: until, until: START, points: 10 };
-    assert_eq!(store.timeline("a", nothing, until).await.unwrap().unwrap().checks, []);
+    assert_eq!(store.timeline(&Area::ALL, "a", nothing, until).await.unwrap().unwrap().checks, []);
 }
 
 pub(crate) async fn measurements_go_with_their_camera(store: &Store) {
@@ -324,7 +328,7 @@ pub(crate) async fn measurements_go_with_their_camera(store: &Store) {
     checks.check(store, &["a", "b"], START + DAY, START + DAY, findings(1)).await;
     assert!(store.by(anybody()).delete_camera("a".into(), START + 2 * DAY).await.unwrap());
     let until = START + 3 * DAY;
-    assert!(store.series("a", "brightness", &[], span(until), until).await.unwrap().is_none());
+    assert!(store.series(&Area::ALL, "a", "brightness", &[], span(until), until).await.unwrap().is_none());
     // A new camera with the same id has none of these measurements, whether they were folded or not.
     store.by(anybody()).create_camera("a".into(), camera("a", &[]), START + 2 * DAY).await.unwrap();
     assert_eq!(series(store, "a", until).await.series, []);

@@ -1,7 +1,7 @@
 //! Outages of the master or its database do no harm to nodes and jobs.
 
 use easysight_protocol::{JobState, RunState, Status, TaskRequest, Verdict};
-use easysight_store::{HeartbeatOutcome, Registration, Store, StoreError, silent_before};
+use easysight_store::{Area, HeartbeatOutcome, Registration, Store, StoreError, silent_before};
 
 use crate::databases::{
     LEASE_MS, Node, anybody, camera, finished,
@@ -20,12 +20,12 @@ async fn a_store_goes_on_by_itself_after_its_database_was_stopped() {
     server.stop();
     let refused = add("meanwhile").await;
     assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
-    let refused = store.camera("before").await;
+    let refused = store.camera(&Area::ALL, "before").await;
     assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
     server.start_again();
     add("after").await.unwrap();
-    assert!(store.camera("before").await.unwrap().is_some());
-    assert!(store.camera("meanwhile").await.unwrap().is_none());
+    assert!(store.camera(&Area::ALL, "before").await.unwrap().is_some());
+    assert!(store.camera(&Area::ALL, "meanwhile").await.unwrap().is_none());
     drop(store);
     writing.await.unwrap();
 }
@@ -69,7 +69,7 @@ async fn a_run_that_is_settled_survives_a_crash_of_the_database() {
         assert!(matches!(store.settle().await, Err(StoreError::Unavailable(_))));
         server.start_again();
         for run in &settled {
-            assert!(store.run(*run).await.unwrap().is_some());
+            assert!(store.run(&Area::ALL, *run).await.unwrap().is_some());
         }
     }
     let mut node = Node::new("n");
@@ -117,10 +117,10 @@ pub(crate) async fn a_node_that_still_holds_its_attempt_keeps_it(store: &Store) 
     other.register(store, 1_003 + LEASE_MS).await;
     assert!(other.lease(store, 5, 9_000 + LEASE_MS).await.jobs.is_empty());
     for job in &leased.jobs {
-        let job = store.job(job.id).await.unwrap().unwrap();
+        let job = store.job(&Area::ALL, job.id).await.unwrap().unwrap();
         assert_eq!((job.state, job.failures, job.attempt), (JobState::Running, 0, 1));
     }
-    assert_eq!(store.run(one).await.unwrap().unwrap().run.state, RunState::Running);
+    assert_eq!(store.run(&Area::ALL, one).await.unwrap().unwrap().run.state, RunState::Running);
     let results = leased.jobs.iter().map(|job| finished(&leased, job, Status::Normal)).collect();
     let mut recorded = store.record(results, 9_001 + LEASE_MS).await.unwrap();
     recorded.finished_runs.sort();
@@ -134,12 +134,12 @@ pub(crate) async fn a_result_counts_also_where_expiry_was_the_last_attempt(store
     node.register(store, 1_000).await;
     let leased = node.lease(store, 2, 1_000).await;
     assert_eq!(store.reap(true, 1_001 + LEASE_MS).await.unwrap().finished_runs, [run]);
-    assert_eq!(store.run(run).await.unwrap().unwrap().run.progress.dead, 2);
+    assert_eq!(store.run(&Area::ALL, run).await.unwrap().unwrap().run.progress.dead, 2);
     let late = finished(&leased, &leased.jobs[0], Status::Error);
     let recorded = store.record(vec![late.clone()], 2_000 + LEASE_MS).await.unwrap();
     assert_eq!((recorded.verdicts, recorded.findings.len()), (vec![Verdict::Recorded], 1));
     assert_eq!(store.record(vec![late], 2_001 + LEASE_MS).await.unwrap().verdicts, [Verdict::Duplicate]);
-    let run = store.run(run).await.unwrap().unwrap().run;
+    let run = store.run(&Area::ALL, run).await.unwrap().unwrap().run;
     assert_eq!((run.state, run.progress.finished, run.progress.dead), (RunState::Finished, 1, 1));
     // A person retries the other job. After that, its late result belongs to an attempt that is over.
     store.by(anybody()).retry_run(run.id, 3_000 + LEASE_MS).await.unwrap();
@@ -167,9 +167,15 @@ pub(crate) async fn a_node_is_silent_only_where_it_could_have_been_heard(store: 
     let answer = store.register_node(second.registration(), back + LEASE_MS - 1, unheard).await.unwrap();
     assert!(matches!(answer, Registration::InUse { .. }), "{answer:?}");
     assert!(!store.by(anybody()).forget_node("n".into(), unheard, 1_200).await.unwrap());
-    assert_eq!(store.nodes(unheard).await.unwrap()[0].status, easysight_protocol::NodeState::Online);
+    assert_eq!(
+        store.nodes(&Area::ALL, unheard).await.unwrap()[0].status,
+        easysight_protocol::NodeState::Online
+    );
     let heard = silent_before(back, back + LEASE_MS, LEASE_MS);
-    assert_eq!(store.nodes(heard).await.unwrap()[0].status, easysight_protocol::NodeState::Offline);
+    assert_eq!(
+        store.nodes(&Area::ALL, heard).await.unwrap()[0].status,
+        easysight_protocol::NodeState::Offline
+    );
     let answer = store.register_node(second.registration(), back + LEASE_MS, heard).await.unwrap();
     assert_eq!(answer, Registration::Accepted { requeued: 0 });
 }

@@ -6,7 +6,7 @@ use easysight_protocol::{
     Camera, CameraHealth, CameraRequest, Evidence, Finding, HealthCounts, JobOutcome, Progress, RunsOverview,
     Status,
 };
-use easysight_store::{CameraFilter, CameraOrder, FanOut, PageRequest, Store};
+use easysight_store::{Area, CameraFilter, CameraOrder, FanOut, PageRequest, Store};
 
 use crate::{
     databases::{Node, anybody, begin, camera, ended, finding, plan, run_of, task},
@@ -50,7 +50,7 @@ fn without_picture() -> Finding {
 }
 
 async fn shown(store: &Store, id: &str) -> Camera {
-    store.camera(id).await.unwrap().unwrap().camera
+    store.camera(&Area::ALL, id).await.unwrap().unwrap().camera
 }
 
 /// Returns the cause, the beginning in milliseconds, and the evidence picture of a camera.
@@ -67,8 +67,12 @@ async fn add(store: &Store, id: &str, change: impl FnOnce(&mut CameraRequest)) {
 }
 
 async fn ids(store: &Store, filter: &CameraFilter) -> Vec<String> {
-    let found = store.cameras(filter, &page(1_000)).await.unwrap();
-    assert_eq!(store.count_cameras(filter).await.unwrap(), found.items.len() as u64, "{filter:?}");
+    let found = store.cameras(&Area::ALL, filter, &page(1_000)).await.unwrap();
+    assert_eq!(
+        store.count_cameras(&Area::ALL, filter).await.unwrap(),
+        found.items.len() as u64,
+        "{filter:?}"
+    );
     found.items.into_iter().map(|one| one.id).collect()
 }
 
@@ -107,7 +111,7 @@ pub(crate) async fn each_health_is_counted_and_found_by_its_word(store: &Store) 
     let two = vec![CameraHealth::Normal, CameraHealth::Offline];
     let filter = CameraFilter { health: two, ..CameraFilter::default() };
     assert_eq!(ids(store, &filter).await, ["normal", "offline"]);
-    let tally = store.tally_cameras(20_000).await.unwrap();
+    let tally = store.tally_cameras(&Area::ALL, 20_000).await.unwrap();
     assert_eq!((tally.counts, tally.old), (HealthCounts::of([1; 8]), 0));
     assert_eq!(tally.newest_check, Some(10_000));
     // The four urgent cameras are in one group, and the others in the other one.
@@ -126,11 +130,11 @@ pub(crate) async fn each_health_is_counted_and_found_by_its_word(store: &Store) 
     );
     let filter = CameraFilter { cause: Some("blur".into()), ..CameraFilter::default() };
     assert_eq!(ids(store, &filter).await, ["error", "warning"]);
-    let act = store.urgent_cameras(3).await.unwrap();
+    let act = store.urgent_cameras(&Area::ALL, 3).await.unwrap();
     assert_eq!(act.iter().map(|one| one.id.as_str()).collect::<Vec<_>>(), ["offline", "critical", "error"]);
     // A day later, the state of every enabled camera that was checked is old.
-    assert_eq!(store.tally_cameras(10_000 + DAY_MS).await.unwrap().old, 0);
-    assert_eq!(store.tally_cameras(10_001 + DAY_MS).await.unwrap().old, 6);
+    assert_eq!(store.tally_cameras(&Area::ALL, 10_000 + DAY_MS).await.unwrap().old, 0);
+    assert_eq!(store.tally_cameras(&Area::ALL, 10_001 + DAY_MS).await.unwrap().old, 6);
     let filter = CameraFilter { checked_before: Some(10_001), ..CameraFilter::default() };
     assert_eq!(ids(store, &filter).await.len(), 7);
     let filter = CameraFilter { checked_before: Some(10_000), ..CameraFilter::default() };
@@ -208,7 +212,7 @@ pub(crate) async fn cameras_are_sorted_by_every_order_across_pages(store: &Store
             CameraOrder::Since => (String::new(), time(camera.since)),
         }
     };
-    let all = store.cameras(&CameraFilter::default(), &page(1_000)).await.unwrap().items;
+    let all = store.cameras(&Area::ALL, &CameraFilter::default(), &page(1_000)).await.unwrap().items;
     assert_eq!(all.len(), 23);
     for order in
         [CameraOrder::Id, CameraOrder::Name, CameraOrder::Health, CameraOrder::CheckedAt, CameraOrder::Since]
@@ -226,7 +230,8 @@ pub(crate) async fn cameras_are_sorted_by_every_order_across_pages(store: &Store
             for limit in [1, 4, 23] {
                 let (mut found, mut after) = (Vec::new(), None);
                 loop {
-                    let next = store.cameras(&filter, &PageRequest { after, limit }).await.unwrap();
+                    let next =
+                        store.cameras(&Area::ALL, &filter, &PageRequest { after, limit }).await.unwrap();
                     assert!(next.items.len() <= limit as usize);
                     found.extend(next.items.into_iter().map(|one| one.id));
                     after = next.next;
@@ -292,21 +297,25 @@ pub(crate) async fn the_census_is_taken_once_an_hour_and_kept_for_400_days(store
     let mut node = Node::new("n");
     node.register(store, 1_000).await;
     let day = |days: i64, ms: i64| days * DAY_MS + ms;
-    assert_eq!(store.census_near(day(1_000, 0)).await.unwrap(), None);
+    assert_eq!(store.census_near(&Area::ALL, day(1_000, 0)).await.unwrap(), None);
     one_of_each(store, &mut node).await;
     assert!(store.take_census(day(1_000, 300)).await.unwrap());
     assert!(!store.take_census(day(1_000, HOUR_MS - 1)).await.unwrap());
     store.by(anybody()).delete_camera("normal".into(), 9_000).await.unwrap();
     assert!(store.take_census(day(1_000, HOUR_MS)).await.unwrap());
     let near = async |at: i64| {
-        store.census_near(at).await.unwrap().map(|one| (one.taken_at - day(1_000, 0), one.counts.total()))
+        store
+            .census_near(&Area::ALL, at)
+            .await
+            .unwrap()
+            .map(|one| (one.taken_at - day(1_000, 0), one.counts.total()))
     };
     assert_eq!(near(day(1_000, 10)).await, Some((300, 8)));
     assert_eq!(near(day(1_000, HOUR_MS / 2 + 200)).await, Some((HOUR_MS, 7)));
     assert_eq!(near(day(1_000, 2 * HOUR_MS)).await, Some((HOUR_MS, 7)));
     assert_eq!(near(day(1_000, 2 * HOUR_MS + 1)).await, None);
     let since = async |group: Option<&str>| {
-        let hours = store.census_since(day(1_000, 0), group).await.unwrap();
+        let hours = store.census_since(&Area::ALL, day(1_000, 0), group).await.unwrap();
         hours.iter().map(|one| one.counts.in_order()).collect::<Vec<_>>()
     };
     assert_eq!(since(None).await, [[1; 8], [1, 1, 1, 1, 1, 1, 0, 1]]);
@@ -325,7 +334,7 @@ pub(crate) async fn runs_of_a_day_are_counted(store: &Store) {
     let mut node = Node::new("n");
     node.register(store, 1_000).await;
     let now = 10 * DAY_MS;
-    assert_eq!(store.run_counts(now).await.unwrap(), RunsOverview::default());
+    assert_eq!(store.run_counts(&Area::ALL, now).await.unwrap(), RunsOverview::default());
     // A run that ended more than a day ago does not count.
     add(store, "a", |_| {}).await;
     check(store, &mut node, "a", now - DAY_MS - 1, vec![seen("dark", Status::Normal)]).await;
@@ -340,13 +349,13 @@ pub(crate) async fn runs_of_a_day_are_counted(store: &Store) {
     let failure = easysight_protocol::Failure { kind: "capture".into(), detail: "no".into() };
     let result = ended(&leased, &leased.jobs[0], JobOutcome::Failed { failure });
     store.record(vec![result], now - 700).await.unwrap();
-    let progress = store.run(failed).await.unwrap().unwrap().run.progress;
+    let progress = store.run(&Area::ALL, failed).await.unwrap().unwrap().run.progress;
     assert_eq!(progress, Progress { total: 1, dead: 1, ..Progress::default() });
     run_of(store, task(), 3, now - 600).await;
-    let counts = store.run_counts(now).await.unwrap();
+    let counts = store.run_counts(&Area::ALL, now).await.unwrap();
     let expected = RunsOverview { waiting: 0, running: 1, finished: 2, cancelled: 1, with_failures: 1 };
     assert_eq!(counts, expected);
-    let queue = store.queue_counts(now).await.unwrap();
+    let queue = store.queue_counts(&Area::ALL, now).await.unwrap();
     assert_eq!((queue.queued, queue.running, queue.dead), (3, 0, 1));
 }
 
@@ -355,13 +364,14 @@ pub(crate) async fn a_page_goes_on_where_the_last_one_ended_although_cameras_com
         add(store, id, |new| new.name = "same".into()).await;
     }
     let filter = CameraFilter { order: CameraOrder::Name, ..CameraFilter::default() };
-    let first = store.cameras(&filter, &page(2)).await.unwrap();
+    let first = store.cameras(&Area::ALL, &filter, &page(2)).await.unwrap();
     // The last camera of the page is deleted, and one before it and one after it are new.
     store.by(anybody()).delete_camera("d".into(), 9_000).await.unwrap();
     for id in ["a", "e"] {
         add(store, id, |new| new.name = "same".into()).await;
     }
-    let rest = store.cameras(&filter, &PageRequest { after: first.next, limit: 9 }).await.unwrap();
+    let rest =
+        store.cameras(&Area::ALL, &filter, &PageRequest { after: first.next, limit: 9 }).await.unwrap();
     let rest: BTreeSet<_> = rest.items.iter().map(|one| one.id.as_str()).collect();
     assert_eq!(rest, BTreeSet::from(["e", "f", "h"]));
 }

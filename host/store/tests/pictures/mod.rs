@@ -1,6 +1,6 @@
 //! Tests of the cameras' last good pictures, and of the records of all stored pictures.
 
-use easysight_store::Store;
+use easysight_store::{Area, Store};
 
 use crate::databases::{Node, anybody, camera, finished, run_of, task};
 
@@ -25,7 +25,7 @@ pub(crate) async fn a_camera_is_asked_for_a_good_picture_now_and_then(store: &St
             leased.jobs.iter().map(|job| finished(&leased, job, easysight_protocol::Status::Normal));
         store.record(results.collect(), now).await.unwrap();
     }
-    let shown = store.camera("c0").await.unwrap().unwrap().camera.last_good_picture.unwrap();
+    let shown = store.camera(&Area::ALL, "c0").await.unwrap().unwrap().camera.last_good_picture.unwrap();
     assert_eq!((shown.digest, shown.taken_at.timestamp_millis()), ("d".repeat(64), 21_000));
 }
 
@@ -35,10 +35,10 @@ pub(crate) async fn a_good_picture_is_of_one_place(store: &Store) {
     store.note_good_picture("a".into(), "d".repeat(64), 2_000).await.unwrap();
     there.name = "renamed".into();
     store.by(anybody()).update_camera("a".into(), there.clone(), 3_000).await.unwrap();
-    assert!(store.camera("a").await.unwrap().unwrap().camera.last_good_picture.is_some());
+    assert!(store.camera(&Area::ALL, "a").await.unwrap().unwrap().camera.last_good_picture.is_some());
     there.source = "rtsp://elsewhere/live".into();
     store.by(anybody()).update_camera("a".into(), there, 4_000).await.unwrap();
-    assert!(store.camera("a").await.unwrap().unwrap().camera.last_good_picture.is_none());
+    assert!(store.camera(&Area::ALL, "a").await.unwrap().unwrap().camera.last_good_picture.is_none());
 }
 
 pub(crate) async fn the_oldest_pictures_come_first_and_good_ones_of_cameras_never(store: &Store) {

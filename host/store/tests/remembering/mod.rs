@@ -4,14 +4,14 @@ use easysight_protocol::{
     Baseline, Finding, JobOutcome, JobPlan, JobResult, LeasedJob, MAX_BASELINE_BYTES, PlannedPlugin, Status,
     Verdict,
 };
-use easysight_store::{FanOut, Leased, Store};
+use easysight_store::{Area, FanOut, Leased, Store};
 
 use crate::databases::{LEASE_MS, Node, anybody, begin, camera, finding, task};
 
 /// Makes sure that the cameras exist, and queues a job on each of them with these plugins.
 async fn queue(store: &Store, cameras: &[&str], plugins: &[&str], now: i64) {
     for id in cameras {
-        if store.camera(id).await.unwrap().is_none() {
+        if store.camera(&Area::ALL, id).await.unwrap().is_none() {
             store.by(anybody()).create_camera((*id).into(), camera(id, &[]), now).await.unwrap();
         }
     }
@@ -87,7 +87,7 @@ pub(crate) async fn what_a_plugin_remembers_comes_with_the_next_job_on_its_camer
     // A job gets only the baselines of its plan's plugins.
     assert_eq!(given(store, &mut node, "a", &["dirt"], 5_000).await, both(b"a")[1..]);
     assert_eq!(given(store, &mut node, "a", &["noise"], 5_000).await, []);
-    let kept = store.baselines("a").await.unwrap();
+    let kept = store.baselines(&Area::ALL, "a").await.unwrap();
     assert_eq!(
         kept.iter().map(|one| (one.plugin.as_str(), one.size_bytes)).collect::<Vec<_>>(),
         [("dirt", 4), ("tint", 1)]
@@ -105,7 +105,7 @@ pub(crate) async fn only_the_attempt_that_is_recorded_is_remembered(store: &Stor
     assert_eq!((lost.jobs[0].id, again.jobs[0].attempt), (again.jobs[0].id, 2));
     let late = brings(&lost, &lost.jobs[0], &[("tint", b"late")]);
     assert_eq!(store.record(vec![late.clone()], 21_000).await.unwrap().verdicts, [Verdict::Stale]);
-    assert!(store.baselines("a").await.unwrap().is_empty());
+    assert!(store.baselines(&Area::ALL, "a").await.unwrap().is_empty());
     let counts = brings(&again, &again.jobs[0], &[("tint", b"counts")]);
     assert_eq!(store.record(vec![counts.clone()], 22_000).await.unwrap().verdicts, [Verdict::Recorded]);
     // Neither a repeated nor a late result changes the baseline any more.
@@ -161,10 +161,10 @@ pub(crate) async fn a_reset_also_holds_against_jobs_that_are_under_way(store: &S
         let removed =
             store.by(anybody()).reset_baselines("a".into(), plugin.map(Into::into), 5_000).await.unwrap();
         assert_eq!(removed, Some(2 - left), "{plugin:?}");
-        assert_eq!(store.baselines("a").await.unwrap().len() as u64, left);
+        assert_eq!(store.baselines(&Area::ALL, "a").await.unwrap().len() as u64, left);
         let old = brings(&under_way, &under_way.jobs[0], &[("tint", b"old")]);
         assert_eq!(store.record(vec![old], 6_000).await.unwrap().verdicts, [Verdict::Recorded]);
-        assert_eq!(store.baselines("a").await.unwrap().len() as u64, left, "{plugin:?}");
+        assert_eq!(store.baselines(&Area::ALL, "a").await.unwrap().len() as u64, left, "{plugin:?}");
         assert!(given(store, &mut node, "a", &["tint"], 7_000).await.is_empty());
         // A baseline from a job that was leased after the reset is stored.
         queue(store, &["a"], &["tint"], 8_000).await;
@@ -187,10 +187,10 @@ pub(crate) async fn another_source_is_another_camera_and_another_password_is_not
     let mut changed = camera("a", &[]);
     changed.source = "rtsp://user:other@a/live".into();
     store.by(anybody()).update_camera("a".into(), changed.clone(), 4_000).await.unwrap();
-    assert_eq!(store.baselines("a").await.unwrap().len(), 1);
+    assert_eq!(store.baselines(&Area::ALL, "a").await.unwrap().len(), 1);
     changed.source = "rtsp://user:other@elsewhere/live".into();
     store.by(anybody()).import_cameras(vec![("a".into(), changed)], 5_000).await.unwrap();
-    assert!(store.baselines("a").await.unwrap().is_empty());
+    assert!(store.baselines(&Area::ALL, "a").await.unwrap().is_empty());
     assert!(given(store, &mut node, "a", &["tint"], 6_000).await.is_empty());
 }
 
@@ -202,11 +202,11 @@ pub(crate) async fn what_is_remembered_of_a_camera_goes_with_it(store: &Store) {
     queue(store, &["a"], &["tint"], 4_000).await;
     let under_way = node.lease(store, 1, 4_000).await;
     store.by(anybody()).delete_camera("a".into(), 9_000).await.unwrap();
-    assert!(store.baselines("a").await.unwrap().is_empty());
+    assert!(store.baselines(&Area::ALL, "a").await.unwrap().is_empty());
     // A new camera with the same id is another camera. The baseline from a job on the former camera is discarded.
     store.by(anybody()).create_camera("a".into(), camera("a", &[]), 5_000).await.unwrap();
     store.record(vec![brings(&under_way, &under_way.jobs[0], &[("tint", b"t")])], 6_000).await.unwrap();
-    assert!(store.baselines("a").await.unwrap().is_empty());
+    assert!(store.baselines(&Area::ALL, "a").await.unwrap().is_empty());
 }
 
 pub(crate) async fn when_a_camera_moved_all_but_the_finder_forget_it(store: &Store) {
@@ -224,10 +224,10 @@ pub(crate) async fn when_a_camera_moved_all_but_the_finder_forget_it(store: &Sto
             vec![found("view", "scene_change", status), found("tint", "color_cast", Status::Normal)];
         let moved = result(&leased, &leased.jobs[0], findings, &[("tint", b"mixed"), ("view", b"v2")]);
         store.record(vec![moved], 5_000).await.unwrap();
-        assert_eq!(store.baselines("a").await.unwrap().len(), left, "{status}");
+        assert_eq!(store.baselines(&Area::ALL, "a").await.unwrap().len(), left, "{status}");
     }
     assert_eq!(given(store, &mut node, "a", &plugins, 6_000).await, [("view".to_owned(), b"v2".to_vec())]);
-    assert_eq!(store.baselines("b").await.unwrap().len(), 3);
+    assert_eq!(store.baselines(&Area::ALL, "b").await.unwrap().len(), 3);
 }
 
 pub(crate) async fn what_is_no_baseline_costs_no_finding(store: &Store) {

@@ -3,7 +3,7 @@
 use easysight_protocol::{
     Baseline, Failure, Finding, JobOutcome, JobPlan, LeasedJob, PlannedPlugin, Status, Used, Verdict,
 };
-use easysight_store::{FanOut, FindingFilter, Leased, PageRequest, Store, StoreError};
+use easysight_store::{Area, FanOut, FindingFilter, Leased, PageRequest, Store, StoreError};
 
 use crate::databases::{Node, anybody, begin, camera, ended, finding, published, task};
 
@@ -88,10 +88,10 @@ pub(crate) async fn a_candidate_counts_for_nothing_and_is_compared(store: &Store
         bring(store, (&leased, &leased.jobs[0]), vec![counting], vec![candidate], &[], now).await;
     }
     let page = PageRequest { after: None, limit: 100 };
-    let counting = store.findings(&FindingFilter::default(), &page).await.unwrap().items;
+    let counting = store.findings(&Area::ALL, &FindingFilter::default(), &page).await.unwrap().items;
     assert_eq!(counting.len(), 3);
     assert!(counting.iter().all(|one| one.finding.digest == Some(digest('a'))), "{counting:?}");
-    assert_eq!(store.camera("cam").await.unwrap().unwrap().camera.status, Some(Status::Normal));
+    assert_eq!(store.camera(&Area::ALL, "cam").await.unwrap().unwrap().camera.status, Some(Status::Normal));
 
     let report = store.shadow_report(&digest('b')).await.unwrap();
     let [tint] = &report.diagnoses[..] else { panic!("{report:?}") };
@@ -133,7 +133,13 @@ pub(crate) async fn a_candidate_remembers_apart_and_is_forgotten_with_its_end(st
     // The candidacy ends while a job is running. The baseline that this job brings is not stored.
     store.by(anybody()).end_shadow(b.clone(), vec!["tint".into()], 9_000).await.unwrap();
     let kept = |store: Store| async move {
-        store.baselines("cam").await.unwrap().into_iter().map(|one| one.plugin).collect::<Vec<_>>()
+        store
+            .baselines(&Area::ALL, "cam")
+            .await
+            .unwrap()
+            .into_iter()
+            .map(|one| one.plugin)
+            .collect::<Vec<_>>()
     };
     assert_eq!(kept(store.clone()).await, ["tint"]);
     let (counting, shadows) = both();

@@ -9,7 +9,7 @@ use easysight_protocol::{
     TaskRequest, Verdict,
 };
 use easysight_store::{
-    Dialect, FindingFilter, HeartbeatOutcome, Leased, PageRequest, Registration, Store, silent_before,
+    Area, Dialect, FindingFilter, HeartbeatOutcome, Leased, PageRequest, Registration, Store, silent_before,
 };
 
 use crate::databases::{LEASE_MS, Node, anybody, ended, finished, open, run_of, task};
@@ -339,13 +339,13 @@ impl World {
         let store = &self.masters[0].store;
         let mut total = BTreeMap::new();
         for run in &self.runs {
-            let state = store.run(*run).await.unwrap().unwrap().run;
+            let state = store.run(&Area::ALL, *run).await.unwrap().unwrap().run;
             assert!(
                 matches!(state.state, RunState::Finished | RunState::Cancelled),
                 "seed {seed}: {state:?}"
             );
             let page = PageRequest { after: None, limit: 100 };
-            let jobs = store.jobs(*run, None, &page).await.unwrap().items;
+            let jobs = store.jobs(&Area::ALL, *run, None, &page).await.unwrap().items;
             for job in &jobs {
                 *total.entry(format!("{:?}", job.state)).or_insert(0) += 1;
                 let nothing = Story::default();
@@ -362,7 +362,7 @@ impl World {
             }
             let filter = FindingFilter { run_id: Some(*run), ..FindingFilter::default() };
             let page = PageRequest { after: None, limit: 100 };
-            let found = store.findings(&filter, &page).await.unwrap().items;
+            let found = store.findings(&Area::ALL, &filter, &page).await.unwrap().items;
             let ended = jobs.iter().filter(|job| job.state == JobState::Finished).count();
             assert_eq!(found.len(), ended, "seed {seed}: {run}");
         }

@@ -7,7 +7,9 @@ use std::{
 };
 
 use easysight_protocol::{CameraRequest, Labels, RunId, Status, TaskRequest, Trigger, Verdict};
-use easysight_store::{Dialect, HeartbeatOutcome, NewRun, PageRequest, RunFilter, Start, Store, StoreError};
+use easysight_store::{
+    Area, Dialect, HeartbeatOutcome, NewRun, PageRequest, RunFilter, Start, Store, StoreError,
+};
 use futures::{StreamExt, future::join_all, stream::FuturesUnordered};
 use tokio::task::JoinSet;
 
@@ -112,7 +114,7 @@ pub(crate) async fn heartbeats_go_on_while_cameras_are_imported(store: &Store) {
     }
     let imported = importing.await.unwrap();
     assert_eq!((imported.created, imported.updated), (50_000, 0));
-    assert_eq!(store.camera_groups().await.unwrap()[1].cameras, 50_000);
+    assert_eq!(store.camera_groups(&Area::ALL).await.unwrap()[1].cameras, 50_000);
     times.sort_unstable();
     // The numbers are only printed. The test is that no heartbeat waits for the whole import.
     eprintln!(
@@ -223,12 +225,12 @@ async fn runs_with_the_same_keys_are_created_once(stores: &[Store]) {
         let ids: BTreeSet<RunId> = created.iter().map(|(run, _)| run.id).collect();
         assert!(ids.len() == KEYS && ids.contains(&first.id), "{ids:?}");
         for run in ids {
-            assert_eq!(stores[0].run(run).await.unwrap().unwrap().run.progress.total, 3);
+            assert_eq!(stores[0].run(&Area::ALL, run).await.unwrap().unwrap().run.progress.total, 3);
         }
     }
     // A run that was refused has left no jobs.
     let page = PageRequest { after: None, limit: 1_000 };
-    let runs = stores[0].runs(&RunFilter::default(), &page).await.unwrap().items;
+    let runs = stores[0].runs(&Area::ALL, &RunFilter::default(), &page).await.unwrap().items;
     assert_eq!(runs.len(), KEYS * ROUNDS);
     assert_eq!(stores[0].queue_state(1_000).await.unwrap().queued, 3 * (KEYS * ROUNDS) as u64);
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use easysight_protocol::{CameraHealth, Status};
-use easysight_store::{CameraFilter, Dialect, FindingFilter, PageRequest, Span, Store};
+use easysight_store::{Area, CameraFilter, Dialect, FindingFilter, PageRequest, Span, Store};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection, migrate::Migrator};
 
 use crate::{
@@ -88,13 +88,13 @@ pub(crate) async fn findings_of_before_are_there_after_an_upgrade(dialect: Diale
 }
 
 async fn named(store: &Store, filter: FindingFilter) -> Vec<(String, String)> {
-    let found = store.findings(&filter, &page(100)).await.unwrap();
+    let found = store.findings(&Area::ALL, &filter, &page(100)).await.unwrap();
     assert_eq!(found.next, None);
     found.items.iter().map(|one| (one.camera_id.clone().unwrap(), one.finding.diagnosis.clone())).collect()
 }
 
 async fn all_is_there(store: &Store) {
-    let all = store.findings(&FindingFilter::default(), &page(100)).await.unwrap().items;
+    let all = store.findings(&Area::ALL, &FindingFilter::default(), &page(100)).await.unwrap().items;
     // Latest first: by job, and within a job the last one first.
     let diagnoses = ["noise", "clarity", "brightness"];
     let order: Vec<_> =
@@ -110,7 +110,10 @@ async fn all_is_there(store: &Store) {
     let mut paged = Vec::new();
     let mut after = None;
     loop {
-        let got = store.findings(&FindingFilter::default(), &PageRequest { after, limit: 2 }).await.unwrap();
+        let got = store
+            .findings(&Area::ALL, &FindingFilter::default(), &PageRequest { after, limit: 2 })
+            .await
+            .unwrap();
         paged.extend(got.items);
         after = got.next;
         if after.is_none() {
@@ -131,15 +134,15 @@ async fn all_is_there(store: &Store) {
     assert_eq!(named(store, by(Some("noise"), Some("error"))).await, []);
     let of_camera = FindingFilter { camera_id: Some("c0".into()), ..by(Some("noise"), None) };
     assert_eq!(named(store, of_camera).await, [("c0".to_owned(), "noise".to_owned())]);
-    let run = store.run(RUN.parse().unwrap()).await.unwrap().unwrap().run;
+    let run = store.run(&Area::ALL, RUN.parse().unwrap()).await.unwrap().unwrap().run;
     assert_eq!((run.progress.total, run.progress.finished), (2, 2));
-    let shown = store.camera("c0").await.unwrap().unwrap().camera;
+    let shown = store.camera(&Area::ALL, "c0").await.unwrap().unwrap().camera;
     assert_eq!(shown.status, Some(Status::Error));
     // The cause and the beginning of the status are not known, but the camera is counted and found.
     assert_eq!((&shown.cause, shown.since, shown.health()), (&None, None, CameraHealth::Error));
     let filter = CameraFilter { words: Some("HALL".into()), ..CameraFilter::default() };
-    assert_eq!(store.count_cameras(&filter).await.unwrap(), 2);
-    let tally = store.tally_cameras(5_000).await.unwrap();
+    assert_eq!(store.count_cameras(&Area::ALL, &filter).await.unwrap(), 2);
+    let tally = store.tally_cameras(&Area::ALL, 5_000).await.unwrap();
     assert_eq!((tally.counts.error, tally.causes), (2, [(None, 2)].into()));
 }
 
@@ -152,7 +155,7 @@ async fn goes_on(store: &Store) {
     let leased = node.lease(store, 3, 5_000).await;
     let job = leased.jobs.iter().find(|job| job.camera_id.as_deref() == Some("c0")).unwrap();
     store.record(vec![finished(&leased, job, Status::Normal)], 6_000).await.unwrap();
-    let shown = store.camera("c0").await.unwrap().unwrap().camera;
+    let shown = store.camera(&Area::ALL, "c0").await.unwrap().unwrap().camera;
     assert_eq!(shown.status, Some(Status::Normal));
     assert_eq!(shown.since, Some(shown.checked_at.unwrap()));
     let of_camera = FindingFilter { camera_id: Some("c0".into()), ..FindingFilter::default() };
@@ -163,7 +166,7 @@ async fn goes_on(store: &Store) {
 async fn is_measured(store: &Store) {
     let now = 1_800_000_000_000;
     let span = Span { since: 0, until: 86_400_000, points: 1_000_000 };
-    let before = store.timeline("c0", span, now).await.unwrap().unwrap();
+    let before = store.timeline(&Area::ALL, "c0", span, now).await.unwrap().unwrap();
     let mut checks = 0;
     loop {
         let folded = store.fold(now).await.unwrap();
@@ -174,7 +177,7 @@ async fn is_measured(store: &Store) {
     }
     // Two checks from before the upgrade, and one from after it.
     assert_eq!(checks, 3);
-    let folded = store.timeline("c0", span, now).await.unwrap().unwrap();
+    let folded = store.timeline(&Area::ALL, "c0", span, now).await.unwrap().unwrap();
     assert_eq!(folded, before);
     let said: Vec<_> = folded
         .diagnoses

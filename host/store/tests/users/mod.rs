@@ -18,6 +18,7 @@ fn user(id: &str, scope: Scope) -> StoredUser {
         disabled: false,
         created_at: DateTime::from_timestamp_millis(NOW).unwrap(),
         last_signed_in_at: None,
+        groups: None,
     };
     StoredUser { info, password: format!("hash of {id}") }
 }

@@ -18,8 +18,17 @@ use values::{Dice, Schemas};
 const ROUNDS: usize = 8;
 /// Fields in which a value that its schema allows may still be invalid, because of other fields or the active
 /// plugins.
-const BEYOND_SCHEMAS: [&str; 8] =
-    ["/after", "/cameras", "/config", "/diagnoses", "/id", "/schedule", "/source", "/time_zone"];
+const BEYOND_SCHEMAS: [&str; 9] = [
+    "/after",
+    "/cameras",
+    "/config",
+    "/diagnoses",
+    "/everywhere",
+    "/id",
+    "/schedule",
+    "/source",
+    "/time_zone",
+];
 const JSON: &str = "application/json";
 
 /// An operation of the document.

@@ -1,18 +1,22 @@
 //! The import of many cameras from a table, and a preview of the import.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use axum::{Json, body::Body, extract::State};
 use easysight_daemon::{body::gather, problem::Error};
 use easysight_protocol::{
     CameraRequest, ImportAction, ImportAnswer, Labels, LineProblem, PlannedLine, Problem, masked_source,
 };
-use easysight_store::StoredCamera;
+use easysight_store::{Area, StoredCamera};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::{
-    super::{by::By, check, parameters::Params},
+    super::{
+        by::{By, Within},
+        check,
+        parameters::Params,
+    },
     offered::{KEPT, check_camera, resolve},
     sheet::{Column, Sheet, SheetLine},
 };
@@ -46,6 +50,7 @@ pub(in super::super) struct ImportQuery {
     responses((status = 200, body = ImportAnswer), (status = "default", body = Problem)))]
 pub(in super::super) async fn import(
     State(master): State<Shared>,
+    Within(area): Within,
     Params(query): Params<ImportQuery>,
     By(actor): By,
     body: Body,
@@ -54,8 +59,9 @@ pub(in super::super) async fn import(
     let sheet = Sheet::read(&bytes, MAX_LINES).map_err(|detail| invalid("", detail))?;
     let ids = sheet.lines.iter().map(|line| line.text(Column::Id)).filter(|id| !id.is_empty());
     let ids: Vec<String> = ids.map(str::to_owned).collect();
-    let known = master.store.cameras_named(&ids).await.map_err(|error| store_error(&error))?;
+    let known = master.store.cameras_named(&area, &ids).await.map_err(|error| store_error(&error))?;
     let known: HashMap<_, _> = known.into_iter().map(|one| (one.camera.id.clone(), one)).collect();
+    let foreign = master.store.foreign_ids(&area, &ids).await.map_err(|error| store_error(&error))?;
     let mut answer = ImportAnswer {
         dry_run: query.dry_run,
         created: 0,
@@ -68,7 +74,8 @@ pub(in super::super) async fn import(
     };
     let mut cameras = Vec::new();
     for line in &sheet.lines {
-        match read_line(line, &known) {
+        let read = read_line(line, &known).and_then(|line| confined(line, &area, &foreign));
+        match read {
             Ok((planned, id, request)) => {
                 let is_new = planned.action == ImportAction::Create;
                 *(if is_new { &mut answer.created } else { &mut answer.updated }) += 1;
@@ -94,10 +101,26 @@ pub(in super::super) async fn import(
     Ok(Json(answer))
 }
 
-fn read_line(
-    line: &SheetLine,
-    known: &HashMap<String, StoredCamera>,
-) -> Result<(PlannedLine, String, CameraRequest), String> {
+/// What to do with a line, and the camera that it describes with its id.
+type ReadLine = (PlannedLine, String, CameraRequest);
+
+/// Refuses a line that leads outside of the caller's area. The store checks the same when it writes the cameras, but it
+/// would refuse all lines together.
+fn confined(read: ReadLine, area: &Area, foreign: &HashSet<String>) -> Result<ReadLine, String> {
+    let (_, id, request) = &read;
+    if foreign.contains(id) {
+        return Err("id: this id cannot be used; choose another one, or leave it empty".to_owned());
+    }
+    if let Some(group) = request.groups.iter().find(|group| !area.has_group(group)) {
+        return Err(format!("groups: the group `{group}` is not in your area"));
+    }
+    if !area.is_all() && request.groups.is_empty() {
+        return Err("groups: the camera must be in at least one group of your area".to_owned());
+    }
+    Ok(read)
+}
+
+fn read_line(line: &SheetLine, known: &HashMap<String, StoredCamera>) -> Result<ReadLine, String> {
     let parts = |column: Column| -> Vec<String> {
         let parts = line.text(column).split([';', '；']).map(str::trim);
         parts.filter(|part| !part.is_empty()).map(str::to_owned).collect()
