@@ -1,5 +1,5 @@
-//! `cargo xtask bench`: measures the costs of the sandbox, of a check of a camera, and of dispatching jobs. All
-//! builds are optimised.
+//! `cargo xtask bench`: measures the costs of the sandbox, of a check of a camera, of dispatching jobs, and of a replay.
+//! All builds are optimised.
 
 use std::process::ExitCode;
 
@@ -11,7 +11,7 @@ use crate::{
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// The benchmark: `sandbox`, `suite`, `checks` or `dispatch`.
+    /// The benchmark: `sandbox`, `suite`, `checks`, `dispatch` or `replay`.
     #[arg(value_enum, default_value_t = What::Sandbox)]
     what: What,
     /// Arguments of the benchmark. `cargo xtask bench -- --help` lists them.
@@ -29,9 +29,25 @@ enum What {
     Checks,
     /// A master under load: jobs per second, latency, a thousand nodes.
     Dispatch,
+    /// A replay of a limit over the stored measurements of a thousand cameras.
+    Replay,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    if arguments.what == What::Replay {
+        let mut cargo = command("cargo", &workspace::root());
+        cargo.args([
+            "run",
+            "--release",
+            "--package",
+            "easysight-bench",
+            "--bin",
+            "easysight-bench-replay",
+            "--",
+        ]);
+        process::run(cargo.args(&arguments.rest))?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let plugins = plugins::build()?;
     if arguments.what == What::Dispatch {
         let mut cargo = command("cargo", &workspace::root());
@@ -58,7 +74,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     match arguments.what {
         What::Suite => drop(cargo.arg("--suite")),
         What::Checks => drop(cargo.arg("--checks")),
-        What::Sandbox | What::Dispatch => {}
+        What::Sandbox | What::Dispatch | What::Replay => {}
     }
     process::run(cargo.arg("--plugins-dir").arg(plugins).args(&arguments.rest))?;
     Ok(ExitCode::SUCCESS)

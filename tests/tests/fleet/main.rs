@@ -33,6 +33,7 @@ mod overview;
 mod pictures;
 mod process;
 mod proxy;
+mod replay;
 mod requests;
 mod settings;
 mod shadow;
