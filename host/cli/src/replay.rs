@@ -47,8 +47,8 @@ pub(crate) struct Arguments {
     /// Only the cameras of this task.
     #[arg(long, value_name = "ID")]
     task: Option<String>,
-    /// Only cameras with this label.
-    #[arg(long, value_name = "KEY=VALUE")]
+    /// Only cameras with this label: its key and value, or the key alone.
+    #[arg(long, value_name = "KEY[=VALUE]")]
     label: Option<String>,
     /// The number of days before now.
     #[arg(long, default_value_t = 30)]

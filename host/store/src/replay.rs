@@ -157,8 +157,8 @@ impl Store {
         let ends = changed.iter().flat_map(|one| [one.ends.0.job(), one.ends.1.job()]);
         let evidence = self.evidence_of(ends.collect()).await?;
         let shown = changed.iter().filter_map(|one| Some((cameras.get(one.camera as usize)?, one)));
-        let changes =
-            shown.map(|(camera, one)| of_camera(camera, one, &evidence)).collect::<Result<_, _>>()?;
+        let changes = shown.map(|(camera, one)| of_camera(camera, one, &evidence));
+        let changes = changes.collect::<Result<_, StoreError>>()?;
         let (Some(shown), Some(limit)) = (limits.shown_of(limit), limits.list.get(limit)) else {
             return Err(StoreError::corrupt("a limit is missing"));
         };

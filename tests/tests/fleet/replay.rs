@@ -127,25 +127,25 @@ async fn a_replay_that_cannot_be_answered_says_why() {
     let mut master = prepared(&data, dir.path()).await;
     let nothing = format!("{OTHER}&threshold=90");
     let (status, problem) = read(master.request(Method::GET, &nothing)).await;
-    assert_eq!((status, &problem["type"]), (422, &json!("/problems/nothing-to-replay")), "{problem}");
+    assert_eq!((status, &problem["type"]), (404, &json!("/problems/nothing-to-replay")), "{problem}");
     assert_eq!(master.get(&format!("{REPLAY}/limits?diagnosis=brightness")).await["limits"], json!([]));
     let (mut node, ..) = Node::register(&master, "n", json!({})).await;
     check(&master, &mut node, [60.0, 85.0, 200.0]).await;
     for (query, status, words) in [
-        ("?diagnosis=brightness&metric=looks&threshold=1", 422, "luma_p95 (alarms below 80)"),
-        ("?diagnosis=brightness&metric=luma_p95&threshold=1&side=above", 422, "alarms above it"),
-        ("?diagnosis=brightness&metric=luma_p95&threshold=1&from=81", 422, "by the limit 81"),
-        ("?diagnosis=nobody&metric=luma_p95&threshold=1", 422, "no verdict of `nobody`"),
+        ("?diagnosis=brightness&metric=looks&threshold=1", 404, "luma_p95 (alarms below 80)"),
+        ("?diagnosis=brightness&metric=luma_p95&threshold=1&side=above", 404, "alarms above it"),
+        ("?diagnosis=brightness&metric=luma_p95&threshold=1&from=81", 404, "by the limit 81"),
+        ("?diagnosis=nobody&metric=luma_p95&threshold=1", 404, "no verdict of `nobody`"),
         ("?diagnosis=brightness&metric=luma_p95&threshold=1&camera=c0,nobody", 404, "nobody"),
         ("?diagnosis=brightness&metric=luma_p95&threshold=1&task=nobody", 404, "nobody"),
-        ("?diagnosis=brightness&metric=luma_p95&threshold=1&group=nobody", 422, "no verdict"),
+        ("?diagnosis=brightness&metric=luma_p95&threshold=1&group=nobody", 404, "no verdict"),
         ("?diagnosis=brightness&metric=luma_p95&threshold=dark", 400, "threshold"),
         ("?diagnosis=brightness&metric=luma_p95&threshold=NaN", 400, "finite"),
         ("?diagnosis=brightness&metric=luma_p95&threshold=1&from=inf", 400, "finite"),
         ("?diagnosis=brightness&metric=luma_p95&threshold=1&side=left", 400, "side"),
         ("?diagnosis=brightness&metric=luma_p95&threshold=1&days=91", 400, "1 to 90"),
         ("?diagnosis=brightness&metric=luma_p95&threshold=1&limit=0", 400, "1 to 1000"),
-        ("?diagnosis=brightness&metric=luma_p95&threshold=1&label=north", 400, "key"),
+        ("?diagnosis=brightness&metric=luma_p95&threshold=1&label=north", 404, "no verdict"),
         ("?diagnosis=&metric=luma_p95&threshold=1", 400, "diagnosis"),
         ("?diagnosis=brightness&threshold=1", 400, "metric"),
         ("?diagnosis=brightness&metric=luma_p95", 400, "threshold"),

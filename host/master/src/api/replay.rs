@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::{Json, extract::State, http::StatusCode};
 use easysight_daemon::problem::Error;
-use easysight_protocol::{Labels, LimitSide, MetricLimit, Problem, Replay, ReplayChecks, ReplayLimits};
+use easysight_protocol::{LimitSide, MetricLimit, Problem, Replay, ReplayChecks, ReplayLimits};
 use easysight_store::{OtherLimit, ReplayCameras, ReplayScope, Replayed};
 use serde::Deserialize;
 use tokio::{sync::MutexGuard, time::timeout};
@@ -43,10 +43,12 @@ pub(super) struct ScopeQuery {
     #[param(min_length = 1, max_length = 4_096)]
     camera: Option<String>,
     /// The cameras of this group.
+    #[param(min_length = 1, max_length = 200)]
     group: Option<String>,
     /// The cameras of this task.
+    #[param(min_length = 1, max_length = 200)]
     task: Option<String>,
-    /// Of these cameras, only those with this label, as `key=value`.
+    /// Of these cameras, only those with this label: `key=value`, or `key` for any value.
     label: Option<String>,
     /// The number of days before now, 1 to 90. If absent, 30.
     #[param(minimum = 1, maximum = 90)]
@@ -98,11 +100,12 @@ pub(super) async fn limits(
 /// both ways, and in which cameras. The stored measurements are evaluated; no plugin is run, and nothing is changed. The
 /// rule is: a verdict is an alarm if the metric that decided it is beyond its limit. `checks.explained` is the number of
 /// stored verdicts that this rule reproduces with the present limits. Verdicts whose change does not follow from the
-/// stored data are counted as undetermined. What plugins remember of a camera stays as it was. One replay is computed at a
+/// stored data are counted as undetermined. What plugins remember of a camera stays as it was. If no
+/// verdict or no such limit is stored, the answer is 404. One replay is computed at a
 /// time; a request that waits for its turn for more than 10 seconds gets 503.
 #[utoipa::path(get, path = "/api/v1/diagnosis/replay", tag = "replay",
     params(ScopeQuery, OtherQuery),
-    responses((status = 200, body = Replay), (status = 404, body = Problem), (status = 422, body = Problem),
+    responses((status = 200, body = Replay), (status = 404, body = Problem),
         (status = 503, body = Problem), (status = "default", body = Problem)))]
 pub(super) async fn replay(
     State(master): State<Shared>,
@@ -166,10 +169,9 @@ impl ScopeQuery {
         }
         if let Some(label) = &self.label {
             plain("label", Some(label))?;
-            let (key, value) = label
-                .split_once('=')
-                .ok_or_else(|| refused("label: expected a key and a value, such as site=north".to_owned()))?;
-            cameras.labels = Labels::from([(key.to_owned(), value.to_owned())]);
+            let (key, value) =
+                label.split_once('=').map_or((label.as_str(), None), |(key, value)| (key, Some(value)));
+            cameras.label = Some((key.to_owned(), value.map(str::to_owned)));
         }
         Ok(ReplayScope {
             diagnosis: self.diagnosis,
@@ -215,7 +217,7 @@ fn nothing(scope: &ReplayScope, checks: &ReplayChecks) -> Error {
         "the measured checks of these cameras and days have no verdict of `{}`{without}. Choose more cameras or more days",
         scope.diagnosis
     );
-    Error::new(StatusCode::UNPROCESSABLE_ENTITY, "nothing-to-replay", detail)
+    Error::new(StatusCode::NOT_FOUND, "nothing-to-replay", detail)
 }
 
 fn no_limit(scope: &ReplayScope, other: &OtherLimit, limits: &[MetricLimit]) -> Error {
@@ -237,7 +239,7 @@ fn no_limit(scope: &ReplayScope, other: &OtherLimit, limits: &[MetricLimit]) -> 
     };
     let detail =
         format!("`{}` decided no verdict of `{}`{side}{from}; {known}", other.metric, scope.diagnosis);
-    Error::new(StatusCode::UNPROCESSABLE_ENTITY, "no-such-limit", detail)
+    Error::new(StatusCode::NOT_FOUND, "no-such-limit", detail)
 }
 
 fn refused(detail: String) -> Error {

@@ -78,7 +78,8 @@ pub(super) fn judge(
         let may_change = decides.is_none() && !(any == all && any == after && after.is_some());
         return if may_change { Outcome::Undetermined } else { Outcome::Same };
     }
-    let is_moved = question.from.is_none_or(|from| range.0.to_bits() == from.to_bits() && range.0 == range.1);
+    let is_moved =
+        question.from.is_none_or(|from| [range.0, range.1].iter().all(|one| one.to_bits() == from.to_bits()));
     match limit.is_beyond(value, question.threshold) {
         Some(false) => Outcome::Same,
         // It was beyond the present limit too, and raised no alarm.

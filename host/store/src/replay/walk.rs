@@ -24,8 +24,8 @@ pub struct ReplayCameras {
     pub ids: Vec<String>,
     /// Cameras in these groups.
     pub groups: Vec<String>,
-    /// Only cameras with all of these labels.
-    pub labels: Labels,
+    /// Of these, only cameras with a label of this key, and with this value if there is one.
+    pub label: Option<(String, Option<String>)>,
 }
 
 /// A camera of a walk.
@@ -56,7 +56,7 @@ pub(super) trait Visit: Send + 'static {
 impl Store {
     /// Returns the cameras of a walk, by id.
     pub(super) async fn walked(&self, cameras: &ReplayCameras) -> Result<Vec<WalkedCamera>, StoreError> {
-        let ReplayCameras { ids, groups, labels } = cameras;
+        let ReplayCameras { ids, groups, label } = cameras;
         let columns = "SELECT id, name, labels, created_at FROM cameras";
         let rows = if ids.is_empty() && groups.is_empty() {
             query(format!("{columns} ORDER BY id")).fetch_all(&self.readers).await?
@@ -70,9 +70,10 @@ impl Store {
         };
         let mut walked = Vec::with_capacity(rows.len());
         for row in &rows {
-            if !labels.is_empty() {
+            if let Some((key, value)) = label {
                 let own: Labels = json(row, "labels")?;
-                if labels.iter().any(|(key, value)| own.get(key) != Some(value)) {
+                let found = own.get(key);
+                if found.is_none() || value.as_ref().is_some_and(|value| found != Some(value)) {
                     continue;
                 }
             }

@@ -168,8 +168,14 @@ pub(crate) async fn a_replay_is_of_the_chosen_cameras_and_time(store: &Store) {
     let yard = ReplayCameras { groups: vec!["yard".into()], ..ReplayCameras::default() };
     assert_eq!(of(yard.clone()).await, (36, 0, 0));
     assert_eq!(of(ReplayCameras { ids: vec!["c".into()], ..yard }).await, (72, 0, 0));
-    let labels = [("floor".to_owned(), "roof".to_owned())].into();
-    assert_eq!(of(ReplayCameras { labels, ..ReplayCameras::default() }).await, (36, 0, 0));
+    for (value, raised) in [(None, 72), (Some("roof".to_owned()), 36), (Some("cellar".to_owned()), 0)] {
+        let of_label = ReplayCameras { label: Some(("floor".into(), value)), ..ReplayCameras::default() };
+        let scope = ReplayScope { cameras: of_label, ..scope(ReplayCameras::default(), until) };
+        match store.replay(&scope, &other(500.0), until).await.unwrap() {
+            Replayed::Done(replay) => assert_eq!(counts(&replay), (raised, 0, 0)),
+            refused => assert!(raised == 0 && matches!(refused, Replayed::NoVerdicts(_)), "{refused:?}"),
+        }
+    }
     // The time begins and ends within stored days and reports.
     let part =
         ReplayScope { since: START + 20 * HOUR, until: START + 26 * HOUR, ..scope(ids(&["c"]), until) };
