@@ -201,17 +201,20 @@ impl Seen {
         counted.sort_unstable();
         let few = counted.iter().map(|(_, count)| count).sum::<u64>() / 100;
         let (low, high) = self.range.unwrap_or_default();
-        let first_after_few = |counted: &mut dyn Iterator<Item = &(i64, u64)>| {
-            let mut passed = 0;
-            let found = counted.find(|(_, count)| {
-                passed += count;
-                passed > few
-            });
-            found.map(|(key, _)| value_of(*key).clamp(low, high))
-        };
-        let usually_from = first_after_few(&mut counted.iter()).unwrap_or(low);
-        (usually_from, first_after_few(&mut counted.iter().rev()).unwrap_or(high))
+        let end = |key: Option<i64>| key.map(|key| value_of(key).clamp(low, high));
+        let usually_from = end(first_after(counted.iter(), few)).unwrap_or(low);
+        (usually_from, end(first_after(counted.iter().rev(), few)).unwrap_or(high))
     }
+}
+
+/// Returns the first key after those of about `few` values.
+fn first_after<'a>(mut counted: impl Iterator<Item = &'a (i64, u64)>, few: u64) -> Option<i64> {
+    let mut passed = 0;
+    let found = counted.find(|(_, count)| {
+        passed += count;
+        passed > few
+    });
+    found.map(|(key, _)| *key)
 }
 
 pub(super) fn widen(range: &mut Option<(f64, f64)>, by: f64) {
