@@ -15,6 +15,7 @@ export const router = createRouter({
     { path: '/tasks/:id', name: 'task', component: () => import('@/tasks/TaskEditor.vue'), props: true },
     { path: '/runs', name: 'runs', component: () => import('@/runs/RunsPage.vue') },
     { path: '/runs/:id', name: 'run', component: () => import('@/runs/RunPage.vue'), props: true },
+    { path: '/replay', name: 'replay', component: () => import('@/replay/ReplayPage.vue') },
     { path: '/plugins', name: 'plugins', component: () => import('@/plugins/PluginsPage.vue') },
     { path: '/plugins/:name', name: 'plugin', component: () => import('@/plugins/PluginPage.vue'), props: true },
     { path: '/nodes', name: 'nodes', component: () => import('@/nodes/NodesPage.vue') },

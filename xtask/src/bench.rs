@@ -1,5 +1,5 @@
-//! `cargo xtask bench`: measures the costs of the sandbox, of a check of a camera, of dispatching jobs, and of what the
-//! console asks of a master. All builds are optimised.
+//! `cargo xtask bench`: measures the costs of the sandbox, of a check of a camera, of dispatching jobs, of a replay, and
+//! of what the console asks of a master. All builds are optimised.
 
 use std::process::ExitCode;
 
@@ -11,7 +11,7 @@ use crate::{
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// The benchmark: `sandbox`, `suite`, `checks`, `dispatch` or `console`.
+    /// The benchmark: `sandbox`, `suite`, `checks`, `dispatch`, `console` or `replay`.
     #[arg(value_enum, default_value_t = What::Sandbox)]
     what: What,
     /// Arguments of the benchmark. `cargo xtask bench -- --help` lists them.
@@ -31,34 +31,33 @@ enum What {
     Dispatch,
     /// What the console asks of a master with ten thousand cameras and a month of measurements.
     Console,
+    /// A replay of a limit over the stored measurements of a thousand cameras.
+    Replay,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let plugins = plugins::build()?;
-    let of_master = match arguments.what {
-        What::Dispatch => Some("easysight-bench-dispatch"),
-        What::Console => Some("easysight-bench-console"),
-        What::Sandbox | What::Suite | What::Checks => None,
+    let root = workspace::root();
+    let (program, mode) = match arguments.what {
+        What::Sandbox => ("easysight-bench", None),
+        What::Suite => ("easysight-bench", Some("--suite")),
+        What::Checks => ("easysight-bench", Some("--checks")),
+        What::Dispatch => ("easysight-bench-dispatch", None),
+        What::Console => ("easysight-bench-console", None),
+        What::Replay => ("easysight-bench-replay", None),
     };
-    if let Some(program) = of_master {
-        let mut cargo = command("cargo", &workspace::root());
-        process::run(cargo.args(["build", "--release", "--package", "easysight-master"]))?;
-        let mut cargo = command("cargo", &workspace::root());
-        cargo.args(["run", "--release", "--package", "easysight-bench", "--bin", program, "--"]);
-        cargo.arg("--master").arg(workspace::target().join("release").join("easysight-master"));
-        process::run(cargo.arg("--plugins-dir").arg(plugins).args(&arguments.rest))?;
-        return Ok(ExitCode::SUCCESS);
-    }
     if !is_there("ffmpeg", "-version") && packages::is_debian() {
         packages::install(&["ffmpeg"])?;
     }
-    let mut cargo = command("cargo", &workspace::root());
-    cargo.args(["run", "--release", "--package", "easysight-bench", "--bin", "easysight-bench", "--"]);
-    match arguments.what {
-        What::Suite => drop(cargo.arg("--suite")),
-        What::Checks => drop(cargo.arg("--checks")),
-        What::Sandbox | What::Dispatch | What::Console => {}
+    let mut bench = command("cargo", &root);
+    bench.args(["run", "--release", "--package", "easysight-bench", "--bin", program, "--"]).args(mode);
+    if arguments.what != What::Replay {
+        bench.arg("--plugins-dir").arg(plugins::build()?);
     }
-    process::run(cargo.arg("--plugins-dir").arg(plugins).args(&arguments.rest))?;
+    if matches!(arguments.what, What::Dispatch | What::Console) {
+        let mut build = command("cargo", &root);
+        process::run(build.args(["build", "--release", "--package", "easysight-master"]))?;
+        bench.arg("--master").arg(workspace::target().join("release").join("easysight-master"));
+    }
+    process::run(bench.args(&arguments.rest))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -12,6 +12,7 @@ mod listing;
 mod master;
 mod plugin;
 mod reading;
+mod replay;
 mod sources;
 mod task;
 mod worker;
@@ -44,6 +45,8 @@ enum Command {
     Worker(worker::Arguments),
     /// Show and export what people changed on a master.
     Audit(audit::Arguments),
+    /// Show what another threshold would have said about the checks of the last days. Nothing is changed.
+    Replay(Box<replay::Arguments>),
     /// Write, build, check and measure plugins, or manage the plugins of a master.
     Plugin(plugin::Arguments),
 }
@@ -70,6 +73,7 @@ fn run(command: &Command) -> anyhow::Result<ExitCode> {
         Command::Task(arguments) => wait_for(task::run(arguments)),
         Command::Worker(arguments) => wait_for(worker::run(arguments)),
         Command::Audit(arguments) => wait_for(audit::run(arguments)),
+        Command::Replay(arguments) => wait_for(replay::run(arguments)),
         Command::Plugin(arguments) => plugin::run(arguments),
     }
 }

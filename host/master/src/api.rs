@@ -13,6 +13,7 @@ mod overview;
 mod parameters;
 mod pictures;
 mod plugins;
+mod replay;
 mod results;
 mod runs;
 mod session;
@@ -71,6 +72,8 @@ pub(crate) fn router(master: &Shared) -> anyhow::Result<Router> {
         .routes(routes!(baselines::list))
         .routes(routes!(trends::series))
         .routes(routes!(trends::timeline))
+        .routes(routes!(replay::limits))
+        .routes(routes!(replay::replay))
         .routes(routes!(tasks::list))
         .routes(routes!(tasks::look_up))
         .routes(routes!(runs::of_task))

@@ -6,6 +6,7 @@ mod api;
 mod blobs;
 mod census;
 mod clock;
+mod declared;
 mod events;
 mod folding;
 mod master;

@@ -37,6 +37,8 @@ pub(crate) struct Master {
     pub(crate) access: Access,
     /// The turn of the request that reads the overview.
     pub(crate) overview_turn: tokio::sync::Mutex<()>,
+    /// The turn of the request that computes a replay.
+    pub(crate) replay_turn: tokio::sync::Mutex<()>,
     /// Refused requests that the audit log has already.
     pub(crate) refusals: Refusals,
     pub(crate) passwords: Passwords,

@@ -276,6 +276,11 @@ impl ActiveSet {
         self.by_diagnosis.keys().map(String::as_str)
     }
 
+    /// Returns the schema of the settings of a diagnosis, if a plugin is active for it.
+    pub(crate) fn schema_of(&self, diagnosis: &str) -> Option<&Value> {
+        self.by_diagnosis.get(diagnosis).map(|one| &one.plugin.config_schema)
+    }
+
     /// Makes the plan for these diagnoses with this configuration. An empty list means all diagnoses that have an
     /// active plugin.
     pub(crate) fn plan(

@@ -106,6 +106,7 @@ pub(crate) async fn run(settings: MasterSettings) -> anyhow::Result<ExitCode> {
         good_picture_ms: settings.good_picture_ms,
         access,
         overview_turn: tokio::sync::Mutex::default(),
+        replay_turn: tokio::sync::Mutex::default(),
         refusals: Refusals::default(),
         passwords: Passwords::new()?,
         proxies: settings.trusted_proxies.clone(),

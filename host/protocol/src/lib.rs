@@ -17,6 +17,7 @@ mod overview;
 mod page;
 mod plugin;
 mod problem;
+mod replay;
 mod run;
 mod schema;
 mod shadow;
@@ -58,6 +59,10 @@ pub use plugin::{
     PublishedPlugin,
 };
 pub use problem::{PROBLEM_MEDIA_TYPE, Problem};
+pub use replay::{
+    CameraReplay, CheckReplay, LimitSide, LimitThreshold, MetricLimit, Replay, ReplayChanges, ReplayChecks,
+    ReplayLimits,
+};
 pub use run::{DiagnosisResult, Job, JobState, Progress, Run, RunState, Trigger};
 pub use shadow::{
     MeanCost, PluginUsage, RunLimits, ShadowChange, ShadowDiagnosis, ShadowDifference, ShadowReport, Used,

@@ -16,9 +16,11 @@ use crate::{
 
 pub use folding::Folded;
 
-pub(crate) use chunk::{Check, Chunk, Said};
+pub(crate) use chunk::{Check, Chunk, Diagnosis, Said};
 pub(crate) use folding::{bring_back, is_of_another};
 pub(crate) use report::read as measured;
+#[cfg(test)]
+pub(crate) use report::{Measured, MeasuredFinding, MeasuredMetric};
 
 /// The length of a UTC day in milliseconds.
 pub(crate) const DAY_MS: i64 = 86_400_000;
@@ -43,14 +45,21 @@ pub(crate) struct StoredChunk {
 impl StoredChunk {
     /// Reads the chunk.
     pub(crate) fn read(&self) -> Result<Chunk, StoreError> {
-        codec::read(self.format, &self.data).map_err(|Corrupt(why)| {
-            StoreError::corrupt(format!(
-                "the measurements of the camera `{}` on {} cannot be read: {why}. Restore the row from a backup, or delete \
-                 it from the table `measurements`",
-                self.camera_id,
-                name_of(self.day)
-            ))
-        })
+        codec::read(self.format, &self.data).map_err(|corrupt| self.damaged(corrupt))
+    }
+
+    /// Reads the chunk, but of its diagnoses only one.
+    pub(crate) fn read_only(&self, diagnosis: &str) -> Result<Chunk, StoreError> {
+        codec::read_only(self.format, &self.data, diagnosis).map_err(|corrupt| self.damaged(corrupt))
+    }
+
+    fn damaged(&self, Corrupt(why): Corrupt) -> StoreError {
+        StoreError::corrupt(format!(
+            "the measurements of the camera `{}` on {} cannot be read: {why}. Restore the row from a backup, or delete it \
+             from the table `measurements`",
+            self.camera_id,
+            name_of(self.day)
+        ))
     }
 }
 

@@ -24,7 +24,7 @@ use series::Series;
 use timeline::Timeline;
 
 /// The maximum number of reports that one statement reads.
-const REPORTS: i64 = 500;
+pub(crate) const REPORTS: i64 = 500;
 /// The number of days of measurements that one statement reads.
 const DAYS: i64 = 64;
 /// The maximum number of series in one answer.
@@ -134,7 +134,7 @@ impl Store {
         let mut from = progress.of(camera_id).max(&first).to_owned();
         let mut met = HashSet::new();
         loop {
-            let rows = self.reports_of(camera_id, &from, span).await?;
+            let rows = self.reports_of(camera_id, &from, (span.since, span.until)).await?;
             let is_last = (rows.len() as i64) < REPORTS;
             if let Some(last) = rows.last() {
                 // This id is after the id of that report and before all later ids.
@@ -189,14 +189,20 @@ impl Store {
         row.map(|row| row.try_get("day")).transpose()
     }
 
-    async fn reports_of(&self, camera_id: &str, from: &str, span: Span) -> Result<Vec<Row>, StoreError> {
+    /// Reads up to [`REPORTS`] reports of a camera, from the name `from` on, whose clips were captured in a time.
+    pub(crate) async fn reports_of(
+        &self,
+        camera_id: &str,
+        from: &str,
+        (since, until): (i64, i64),
+    ) -> Result<Vec<Row>, StoreError> {
         let sql = "SELECT id, job_id, captured_at, recorded_at, document FROM reports WHERE camera_id = $1 AND id >= $2 \
                    AND captured_at >= $3 AND captured_at < $4 ORDER BY id LIMIT $5";
         query(sql)
             .bind(camera_id)
             .bind(from)
-            .bind(span.since)
-            .bind(span.until)
+            .bind(since)
+            .bind(until)
             .bind(REPORTS)
             .fetch_all(&self.readers)
             .await
@@ -210,11 +216,11 @@ impl Span {
 }
 
 /// Executes work that would block other tasks for too long, on a thread for blocking work.
-async fn blocking<T: Send + 'static>(
+pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, StoreError> {
     let failed = |error: tokio::task::JoinError| {
-        StoreError::corrupt(format!("a trend could not be computed: {error}"))
+        StoreError::corrupt(format!("measurements could not be evaluated: {error}"))
     };
     tokio::task::spawn_blocking(work).await.map_err(failed)?
 }
@@ -226,6 +232,18 @@ fn take_reports<T: Trend>(
     created_at: i64,
     now: i64,
 ) -> Result<(T, HashSet<Uuid>), StoreError> {
+    trend.take(&chunk_of_reports(&mut met, rows, created_at, now)?, |_| true);
+    Ok((trend, met))
+}
+
+/// Puts reports that are not folded yet into a chunk, as folding does. Each job counts once; `met` has the jobs that
+/// were met.
+pub(crate) fn chunk_of_reports(
+    met: &mut HashSet<Uuid>,
+    rows: &[Row],
+    created_at: i64,
+    now: i64,
+) -> Result<Chunk, StoreError> {
     let mut checks = Vec::with_capacity(rows.len());
     for row in rows {
         if is_of_another(row.try_get("recorded_at")?, created_at, now) {
@@ -241,6 +259,5 @@ fn take_reports<T: Trend>(
     }
     let mut chunk = Chunk::default();
     chunk.add(checks);
-    trend.take(&chunk, |_| true);
-    Ok((trend, met))
+    Ok(chunk)
 }

@@ -13,6 +13,7 @@ mod outages;
 mod overview;
 mod pictures;
 mod remembering;
+mod replays;
 mod shadows;
 mod simulation;
 mod storms;
@@ -93,6 +94,10 @@ use remembering::{
     of_two_jobs_on_one_camera_the_one_leased_later_counts, only_the_attempt_that_is_recorded_is_remembered,
     what_a_plugin_remembers_comes_with_the_next_job_on_its_camera, what_is_no_baseline_costs_no_finding,
     what_is_remembered_of_a_camera_goes_with_it, when_a_camera_moved_all_but_the_finder_forget_it,
+};
+use replays::{
+    a_replay_is_of_the_chosen_cameras_and_time, a_replay_refuses_what_it_cannot_answer,
+    a_replay_says_what_another_limit_would_have_said, what_a_plugin_remembers_is_not_guessed,
 };
 
 use shadows::{
@@ -175,6 +180,16 @@ async fn damage_to_measurements_stays_where_it_is_on_postgres() {
     measurements::damage_stays_where_it_is(Dialect::Postgres).await;
 }
 
+#[tokio::test]
+async fn a_damaged_day_is_left_out_of_a_replay_on_sqlite() {
+    replays::a_damaged_day_is_left_out_and_counted(Dialect::Sqlite).await;
+}
+
+#[tokio::test]
+async fn a_damaged_day_is_left_out_of_a_replay_on_postgres() {
+    replays::a_damaged_day_is_left_out_and_counted(Dialect::Postgres).await;
+}
+
 on_both!(
     an_area_shows_its_cameras_and_hides_their_other_groups,
     an_area_shows_what_was_found_of_its_cameras,
@@ -198,6 +213,10 @@ on_both!(
     a_thinned_trend_keeps_every_spike,
     measurements_go_with_their_camera,
     old_measurements_are_removed_by_their_day,
+    a_replay_says_what_another_limit_would_have_said,
+    a_replay_is_of_the_chosen_cameras_and_time,
+    a_replay_refuses_what_it_cannot_answer,
+    what_a_plugin_remembers_is_not_guessed,
     what_a_clock_that_was_ahead_wrote_is_brought_back,
     deadlines_move_with_a_clock_that_jumps,
     what_cameras_and_jobs_keep_of_a_clock_that_was_ahead_is_brought_back,

@@ -36,17 +36,21 @@ pub struct Config {
     /// The picture is a solid colour if at least this share of it has one colour. The rest may contain words and a
     /// logo.
     #[schemars(range(min = 0.5, max = 1.0), extend("unit" = "share"))]
+    #[schemars(extend("limits" = {"metric": "solid_share", "side": "above"}))]
     pub solid_share: f64,
     /// The picture shows colour bars if at least this share of its columns has one colour each, from the top
     /// downwards.
     #[schemars(range(min = 0.5, max = 1.0), extend("unit" = "share"))]
+    #[schemars(extend("limits" = {"metric": "bar_share", "side": "above"}))]
     pub bar_share: f64,
     /// The picture is a notice over a darkened old picture if at least this share of the rows in the middle of the
     /// picture contains large letters of one strong colour.
     #[schemars(range(min = 0.02, max = 1.0), extend("unit" = "share"))]
+    #[schemars(extend("limits" = {"metric": "written_share", "side": "above"}))]
     pub written_share: f64,
     /// The picture is a test card of any layout if at least this number of strong colours has exactly flat areas.
     #[schemars(range(min = 2, max = 32), extend("unit" = ""))]
+    #[schemars(extend("limits" = {"metric": "card_colours", "side": "above"}))]
     pub card_colours: u32,
 }
 

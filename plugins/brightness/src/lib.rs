@@ -39,14 +39,17 @@ pub struct Config {
     /// The picture is too dark if 95 % of it is darker than this value. The lowest such value in 516 clips of healthy
     /// cameras (for development and validation), by day and at night, is 111. Artificial pictures of nights have 90.
     #[schemars(range(min = 0.0, max = 255.0), extend("unit" = "grey level"))]
+    #[schemars(extend("limits" = {"metric": "luma_p95", "side": "below"}))]
     pub dark_p95: f64,
     /// The picture is too bright if more than this share of it is clipped (above 250).
     #[schemars(range(min = 0.0, max = 1.0), extend("unit" = "share"))]
+    #[schemars(extend("limits" = {"metric": "clipped_share", "side": "above"}))]
     pub bright_clipped_share: f64,
     /// The picture is too bright if more than this share of its lower half is white (240 and above), because the
     /// ground, unlike the sky, is not white. The default is halfway between sunlit roofs and streets (0.23 and
     /// less) and an overexposed white road (0.41).
     #[schemars(range(min = 0.0, max = 1.0), extend("unit" = "share"))]
+    #[schemars(extend("limits" = {"metric": "white_ground", "side": "above"}))]
     pub bright_ground_share: f64,
     /// A dim picture (four fifths of its parts are darker than 100) is too dark if its luma is less than this share of
     /// the luma of the darkest earlier clip with the same layout of bright and dark parts. Closing the iris by one stop
@@ -54,18 +57,22 @@ pub struct Config {
     /// the luma. The default corresponds to two stops. In 414 clips of healthy cameras in real light, the lowest share
     /// was 0.66.
     #[schemars(range(min = 0.0, max = 1.0), extend("unit" = "share"))]
+    #[schemars(extend("limits" = {"metric": "exposure", "side": "below"}))]
     pub least_exposure: f64,
     /// If more than 12 % of the picture is clipped, its light may be at most this multiple of the most light in earlier
     /// clips with the same layout of light. With more light, the picture is too bright. In 414 clips of healthy cameras
     /// in real light, the highest multiple was 1.13.
     #[schemars(range(min = 1.0, max = 10.0), extend("unit" = ""))]
+    #[schemars(extend("limits" = {"metric": "exposure", "side": "above"}))]
     pub most_exposure: f64,
     /// The picture is too bright if 95 % of it is brighter than this value.
     #[schemars(range(min = 0.0, max = 255.0), extend("unit" = "grey level"))]
+    #[schemars(extend("limits" = {"metric": "luma_p5", "side": "above"}))]
     pub bright_p5: f64,
     /// The picture is too bright if 95 % of it is brighter than this value and half of it is nearly white (200 and
     /// above). Fog and haze reach 109, but half of the picture is darker.
     #[schemars(range(min = 0.0, max = 255.0), extend("unit" = "grey level"))]
+    #[schemars(extend("limits" = {"metric": "luma_p5", "side": "above"}))]
     pub pale_p5: f64,
 }
 

@@ -46,20 +46,24 @@ pub struct Config {
     /// quarter is much sharper than the rest, the measured radius is first reduced by up to 0.65. Of a thousand clips
     /// of healthy cameras, including clips in fog, two exceed 0.97.
     #[schemars(range(min = 0.4, max = 6.0), extend("unit" = "px"))]
+    #[schemars(extend("limits" = {"metric": "unclear_radius", "side": "above", "diagnosis": "clarity"}))]
     pub most_typical_radius: f64,
     /// For `focus_blur`: the largest blur radius allowed in the sharpest quarter of the picture. Of a thousand
     /// clips of healthy cameras, two exceed 0.88.
     #[schemars(range(min = 0.4, max = 6.0), extend("unit" = "px"))]
+    #[schemars(extend("limits" = {"metric": "sharpest_radius", "side": "above", "diagnosis": "focus_blur"}))]
     pub most_sharpest_radius: f64,
     /// For `clarity` and `focus_blur`: the picture is unsharp if blur of more than this radius was added in at least
     /// three quarters of its parts. Each part is compared with its usual radius for this camera, or with the beginning
     /// of the clip. Rain, night and traffic add 0.15 in one clip of two hundred.
     #[schemars(range(min = 0.2, max = 6.0), extend("unit" = "px"))]
+    #[schemars(extend("limits" = {"metric": "added_radius", "side": "above"}))]
     pub most_added_radius: f64,
     /// For `clarity`: the same limit for one half of the picture (left, right, upper or lower). It is exceeded if blur
     /// of more than this radius was added in at least three quarters of the parts of this half. Rain, night and traffic
     /// add 0.43 in one clip of two hundred.
     #[schemars(range(min = 0.2, max = 6.0), extend("unit" = "px"))]
+    #[schemars(extend("limits" = {"metric": "added_in_half", "side": "above", "diagnosis": "clarity"}))]
     pub most_added_in_half: f64,
     /// The lowest contrast of an edge. Edges with less contrast are ignored.
     #[schemars(range(min = 10.0, max = 200.0), extend("unit" = "grey level"))]

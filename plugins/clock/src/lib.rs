@@ -70,6 +70,7 @@ pub struct Config {
     pub still_s: f64,
     /// A clock counts as stopped if at least this share of the edges of its lettering stays the same.
     #[schemars(range(min = 0.6, max = 1.0), extend("unit" = "share"))]
+    #[schemars(extend("limits" = {"metric": "still_share", "side": "above"}))]
     pub least_still_share: f64,
     /// The place of the clock, as a box tightly around the clock. With this setting, the clock is judged at the first
     /// check, and may be anywhere in the picture. Without this setting, clocks are found automatically in the upper

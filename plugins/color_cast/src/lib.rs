@@ -32,15 +32,18 @@ use usual::{Move, Usual, View};
 pub struct Config {
     /// The picture is tinted if its most frequent colour is at least this far from grey.
     #[schemars(range(min = 1.0, max = 128.0), extend("unit" = "Cb/Cr"))]
+    #[schemars(extend("limits" = {"metric": "cast", "side": "above"}))]
     pub cast: f64,
     /// The picture is tinted if its most frequent colour is violet or magenta and at least this far from grey, and
     /// every part of the picture leans that way. Nothing in nature fills a picture with these hues.
     #[schemars(range(min = 1.0, max = 128.0), extend("unit" = "Cb/Cr"))]
+    #[schemars(extend("limits" = {"metric": "cast", "side": "above"}))]
     pub faint_cast: f64,
     /// If the black parts of the picture have no tint, and the most frequent colour has the hue of grass, earth, bricks
     /// or warm lamps, the picture is tinted only if this colour is at least this far from grey. The distance for the
     /// hue of the sky is twice as large.
     #[schemars(range(min = 1.0, max = 128.0), extend("unit" = "Cb/Cr"))]
+    #[schemars(extend("limits" = {"metric": "cast", "side": "above"}))]
     pub natural_cast: f64,
     /// There is no tint if at least this share of the lit picture (neither dark nor clipped) is grey.
     #[schemars(range(min = 0.01, max = 1.0), extend("unit" = "share"))]
@@ -48,6 +51,7 @@ pub struct Config {
     /// The picture is tinted if the colours of places that were grey before have moved at least this far. Towards the
     /// hues of a low sun and lamps, they must have moved twice as far.
     #[schemars(range(min = 1.0, max = 128.0), extend("unit" = "Cb/Cr"))]
+    #[schemars(extend("limits" = {"metric": "change", "side": "above"}))]
     pub change: f64,
     /// True to remember the usual colours of the camera, and to compare each clip with them.
     pub use_baseline: bool,

@@ -57,15 +57,18 @@ pub struct Config {
     /// about 1 on a clear day. On the validation cameras, the default finds all fog with a visibility below 500 m. It
     /// also reports fog in one clear picture in a hundred: pictures whose far half is hidden by low cloud.
     #[schemars(range(min = 0.0, max = 1.0), extend("unit" = "share"))]
+    #[schemars(extend("limits" = {"metric": "transmission", "side": "below"}))]
     pub least_transmission: f64,
     /// The smallest contrast of a healthy picture, (bright − dark) / (bright + dark): 0 for an even grey, 1 if the
     /// picture contains black.
     #[schemars(range(min = 0.0, max = 1.0), extend("unit" = "share"))]
+    #[schemars(extend("limits" = {"metric": "contrast", "side": "below"}))]
     pub least_contrast: f64,
     /// The smallest contrast, (bright − dark) / (bright + dark), within the tiles of a healthy picture. The contrast
     /// that nine in ten tiles do not exceed is compared with this value. A picture is washed out if the contrast is
     /// lower and the picture's darkest tiles are brighter than `most_floor`.
     #[schemars(range(min = 0.0, max = 1.0), extend("unit" = "share"))]
+    #[schemars(extend("limits" = {"metric": "tile_contrast", "side": "below"}))]
     pub least_tile_contrast: f64,
     /// The picture contains black if the luma of its darkest tiles, as a share of the luma of its brightest tiles, is
     /// at most this value.
@@ -79,6 +82,7 @@ pub struct Config {
     /// The picture is washed out if at least this much stray light was added to the camera's usual picture. The light
     /// is measured as a share of the picture's bright parts.
     #[schemars(range(min = 0.05, max = 1.0), extend("unit" = "share"))]
+    #[schemars(extend("limits" = {"metric": "veil", "side": "above"}))]
     pub most_veil: f64,
 }
 

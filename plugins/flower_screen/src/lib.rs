@@ -34,27 +34,33 @@ pub struct Config {
     /// The clip is damaged if the number of blocks that the decoder concealed in the whole clip, divided by the number
     /// of blocks of one picture, is at least this value.
     #[schemars(range(min = 0.001, max = 100.0), extend("unit" = "share"))]
+    #[schemars(extend("limits" = {"metric": "concealed_share", "side": "above"}))]
     pub concealed_share: f64,
     /// The clip is damaged if at least this share of the borders between macroblocks is torn in the worst frame. A
     /// border is torn if the step of luma across it is much larger than the steps beside it. The share on a displaced
     /// grid is subtracted first, because edges of the scene lie on any grid. Borders that are torn in all examined
     /// frames count only if the decoder reported errors.
     #[schemars(range(min = 0.001, max = 1.0), extend("unit" = "share"))]
+    #[schemars(extend("limits" = {"metric": "torn_share", "side": "above"}))]
     pub torn_share: f64,
     /// The clip is damaged if the share of torn borders in the worst frame exceeds twice the share in the cleanest
     /// frame by at least this value. The share on a displaced grid is subtracted from this excess first.
     #[schemars(range(min = 0.001, max = 1.0), extend("unit" = "share"))]
+    #[schemars(extend("limits" = {"metric": "torn_rise", "side": "above"}))]
     pub torn_rise: f64,
     /// A frame is damaged if at least this share of it has colours that no camera can send (saturated green almost
     /// without light).
     #[schemars(range(min = 0.0005, max = 1.0), extend("unit" = "share"))]
+    #[schemars(extend("limits" = {"metric": "impossible_share", "side": "above"}))]
     pub impossible_share: f64,
     /// The clip is damaged if the grey that replaces missing pictures fills a share of one frame that is larger than
     /// its share of another frame by at least this value.
     #[schemars(range(min = 0.01, max = 1.0), extend("unit" = "share"))]
+    #[schemars(extend("limits" = {"metric": "grey_rise", "side": "above"}))]
     pub grey_rise: f64,
     /// The clip is damaged if one keyframe repairs at least this share of the picture at once.
     #[schemars(range(min = 0.005, max = 1.0), extend("unit" = "share"))]
+    #[schemars(extend("limits" = {"metric": "repaired_share", "side": "above"}))]
     pub repaired_share: f64,
 }
 

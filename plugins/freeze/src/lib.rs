@@ -90,11 +90,13 @@ pub struct Config {
     /// A live picture shows new content in more than this share of its textured tiles (16 × 16 pixels each) from one
     /// compared frame to the next. Five frames per second are compared.
     #[schemars(range(min = 0.0, max = 0.5), extend("unit" = "share"))]
+    #[schemars(extend("limits" = {"metric": "changed_share", "side": "below"}))]
     pub least_changed_share: f64,
     /// A keyframe of a live picture renders at least this share of the textured tiles differently than all keyframes
     /// before. If the share is smaller, the picture is frozen. This setting applies only if keyframes follow each
     /// other so closely that the encoder never settles.
     #[schemars(range(min = 0.0, max = 0.9), extend("unit" = "share"))]
+    #[schemars(extend("limits" = {"metric": "renewed_share", "side": "below"}))]
     pub least_renewed_share: f64,
 }
 

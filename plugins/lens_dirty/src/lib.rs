@@ -71,43 +71,52 @@ pub struct Config {
     /// The largest share of the picture that may be behind dirt, compared with clips of the camera with a clean
     /// lens. Smoke and low sun reach 0.032.
     #[schemars(range(min = 0.005, max = 0.5), extend("unit" = "share"))]
+    #[schemars(extend("limits" = {"metric": "dirty_share", "side": "above"}))]
     pub max_dirty_share: f64,
     /// The largest share of the picture that bright threads may take, compared with clips of the camera with a clean
     /// lens: a web, scratches. Clean lenses reach 0.0132 over days and nights.
     #[schemars(range(min = 0.005, max = 0.5), extend("unit" = "share"))]
+    #[schemars(extend("limits" = {"metric": "thread_share", "side": "above"}))]
     pub max_thread_share: f64,
     /// The largest share of the contrast that may be lost equally near the camera and far from it, as behind mist and
     /// grease. The picture is compared with clips of the camera with a clean lens.
     #[schemars(range(min = 0.05, max = 1.0), extend("unit" = "share"))]
+    #[schemars(extend("limits" = {"metric": "film", "side": "above"}))]
     pub max_film: f64,
     /// The largest number of dark closed rings, which drops on the window cause. Scenes contain up to 4. If clean clips
     /// of the camera are known, the threshold is derived from these clips instead.
     #[schemars(range(min = 0.5, max = 100.0), extend("unit" = ""))]
+    #[schemars(extend("limits" = {"metric": "rings", "side": "above"}))]
     pub max_rings: f64,
     /// The largest number of small dark discs, which dust on the window causes, in a typical one of 24 parts of the
     /// picture. Scenes contain up to 3.2. If clean clips of the camera are known, the threshold is derived from these
     /// clips instead.
     #[schemars(range(min = 0.5, max = 100.0), extend("unit" = ""))]
+    #[schemars(extend("limits" = {"metric": "discs", "side": "above"}))]
     pub max_discs: f64,
     /// The largest share by which the sharpest edges all along the border may be less steep than those in the middle,
     /// as behind mist that begins at the border. Scenes reach 0.05. If clean clips of the camera are known, the
     /// threshold is derived from these clips instead.
     #[schemars(range(min = 0.05, max = 1.0), extend("unit" = "share"))]
+    #[schemars(extend("limits" = {"metric": "border_mist", "side": "above"}))]
     pub max_border_mist: f64,
     /// The largest share of the picture that soft spots may take if the camera's clean picture is not known.
     /// Scenes without dirt reach 0.074: shadows, glows, boulders, round objects out of focus.
     #[schemars(range(min = 0.005, max = 0.5), extend("unit" = "share"))]
+    #[schemars(extend("limits" = {"metric": "dirty_share", "side": "above"}))]
     pub max_spotted_share: f64,
     /// The largest share of the picture in which the light may change strongly but nowhere abruptly, as behind drops
     /// and smear, while the rest is sharp. If the camera's clean picture is known, only the share that is
     /// not in that picture counts. A clean motorway camera in 320 weather conditions reached 0.0126, because
     /// clouds, haze before hills and the shade under bridges look similar.
     #[schemars(range(min = 0.0005, max = 0.5), extend("unit" = "share"))]
+    #[schemars(extend("limits" = {"metric": "blurred_share", "side": "above"}))]
     pub max_blurred_share: f64,
     /// The largest log odds of dirt that the trained network may return for the parts of the picture with the
     /// strongest evidence. 16 switches the network off. If clean clips of the camera are known, the threshold
     /// moves towards the network's result for them.
     #[schemars(range(min = -4.0, max = 16.0), extend("unit" = "log odds"))]
+    #[schemars(extend("limits" = {"metric": "learned_odds", "side": "above"}))]
     pub max_learned_odds: f64,
     /// True to remember the clean picture of the camera, and to compare with it.
     pub use_baseline: bool,

@@ -41,10 +41,12 @@ pub struct Config {
     /// The largest mean height of the steps from block to block in a healthy picture, in grey levels. The mean height
     /// of the steps within blocks is subtracted. The steps of blocks with more than 8 pixels a side have more weight.
     #[schemars(range(min = 0.5, max = 100.0), extend("unit" = "grey level"))]
+    #[schemars(extend("limits" = {"metric": "seen_step", "side": "above"}))]
     pub most_step: f64,
     /// The largest share of plateaus among the macroblocks of a healthy picture. A plateau is flat inside and differs
     /// from its flat neighbours. The share of plateaus on a displaced grid is subtracted.
     #[schemars(range(min = 0.001, max = 1.0), extend("unit" = "share"))]
+    #[schemars(extend("limits" = {"metric": "plateaus", "side": "above"}))]
     pub most_plateaus: f64,
 }
 

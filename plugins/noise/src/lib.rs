@@ -38,18 +38,22 @@ const ERROR: f64 = 12.0;
 pub struct Config {
     /// The largest noise of a healthy picture: its standard deviation in flat parts, in grey levels of full range.
     #[schemars(range(min = 0.5, max = 50.0), extend("unit" = "grey level"))]
+    #[schemars(extend("limits" = {"metric": "noise", "side": "above"}))]
     pub most_noise: f64,
     /// The largest grain of a healthy single picture, in grey levels of full range. It is a separate limit because
     /// the grain of a single picture may be texture.
     #[schemars(range(min = 0.5, max = 100.0), extend("unit" = "grey level"))]
+    #[schemars(extend("limits" = {"metric": "grain", "side": "above"}))]
     pub most_grain: f64,
     /// The largest noise in colour of a healthy picture: the standard deviation, in flat parts, of a plane of colour
     /// difference (Cb or Cr).
     #[schemars(range(min = 0.5, max = 50.0), extend("unit" = "grey level"))]
+    #[schemars(extend("limits" = {"metric": "colour_noise", "side": "above"}))]
     pub most_colour_noise: f64,
     /// The largest share of the flattest tiles (16 × 16 pixels each) that may contain a pixel far brighter or
     /// darker than all of its neighbours.
     #[schemars(range(min = 0.01, max = 1.0), extend("unit" = "share"))]
+    #[schemars(extend("limits" = {"metric": "lone_pixels", "side": "above"}))]
     pub most_lone: f64,
 }
 

@@ -75,15 +75,18 @@ pub struct Config {
     /// patch looks like the outline of an object in front of the lens, the more the patch counts. Healthy clips reach
     /// 0.094.
     #[schemars(range(min = 0.05, max = 0.5), extend("unit" = "share"))]
+    #[schemars(extend("limits" = {"metric": "covered_share", "side": "above"}))]
     pub max_covered_share: f64,
     /// The largest share of the picture in which nothing of the camera's earlier pictures is found. Lorries, and
     /// low sun in trees, reach 0.11.
     #[schemars(range(min = 0.05, max = 0.5), extend("unit" = "share"))]
+    #[schemars(extend("limits" = {"metric": "covered_share", "side": "above"}))]
     pub max_lost_share: f64,
     /// The largest log odds of a cover that the trained network may return for the parts of the picture with the
     /// strongest evidence. 16 switches the network off. If many clips of the same view are known, the threshold
     /// moves towards the network's result for them.
     #[schemars(range(min = -4.0, max = 16.0), extend("unit" = "log odds"))]
+    #[schemars(extend("limits" = {"metric": "learned_odds", "side": "above"}))]
     pub max_learned_odds: f64,
     /// True to remember the camera's pictures, and to compare each clip with them.
     pub use_baseline: bool,

@@ -63,10 +63,12 @@ pub struct Config {
     /// The largest distance by which the view may move, as a share of the picture's width. If the view turns, the
     /// distance is the one by which the farthest-moving corner moves.
     #[schemars(range(min = 0.005, max = 0.5), extend("unit" = "share"))]
+    #[schemars(extend("limits" = {"metric": "shift_share", "side": "above"}))]
     pub max_shift_share: f64,
     /// The view is in place if the edges of at least this share of its visible cells are in place. Objects that park in
     /// front of the camera cover the other cells.
     #[schemars(range(min = 0.1, max = 0.9), extend("unit" = "share"))]
+    #[schemars(extend("limits" = {"metric": "held_share", "side": "below"}))]
     pub least_held_share: f64,
     /// The number of the camera's views, such as presets. The plugin remembers the first views that it sees: this
     /// number by day, and the same number by night. Any other view raises an alarm.

@@ -67,6 +67,7 @@ pub struct Config {
     /// The smallest swing of a shaking camera: the distance over which the picture moves to and fro, from one side
     /// to the other, in pixels of a picture 640 pixels wide.
     #[schemars(range(min = 0.1, max = 20.0), extend("unit" = "px"))]
+    #[schemars(extend("limits" = {"metric": "swing_px", "side": "above"}))]
     pub swing_px: f64,
     /// The smallest number of reversals per second of a shaking camera. A pole in the wind reverses twice in each
     /// period of its swaying.

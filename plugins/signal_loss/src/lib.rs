@@ -30,9 +30,11 @@ pub struct Config {
     /// There is no picture if at least this share of the picture is blank. Blank means black, or white if the clip
     /// also shows a picture. Overlaid lettering is ignored.
     #[schemars(range(min = 0.5, max = 1.0), extend("unit" = "share"))]
+    #[schemars(extend("limits" = {"metric": "blank_share", "side": "above"}))]
     pub blank_share: f64,
     /// A live stream has broken off if it covers less than this share of the requested duration.
     #[schemars(range(min = 0.0, max = 1.0), extend("unit" = "share"))]
+    #[schemars(extend("limits" = {"metric": "covered_share", "side": "below"}))]
     pub covered_share: f64,
 }
 

@@ -39,6 +39,7 @@ pub struct Config {
     /// The longest allowed interval between two frames. If two and a half frame intervals at the declared frame rate
     /// are longer, they are allowed.
     #[schemars(range(min = 0.1, max = 60.0), extend("unit" = "s"))]
+    #[schemars(extend("limits" = {"metric": "longest_gap_s", "side": "above"}))]
     pub longest_gap_s: f64,
     /// The frame rate that the camera should send. A rate below nine tenths of this value is too low. 0: any rate is
     /// allowed.
@@ -52,10 +53,12 @@ pub struct Config {
     pub height: u32,
     /// The longest allowed interval between two keyframes. 0: any interval is allowed.
     #[schemars(range(min = 0.0, max = 60.0), extend("unit" = "s"))]
+    #[schemars(extend("limits" = {"metric": "keyframe_interval_s", "side": "above"}))]
     pub longest_keyframe_interval_s: f64,
     /// The largest number of jumps of the camera's clock within one capture that counts as normal. The clock of a
     /// camera jumps once when the camera sets it by the network.
     #[schemars(range(min = 0, max = 1000))]
+    #[schemars(extend("limits" = {"metric": "clock_jumps", "side": "above"}))]
     pub max_clock_jumps: u32,
     /// True if wrong timestamps of the camera are a warning. If false, wrong timestamps are only reported. EasySight
     /// uses the arrival times of pictures, but recorders and players may use the timestamps.

@@ -52,18 +52,22 @@ pub struct Config {
     /// The smallest amplitude of narrow stripes in a single picture that counts as interference. The stripes must
     /// be the only strong wave, in all parts of the picture.
     #[schemars(range(min = 0.5, max = 100.0), extend("unit" = "grey level"))]
+    #[schemars(extend("limits" = {"metric": "standing_amplitude", "side": "above"}))]
     pub standing_amplitude: f64,
     /// The smallest amplitude of narrow stripes, in the change from one frame to another, that counts as
     /// interference.
     #[schemars(range(min = 0.5, max = 100.0), extend("unit" = "grey level"))]
+    #[schemars(extend("limits" = {"metric": "moving_amplitude", "side": "above"}))]
     pub moving_amplitude: f64,
     /// The smallest amplitude of broad bars, in the change from one frame to another, that counts as interference.
     /// Objects that pass close to the camera reach 3.5.
     #[schemars(range(min = 0.5, max = 100.0), extend("unit" = "grey level"))]
+    #[schemars(extend("limits" = {"metric": "rolling_amplitude", "side": "above"}))]
     pub rolling_amplitude: f64,
     /// The smallest step from row to row, shared by all parts of the picture and different in every frame, that counts
     /// as noise of rows.
     #[schemars(range(min = 0.2, max = 100.0), extend("unit" = "grey level"))]
+    #[schemars(extend("limits" = {"metric": "row_step", "side": "above"}))]
     pub row_step: f64,
     /// The smallest difference between a column of single pixels and the columns beside it, from the top of the
     /// picture to the bottom, that counts as a defective column.

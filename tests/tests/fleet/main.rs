@@ -35,6 +35,7 @@ mod overview;
 mod pictures;
 mod process;
 mod proxy;
+mod replay;
 mod requests;
 mod settings;
 mod shadow;

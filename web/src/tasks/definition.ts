@@ -39,3 +39,25 @@ export function definitionOf(task: Task): Definition {
     enabled: task.enabled ?? true,
   }
 }
+
+/** A value for a setting that another page has found. */
+export interface Fill {
+  diagnosis: string
+  setting: string
+  value: number
+}
+
+/** Reads such a value from the address of the form. */
+export function fillOf(query: Record<string, unknown>): Fill | undefined {
+  const { diagnosis, setting, value } = query
+  if (typeof diagnosis !== 'string' || typeof setting !== 'string' || typeof value !== 'string') return undefined
+  const number = Number(value)
+  return diagnosis && setting && value.trim() && Number.isFinite(number)
+    ? { diagnosis, setting, value: number }
+    : undefined
+}
+
+/** The definition with the value in its place. */
+export function filledIn(form: Definition, { diagnosis, setting, value }: Fill): Definition {
+  return { ...form, config: { ...form.config, [diagnosis]: { ...form.config[diagnosis], [setting]: value } } }
+}

@@ -99,6 +99,18 @@ describe('the editor of a task', () => {
     expect(closes()).toBe(true)
   })
 
+  it('opens with the value of a replay filled in, and saves it only when asked', async () => {
+    const { page } = await open('/tasks/a?diagnosis=brightness&setting=dark_p95&value=72.5')
+    expect(page.text()).toContain('dark_p95 = 72.5')
+    expect(sent.some((one) => one.method === 'PUT')).toBe(false)
+    const save = page.findAll('button').find((one) => one.text() === 'Save')
+    await save?.trigger('click')
+    await vi.waitFor(() => expect(sent.some((one) => one.method === 'PUT')).toBe(true))
+    const body = (await sent.find((one) => one.method === 'PUT')?.json()) as Task
+    expect(body.config).toEqual({ brightness: { dark_p95: 72.5 } })
+    page.unmount()
+  })
+
   it('does not take the own pause for a change by somebody else', async () => {
     const { page } = await open('/tasks/a')
     await page.find('#task-name').setValue('typed')

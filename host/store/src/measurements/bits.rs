@@ -139,13 +139,31 @@ impl<'a> Reader<'a> {
         Ok(places)
     }
 
+    /// Skips places; see [`Self::bitmap`]. Returns their number.
+    pub(super) fn skip_bitmap(&mut self, length: usize, left: &mut usize) -> Result<usize, Corrupt> {
+        let bytes = self.bytes(length.div_ceil(8))?;
+        let count = bytes.iter().map(|byte| byte.count_ones() as usize).sum();
+        *left = left.checked_sub(count).ok_or(Corrupt("it has too many values"))?;
+        Ok(count)
+    }
+
+    /// Skips integers; see [`Self::packed`].
+    pub(super) fn skip_packed(&mut self, count: usize) -> Result<(), Corrupt> {
+        self.signed()?;
+        let width = self.width()?;
+        let length = count.checked_mul(width as usize).ok_or(Corrupt("a column is too long"))?.div_ceil(8);
+        self.bytes(length).map(drop)
+    }
+
+    fn width(&mut self) -> Result<u32, Corrupt> {
+        let width = u32::try_from(self.number()?).unwrap_or(u32::MAX);
+        if width > MAX_WIDTH { Err(Corrupt("a column is too wide")) } else { Ok(width) }
+    }
+
     /// Reads integers; see [`Writer::packed`].
     pub(super) fn packed(&mut self, count: usize) -> Result<Vec<i64>, Corrupt> {
         let low = self.signed()?;
-        let width = u32::try_from(self.number()?).unwrap_or(u32::MAX);
-        if width > MAX_WIDTH {
-            return Err(Corrupt("a column is too wide"));
-        }
+        let width = self.width()?;
         let length = count.checked_mul(width as usize).ok_or(Corrupt("a column is too long"))?.div_ceil(8);
         let mut bytes = self.bytes(length)?.iter();
         let mask = (1_u128 << width) - 1;

@@ -10,12 +10,12 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
 
 use crate::databases::{LEASE_MS, Node, anybody, begin, camera, empty, plan, task};
 
-const HOUR: i64 = 3_600_000;
-const DAY: i64 = 24 * HOUR;
+pub(crate) const HOUR: i64 = 3_600_000;
+pub(crate) const DAY: i64 = 24 * HOUR;
 /// The start of a UTC day.
-const START: i64 = 19_676 * DAY;
+pub(crate) const START: i64 = 19_676 * DAY;
 
-fn at(milliseconds: i64) -> DateTime<Utc> {
+pub(crate) fn at(milliseconds: i64) -> DateTime<Utc> {
     Utc.timestamp_millis_opt(milliseconds).unwrap()
 }
 
@@ -53,12 +53,12 @@ fn findings(number: usize) -> Vec<Finding> {
 }
 
 /// A node that checks cameras.
-struct Checks {
+pub(crate) struct Checks {
     node: Node,
 }
 
 impl Checks {
-    async fn new(store: &Store, cameras: &[&str]) -> Self {
+    pub(crate) async fn new(store: &Store, cameras: &[&str]) -> Self {
         for id in cameras {
             store.by(anybody()).create_camera((*id).into(), camera(id, &[]), START - DAY).await.unwrap();
         }
@@ -71,7 +71,14 @@ impl Checks {
     }
 
     /// Checks cameras at a time. The results arrive at once, unless `arrives` says when.
-    async fn check(&mut self, store: &Store, cameras: &[&str], now: i64, arrives: i64, found: Vec<Finding>) {
+    pub(crate) async fn check(
+        &mut self,
+        store: &Store,
+        cameras: &[&str],
+        now: i64,
+        arrives: i64,
+        found: Vec<Finding>,
+    ) {
         let cameras =
             cameras.iter().map(|id| (Some((*id).to_owned()), format!("rtsp://{id}/live"))).collect();
         begin(store, task(), FanOut { plan: plan(), cameras, missing: Vec::new() }, now).await;
@@ -95,7 +102,7 @@ impl Checks {
 }
 
 /// Folds all reports that are due. Returns the numbers of checks that were folded and that were left out.
-async fn fold(store: &Store, now: i64) -> (usize, usize) {
+pub(crate) async fn fold(store: &Store, now: i64) -> (usize, usize) {
     let mut sum = (0, 0);
     loop {
         let folded = store.fold(now).await.unwrap();

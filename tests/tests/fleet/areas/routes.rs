@@ -125,6 +125,25 @@ pub(super) fn tries(world: &World, method: &str, path: &str) -> Option<Vec<Try>>
         ("GET", "/api/v1/diagnosis/cameras/{id}/timeline") => {
             vec![camera(at(format!("{CAMERAS}/{HERE}/timeline")), 404)]
         }
+        ("GET", "/api/v1/diagnosis/replay/limits") => {
+            let ask = |what: &str| at(format!("{path}?diagnosis=brightness{what}"));
+            vec![
+                camera(ask(&format!("&camera={HERE}")), 404),
+                task(ask(&format!("&task={HERE}")), 404),
+                Try::Look(ask("&group=Quokka")),
+                Try::Look(ask("")),
+            ]
+        }
+        ("GET", "/api/v1/diagnosis/replay") => {
+            let ask = |what: &str| {
+                at(format!("{path}?diagnosis=brightness&metric=mean&threshold=1{what}"))
+            };
+            vec![
+                camera(ask(&format!("&camera={HERE}")), 404),
+                task(ask(&format!("&task={HERE}")), 404),
+                group(ask(&format!("&group={HERE}")), 404),
+            ]
+        }
         ("GET", "/api/v1/diagnosis/jobs/{id}") => {
             vec![job(at(format!("/api/v1/diagnosis/jobs/{HERE}")), 404)]
         }
@@ -249,7 +268,8 @@ pub(super) fn tries(world: &World, method: &str, path: &str) -> Option<Vec<Try>>
             | "/api/v1/tokens"
             | "/api/v1/tokens/{id}"
             | "/api/v1/users"
-            | "/api/v1/users/{id}",
+            | "/api/v1/users/{id}"
+            | "/api/v1/status/storage",
         )
         | ("POST", "/api/v1/plugins")
         | (_, "/api/v1/plugins/{digest}/shadow")
@@ -263,6 +283,8 @@ pub(super) fn tries(world: &World, method: &str, path: &str) -> Option<Vec<Try>>
             "POST",
             "/api/v1/diagnosis/workers/{node_id}/heartbeat"
             | "/api/v1/diagnosis/workers/{node_id}/leases"
+            | "/api/v1/diagnosis/workers/{node_id}/drain"
+            | "/api/v1/diagnosis/workers/{node_id}/resume"
             | "/api/v1/diagnosis/workers/{node_id}/results",
         ) => refused(),
         _ => return None,

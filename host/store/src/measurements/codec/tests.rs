@@ -68,6 +68,19 @@ proptest! {
     }
 
     #[test]
+    fn one_diagnosis_comes_back_as_with_all_others(
+        checks in prop::collection::vec(any_check(), 0..12),
+        diagnosis in names(),
+    ) {
+        let mut chunk = Chunk::default();
+        chunk.add(checks);
+        let bytes = write(&chunk).unwrap();
+        let mut all = read(FORMAT, &bytes).unwrap();
+        all.diagnoses.retain(|one| one.id == diagnosis);
+        prop_assert_eq!(read_only(FORMAT, &bytes, &diagnosis).unwrap(), all);
+    }
+
+    #[test]
     fn checks_added_in_any_order_make_the_same_chunk(
         checks in prop::collection::vec(any_check(), 0..12).prop_shuffle(),
         split in 0_usize..12,
@@ -106,7 +119,8 @@ proptest! {
     #[test]
     fn any_bytes_are_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
         drop(read(FORMAT, &bytes));
-        drop(chunk_of(&bytes));
+        drop(chunk_of(&bytes, None));
+        drop(chunk_of(&bytes, Some("brightness")));
     }
 
     #[test]

@@ -1,0 +1,144 @@
+// What the page of replays computes: which limit is meant, where its slider ends, what to ask, and where the value goes.
+import type { MetricLimit, Replay, Task } from '@/api/types'
+import type { Field } from '@/tasks/schema'
+
+/** A limit in the address of the page. */
+export function nameOf(limit: Pick<MetricLimit, 'metric' | 'side'>): string {
+  return `${limit.metric}:${limit.side}`
+}
+
+/** The limit that the address means: metric and side, or the metric alone. The first one decided most verdicts. */
+export function limitOf(limits: MetricLimit[], name: string): MetricLimit | undefined {
+  return (
+    limits.find((one) => nameOf(one) === name) ??
+    limits.find((one) => one.metric === name) ??
+    (name ? undefined : limits[0])
+  )
+}
+
+/** The present limit: the chosen one, or the one that decided most verdicts. */
+export function presentOf(limit: MetricLimit, from?: number): number | undefined {
+  return from ?? limit.thresholds[0]?.threshold
+}
+
+/** The slider has about this many steps. */
+const STEPS = 200
+
+export interface Scale {
+  low: number
+  high: number
+  step: number
+}
+
+/** Returns the ends of the slider: what cameras usually measure and the present limits, within the setting's bounds. */
+export function scaleOf(limit: MetricLimit, bounds?: Pick<Field, 'minimum' | 'maximum' | 'kind'>): Scale {
+  const present = limit.thresholds.map((one) => one.threshold)
+  const inner = [limit.usually_from, limit.usually_to, ...present]
+  const room = (Math.max(...inner) - Math.min(...inner) || Math.abs(inner[0] ?? 0) || 1) * 0.1
+  const within = (value: number): number =>
+    Math.min(bounds?.maximum ?? Infinity, Math.max(bounds?.minimum ?? -Infinity, value))
+  const [low, high] = [within(Math.min(...inner) - room), within(Math.max(...inner) + room)]
+  const whole = bounds?.kind === 'integer'
+  const rough = 10 ** Math.floor(Math.log10((high - low || 1) / STEPS))
+  const fine = [1, 2, 5, 10].map((one) => one * rough).find((one) => (high - low) / one <= STEPS) ?? rough
+  const step = whole ? Math.max(1, Math.round(fine)) : fine
+  const [from, to] = [Math.floor(low / step) * step, Math.ceil(high / step) * step].map((end) =>
+    within(tidy(end, step)),
+  )
+  return { low: from ?? low, high: to ?? high, step }
+}
+
+/** Rounds to a step, without the digits that floating-point numbers add. */
+export function tidy(value: number, step: number): number {
+  const digits = Math.max(0, -Math.floor(Math.log10(step)))
+  return Number((Math.round(value / step) * step).toFixed(Math.min(12, digits)))
+}
+
+/** The place of a value on the slider, in per cent. Undefined outside of it. */
+export function placeOf(value: number, { low, high }: Scale): number | undefined {
+  if (value < low || value > high || high <= low) return undefined
+  return ((value - low) / (high - low)) * 100
+}
+
+/** The cameras that are replayed, as the address has them. */
+export interface Scope {
+  diagnosis: string
+  task: string
+  group: string
+  camera: string
+  days: string
+}
+
+/** The longest time, as the master allows it. */
+const MOST_DAYS = 90
+
+export function daysOf(word: string): number {
+  const days = Number(word)
+  return Number.isInteger(days) && days >= 1 && days <= MOST_DAYS ? days : 30
+}
+
+export function scopeQuery({ diagnosis, task, group, camera, days }: Scope) {
+  return {
+    diagnosis,
+    task: task || undefined,
+    group: group || undefined,
+    camera: camera || undefined,
+    days: daysOf(days),
+  }
+}
+
+/** A number of the address. */
+export function numberOf(word: string): number | undefined {
+  const value = Number(word)
+  return word.trim() && Number.isFinite(value) ? value : undefined
+}
+
+/** The share of verdicts that the rule explains, in per cent. Never 100 unless it explains all. */
+export function explained({ explained: part, verdicts }: { explained: number; verdicts: number }): number | undefined {
+  if (!verdicts) return undefined
+  const share = Math.round((part / verdicts) * 1_000) / 10
+  return share >= 100 && part < verdicts ? 99.9 : share
+}
+
+/** How far new alarms can be trusted: where the plugin often stays quiet beyond the limit, they are a guess. */
+export function quietShare({ alarms_beyond, quiet_beyond }: Replay): number {
+  const all = alarms_beyond + quiet_beyond
+  return all ? quiet_beyond / all : 0
+}
+
+/** A task whose setting can take the value. */
+export interface Target {
+  task: Task
+  setting: string
+  /** The value that the task has now. */
+  now: number
+}
+
+/**
+ * The settings of tasks that the value can go to: those of the diagnosis that have the present limit. Where tasks have
+ * other values, they are not the cause of this limit.
+ */
+export function targetsOf(
+  tasks: Task[],
+  diagnosis: string,
+  limit: MetricLimit,
+  fields: Field[],
+  from?: number,
+): Target[] {
+  const present = from === undefined ? limit.thresholds.map((one) => one.threshold) : [from]
+  const targets: Target[] = []
+  for (const task of tasks) {
+    if (task.diagnoses?.length && !task.diagnoses.includes(diagnosis)) continue
+    for (const setting of limit.settings) {
+      const field = fields.find((one) => one.name === setting)
+      const own = task.config?.[diagnosis]?.[setting] ?? field?.usual
+      if (typeof own === 'number' && present.includes(own)) targets.push({ task, setting, now: own })
+    }
+  }
+  return targets
+}
+
+/** The address of a task's form with the value filled in. */
+export function formOf({ task, setting }: Target, diagnosis: string, value: number) {
+  return { path: `/tasks/${encodeURIComponent(task.id)}`, query: { diagnosis, setting, value: String(value) } }
+}
