@@ -28,9 +28,14 @@ export function useHeld(ids: Ref<string[]>, ready: Ref<boolean>) {
     const known = new Set(held.value)
     held.value = [...held.value, ...more.filter((id) => !known.has(id))]
   }
+  /** Drops what is gone for good. */
+  function drop(ids: string[]): void {
+    const dropped = new Set(ids)
+    held.value = held.value?.filter((id) => !dropped.has(id))
+  }
   /** Holds nothing until another list is ready. */
   function release(): void {
     held.value = undefined
   }
-  return { shown, fresh, changed, renew, extend, release }
+  return { shown, fresh, changed, renew, extend, drop, release }
 }

@@ -3,6 +3,7 @@ import { keepPreviousData, useInfiniteQuery, type InfiniteData, type QueryClient
 import { computed, type Ref } from 'vue'
 import { api, take } from '@/api/client'
 import type { Camera, CameraPage } from '@/api/types'
+import { newest } from './alone'
 import { queryOf, type ListFilter } from './list'
 
 /** The key of all lists. It begins with `cameras`, so that a change of cameras also renews the lists. */
@@ -10,38 +11,45 @@ export const LISTED = ['cameras', 'listed']
 const PAGE = 250
 const INTERVAL_MS = 60_000
 
-type Pages = InfiniteData<CameraPage, string | undefined>
+type ListedPage = CameraPage & { askedAt: number }
+type Pages = InfiniteData<ListedPage, string | undefined>
 
 export function useCameraList(filter: Ref<ListFilter>) {
   const query = useInfiniteQuery({
     queryKey: [...LISTED, filter],
     // The filter comes from the key: the one of the page may be that of the next list already.
-    queryFn: ({ queryKey, pageParam, signal }) =>
-      take<CameraPage>(
-        api.GET('/api/v1/diagnosis/cameras', {
-          // The number of all is asked for once, not with each page.
-          params: {
-            query: { ...queryOf(queryKey[2] as ListFilter), limit: PAGE, after: pageParam, count: !pageParam },
-          },
-          signal,
-        }),
-      ),
+    queryFn: async ({ queryKey, pageParam, signal }): Promise<ListedPage> => {
+      const askedAt = Date.now()
+      // The number of all is asked for once, not with each page.
+      const query = { ...queryOf(queryKey[2] as ListFilter), limit: PAGE, after: pageParam, count: !pageParam }
+      const page = await take<CameraPage>(api.GET('/api/v1/diagnosis/cameras', { params: { query }, signal }))
+      return { ...page, askedAt }
+    },
     initialPageParam: undefined as string | undefined,
-    getNextPageParam: (page: CameraPage) => page.next ?? undefined,
+    getNextPageParam: (page: ListedPage) => page.next ?? undefined,
     // A list of many pages takes long to read, so it is read less often.
     refetchInterval: ({ state }) => INTERVAL_MS * Math.max(1, (state.data as Pages | undefined)?.pages.length ?? 1),
     placeholderData: keepPreviousData,
   })
   const pages = computed(() => query.data.value?.pages ?? [])
-  const cameras = computed(() => distinct(pages.value.flatMap((page) => page.items)))
+  // A reading that ends puts back the pages that it began with, without the cameras that were read alone meanwhile.
+  const cameras = computed(() =>
+    distinct(pages.value.flatMap((page) => page.items.map((one) => newest(one, page.askedAt)))),
+  )
   /** The number of cameras that fit, on all pages. */
   const total = computed(() => pages.value[0]?.total ?? undefined)
   /** True if what is shown is what was asked for, and not the list before. */
   const isReady = computed(() => query.data.value !== undefined && !query.isPlaceholderData.value)
 
-  /** Reads all pages that are still missing. */
-  async function loadRest(): Promise<void> {
-    while (query.hasNextPage.value && !query.error.value) await query.fetchNextPage()
+  /** Reads all pages that are still missing. Returns whether it has got all of this list: the filter may change. */
+  async function loadRest(): Promise<boolean> {
+    const wanted = JSON.stringify(filter.value)
+    const isSame = (): boolean => JSON.stringify(filter.value) === wanted
+    while (isSame() && isReady.value && query.hasNextPage.value) {
+      const { isError } = await query.fetchNextPage()
+      if (isError) return false
+    }
+    return isSame() && isReady.value
   }
   return { ...query, cameras, total, isReady, loadRest }
 }
@@ -71,6 +79,23 @@ export function replaceListed(client: QueryClient, camera: Camera): void {
       items: page.items.map((one) => (one.id === camera.id ? camera : one)),
     }))
     // One camera makes the list neither new nor free of errors: its age and its last failure stay.
+    list.setState({ data: { ...data, pages } })
+  }
+}
+
+/** Takes deleted cameras out of all lists. */
+export function dropListed(client: QueryClient, ids: string[]): void {
+  const dropped = new Set(ids)
+  for (const list of lists(client)) {
+    const data = list.state.data as Pages | undefined
+    if (!data) continue
+    const kept = data.pages.map((page) => page.items.filter((one) => !dropped.has(one.id)))
+    const count = data.pages.reduce((sum, page, at) => sum + page.items.length - (kept[at]?.length ?? 0), 0)
+    const pages = data.pages.map((page, at) => ({
+      ...page,
+      items: kept[at] ?? [],
+      total: page.total == null ? page.total : page.total - count,
+    }))
     list.setState({ data: { ...data, pages } })
   }
 }
