@@ -9,6 +9,9 @@ export function launch() {
   })
 }
 
+/** A slow machine needs its time. */
+const PATIENCE_MS = 100_000
+
 /**
  * Opens a page with these preferences. Errors of the page are collected in `faults`. `settle` waits until the page has
  * what it asked for, and shows it.
@@ -26,6 +29,7 @@ export async function open(browser, { language = 'en', theme = 'light', width = 
       localStorage.setItem('easysight.preferences', JSON.stringify({ language, theme })),
     [language, theme],
   )
+  context.setDefaultTimeout(PATIENCE_MS)
   const page = await context.newPage()
   const faults = []
   page.on('pageerror', (error) => faults.push(`error: ${error.message}`))

@@ -172,7 +172,7 @@ describe('users', () => {
     await page.getByRole('button', { name: 'Save' }).click()
     const dialog = page.getByRole('dialog', { name: 'Sign in again' })
     await signIn(dialog, 'Ed')
-    await page.getByRole('alert').getByText(texts.problem.notSignedIn).first().waitFor()
+    await page.getByRole('alert').getByText(texts.problem.unauthorized).first().waitFor()
     expect(await page.getByRole('textbox', { name: 'Name', exact: true }).inputValue()).toBe('Of Ada')
     // The second time, it is Ed's own wish.
     await page.getByRole('button', { name: 'Save' }).click()
