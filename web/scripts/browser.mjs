@@ -1,4 +1,5 @@
 // Debian's Chromium, for tests and screenshots.
+import { once, EventEmitter } from 'node:events'
 import { chromium } from 'playwright-core'
 
 export function launch() {
@@ -8,12 +9,19 @@ export function launch() {
   })
 }
 
-/** Opens a page with these preferences. Errors of the page are collected in `faults`. */
-export async function open(browser, { language = 'en', theme = 'light', width = 1366, height = 768 } = {}) {
+/** A slow machine needs its time. */
+const PATIENCE_MS = 100_000
+
+/**
+ * Opens a page with these preferences. Errors of the page are collected in `faults`. `settle` waits until the page has
+ * what it asked for, and shows it.
+ */
+export async function open(browser, { language = 'en', theme = 'light', width = 1366, height = 768, bypassCSP } = {}) {
   const context = await browser.newContext({
     viewport: { width, height },
     locale: language === 'zh' ? 'zh-CN' : 'en-GB',
     colorScheme: theme,
+    bypassCSP,
   })
   await context.addInitScript(
     ([language, theme]) =>
@@ -21,6 +29,7 @@ export async function open(browser, { language = 'en', theme = 'light', width = 
       localStorage.setItem('easysight.preferences', JSON.stringify({ language, theme })),
     [language, theme],
   )
+  context.setDefaultTimeout(PATIENCE_MS)
   const page = await context.newPage()
   const faults = []
   page.on('pageerror', (error) => faults.push(`error: ${error.message}`))
@@ -28,5 +37,31 @@ export async function open(browser, { language = 'en', theme = 'light', width = 
     if (message.type() === 'error' && !/Failed to load resource/.test(message.text()))
       faults.push(`console: ${message.text()}`)
   })
-  return { page, context, faults }
+  return { page, context, faults, settle: settling(page) }
+}
+
+/** Notes the requests of a page from now on. The returned function waits until all of them are answered and shown. */
+function settling(page) {
+  const running = new Set()
+  const news = new EventEmitter()
+  page.on('request', (request) => {
+    // The stream of events never ends.
+    if (!request.url().endsWith('/api/v1/events')) running.add(request)
+  })
+  const ended = (request) => running.delete(request) && news.emit('ended')
+  page.on('requestfinished', ended)
+  page.on('requestfailed', ended)
+  return async () => {
+    await page.waitForSelector('main h1, main .empty')
+    do {
+      while (running.size) await once(news, 'ended')
+      // An answer that is shown may cause further requests.
+      await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))))
+    } while (running.size)
+    await page.waitForFunction(() => !document.querySelector('main [aria-busy=true]'))
+    await page.evaluate(() => {
+      const ending = document.getAnimations().filter((one) => one.effect?.getComputedTiming().endTime !== Infinity)
+      return Promise.allSettled(ending.map((one) => one.finished))
+    })
+  }
 }

@@ -24,7 +24,8 @@ const REMEDY: &str = "run `cargo xtask console` and commit the result";
 /// The versions of Node.js that Vite supports.
 const VERSIONS: &str = "Node.js 20.19 or later of version 20, or 22.12 or later";
 
-fn sources() -> PathBuf {
+/// The folder with the sources.
+pub(crate) fn sources() -> PathBuf {
     workspace::root().join("web")
 }
 
@@ -67,10 +68,15 @@ pub(crate) fn prepare() -> anyhow::Result<()> {
 /// Builds the console, and puts the files into the folder that the master embeds.
 pub(crate) fn build() -> anyhow::Result<()> {
     prepare()?;
-    run(command("npm", &sources()).args(["run", "build"]))?;
+    build_files()?;
     run(pack().arg(built()))?;
     fs::write(digest_file(), digest()? + "\n")?;
     Ok(())
+}
+
+/// Builds the files in `web/dist`, without packing them. [`prepare`] must have run.
+pub(crate) fn build_files() -> anyhow::Result<()> {
+    run(command("npm", &sources()).args(["run", "build"]))
 }
 
 /// Checks that the committed files were built from the present sources, by the digest of the sources. Node.js is not
@@ -86,7 +92,7 @@ pub(crate) fn is_current() -> anyhow::Result<()> {
 /// Checks the sources, builds them, and compares the result with the committed files. [`prepare`] must have run.
 pub(crate) fn check() -> anyhow::Result<()> {
     run(command("npm", &sources()).args(["run", "check"]))?;
-    run(command("npm", &sources()).args(["run", "build"]))?;
+    build_files()?;
     run(pack().arg("--check").arg(built())).context(REMEDY)
 }
 

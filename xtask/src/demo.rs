@@ -1,7 +1,7 @@
 //! `cargo xtask demo`: starts a master and two workers, and uses them with the commands that users run. The cameras
 //! are four synthetic ones (healthy, dark, frozen, and one without a picture), or your own.
 
-mod clips;
+pub(crate) mod clips;
 mod render;
 mod server;
 
@@ -165,7 +165,7 @@ fn find_ffmpeg() -> anyhow::Result<()> {
 
 /// Makes the synthetic cameras, and one that never answers.
 fn synthetic_cameras() -> anyhow::Result<Vec<(String, String)>> {
-    let mut cameras = clips::synthesise()?;
+    let mut cameras = clips::named(&clips::synthesise()?);
     // Port 9 is the discard port: either nothing listens there, or it discards everything.
     cameras.push(("absent".into(), "rtsp://127.0.0.1:9/live".into()));
     Ok(cameras)

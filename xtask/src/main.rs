@@ -1,6 +1,7 @@
 //! The developer's commands: `cargo xtask …`.
 
 mod bench;
+mod browser;
 mod console;
 mod demo;
 mod guest;
@@ -33,13 +34,15 @@ enum Command {
     Plugins,
     /// Build the web console into the files that the master embeds. This needs Node.js.
     Console,
+    /// Test the web console in Chromium, with a master, a worker and synthetic cameras.
+    Browser(browser::Arguments),
     /// Run a master and two workers, and diagnose synthetic cameras or your own.
     Demo(demo::Arguments),
     /// Check the format, run the lints and all tests, and install everything that they need.
     Test(test::Arguments),
     /// Measure the costs of the sandbox, of checks and of dispatching jobs.
     Bench(bench::Arguments),
-    /// Measure how well the diagnoses distinguish faulty pictures from healthy ones.
+    /// Measure how well the diagnoses distinguish faulty pictures from healthy ones, or make pictures of the console.
     Report(report::Arguments),
     /// Train the network of the diagnoses that have a learned part.
     Train(train::Arguments),
@@ -50,6 +53,7 @@ fn main() -> ExitCode {
         Command::Setup => setup::run().map(|()| ExitCode::SUCCESS),
         Command::Plugins => plugins::build().map(|_| ExitCode::SUCCESS),
         Command::Console => console::build().map(|()| ExitCode::SUCCESS),
+        Command::Browser(arguments) => browser::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Test(arguments) => test::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),

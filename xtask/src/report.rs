@@ -1,17 +1,20 @@
-//! `cargo xtask report …`: measures how well the diagnoses distinguish faulty pictures from healthy ones.
+//! `cargo xtask report …`: measures how well the diagnoses distinguish faulty pictures from healthy ones, and makes
+//! pictures of the console.
 
 use std::{path::PathBuf, process::ExitCode};
 
+use clap::Parser;
+
 use crate::{
-    packages, plugins, process,
+    browser, packages, plugins, process,
     process::{command, is_there},
     workspace,
 };
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// The arguments of the report program: `accuracy …`, `cases …`, `footage …`. `cargo xtask report -- --help`
-    /// prints its help.
+    /// `screenshots …` makes pictures of the console (`screenshots --help`). Otherwise, the arguments of the report
+    /// program: `accuracy …`, `cases …`, `footage …`. `cargo xtask report -- --help` prints its help.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     rest: Vec<String>,
 }
@@ -29,6 +32,9 @@ pub(crate) fn program() -> anyhow::Result<PathBuf> {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    if arguments.rest.first().is_some_and(|word| word == "screenshots") {
+        return browser::pictures(&browser::Pictures::parse_from(&arguments.rest));
+    }
     let mut report = command(program()?, &workspace::root());
     report.args(&arguments.rest);
     let names_plugins = |word: &String| word.starts_with("--plugins-dir") || word == "--help";

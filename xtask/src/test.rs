@@ -7,17 +7,18 @@ use std::{
     process::{Command, ExitCode, Stdio},
 };
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 
 use crate::{
-    console, languages, packages, plugins,
+    browser, console, languages, packages, plugins,
     process::{command, fresh_cargo, is_there, output},
     workspace,
 };
 
-/// The programs that the tests start: a decoder, a real RTSP server, reverse proxies, a database server, and
-/// OpenSSL for a private certificate authority.
+/// The programs that the tests start: a browser, a decoder, a real RTSP server, reverse proxies, a database server,
+/// and OpenSSL for a private certificate authority.
 const PACKAGES: &[&str] = &[
+    browser::CHROMIUM,
     "ffmpeg",
     "haproxy",
     "nginx-light",
@@ -84,9 +85,12 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         eprintln!("LINTS ARE NOT CHECKED: clippy is missing");
     }
     steps.outcome("built console", console::is_current());
-    match console::prepare() {
+    let is_ci = std::env::var_os("CI").is_some();
+    let node = console::prepare();
+    let browser = if node.is_ok() { browser::find() } else { Err(anyhow!("Node.js is missing")) };
+    match node {
         Ok(()) => steps.outcome("console", console::check()),
-        Err(error) if std::env::var_os("CI").is_some() => steps.outcome("console", Err(error)),
+        Err(error) if is_ci => steps.outcome("console", Err(error)),
         Err(error) => eprintln!("THE CONSOLE IS NOT CHECKED: {error:#}"),
     }
     // Everything is built with one command, so that the code that programs and tests share is built once, not
@@ -107,6 +111,11 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     }
     let before = steps.count.passed;
     steps.tests("tests", &mut tests, filter.is_empty());
+    match browser {
+        Ok(()) => steps.browser(&dir, arguments.filter.as_deref()),
+        Err(error) if is_ci => steps.outcome("console in a browser", Err(error)),
+        Err(error) => eprintln!("THE CONSOLE IS NOT TESTED IN A BROWSER: {error:#}"),
+    }
     let mut tests = native(&plugins::workspace_dir());
     tests.args(["test", "--no-fail-fast", "--target", &host, "--lib"]).args(filter);
     steps.tests("tests of plugins", &mut tests, filter.is_empty());
@@ -176,6 +185,19 @@ impl Steps {
         }
     }
 
+    /// Tests the console in a browser. The programs are built by now. If the filter names no test of the console, nothing
+    /// is started.
+    fn browser(&mut self, plugins: &Path, filter: Option<&str>) {
+        const NAME: &str = "console in a browser";
+        if filter.is_some_and(|filter| browser::names(filter).is_ok_and(|names| !names)) {
+            return;
+        }
+        match browser::tests(plugins, filter) {
+            Ok(mut tests) => self.tests(NAME, &mut tests, filter.is_none()),
+            Err(error) => self.outcome(NAME, Err(error)),
+        }
+    }
+
     fn fail(&mut self, name: &str) {
         self.count.failed += 1;
         self.failed.push(name.to_owned());
@@ -205,15 +227,19 @@ fn run_counted(command: &mut Command) -> anyhow::Result<(Count, bool)> {
     Ok((count, child.wait()?.success()))
 }
 
-/// Parses a summary line of libtest (`test result: …`) or nextest (`Summary […] …`).
+/// Parses a summary line of libtest (`test result: …`), nextest (`Summary […] …`) or Vitest (`Tests  …`).
 fn counted(line: &str) -> Count {
     let line = without_colours(line);
     // nextest indents the output of a failed test, which may end with a summary of its own.
-    if !line.starts_with("test result:") && !line.trim_start().starts_with("Summary [") {
+    let summary = line.trim_start();
+    if !line.starts_with("test result:")
+        && !summary.starts_with("Summary [")
+        && !summary.starts_with("Tests  ")
+    {
         return Count::default();
     }
     let words: Vec<&str> =
-        line.split(|c: char| c.is_whitespace() || ",;".contains(c)).filter(|w| !w.is_empty()).collect();
+        line.split(|c: char| c.is_whitespace() || ",;|".contains(c)).filter(|w| !w.is_empty()).collect();
     let before = |names: &[&str]| -> u64 {
         let pairs = words.windows(2).filter_map(|pair| match pair {
             [number, name] if names.contains(name) => number.parse::<u64>().ok(),
@@ -260,7 +286,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn summaries_of_both_runners_are_counted() {
+    fn summaries_of_all_runners_are_counted() {
         let of = |passed, failed| Count { passed, failed };
         assert_eq!(counted("test result: ok. 16 passed; 0 failed; 0 ignored; 0 measured"), of(16, 0));
         assert_eq!(counted("test result: FAILED. 3 passed; 2 failed; 1 ignored"), of(3, 2));
@@ -269,5 +295,8 @@ mod tests {
         assert_eq!(counted(coloured), of(2, 2));
         assert_eq!(counted("    test result: FAILED. 0 passed; 1 failed; 0 ignored"), of(0, 0));
         assert_eq!(counted("test a_number_of_3 passed ... ok"), of(0, 0));
+        assert_eq!(counted("      Tests  1 failed | 33 passed | 2 skipped (36)"), of(33, 1));
+        assert_eq!(counted("\u{1b}[2m      Tests \u{1b}[22m \u{1b}[32m34 passed\u{1b}[39m (34)"), of(34, 0));
+        assert_eq!(counted(" Test Files  6 passed (6)"), of(0, 0));
     }
 }

@@ -28,9 +28,14 @@ export function useHeld(ids: Ref<string[]>, ready: Ref<boolean>) {
     const known = new Set(held.value)
     held.value = [...held.value, ...more.filter((id) => !known.has(id))]
   }
+  /** Removes deleted entries. */
+  function drop(ids: string[]): void {
+    const dropped = new Set(ids)
+    held.value = held.value?.filter((id) => !dropped.has(id))
+  }
   /** Shows the current list, with all its later changes, until the next hold. */
   function release(): void {
     held.value = undefined
   }
-  return { shown, fresh, changed, renew, extend, release }
+  return { shown, fresh, changed, renew, extend, drop, release }
 }

@@ -3,6 +3,7 @@ import { useQuery, type QueryClient } from '@tanstack/vue-query'
 import { computed, shallowRef } from 'vue'
 import { api, take } from '@/api/client'
 import type { Camera, Page } from '@/api/types'
+import { newest, noteAlone } from './alone'
 import { replaceListed } from './useCameraList'
 
 const PAGE = 1_000
@@ -13,25 +14,21 @@ const LONG_INTERVAL_MS = 300_000
 
 /** The cameras of the pages that have arrived so far during the first load. */
 const arriving = shallowRef<Camera[]>([])
-/** Cameras that were read one by one since the last read of the list began, and when. */
-const alone = new Map<string, { camera: Camera; at: number }>()
 
 async function loadAll(signal: AbortSignal): Promise<Camera[]> {
-  const all: Camera[] = []
+  const all: { camera: Camera; askedAt: number }[] = []
+  const present = (): Camera[] => all.map(({ camera, askedAt }) => newest(camera, askedAt))
   arriving.value = []
-  alone.clear()
   let after: string | undefined
   do {
     const query = { limit: PAGE, after }
     const askedAt = Date.now()
     const page = await take<Page<Camera>>(api.GET('/api/v1/diagnosis/cameras', { params: { query }, signal }))
-    // A page is newer than a camera that was read on its own before the page was requested.
-    for (const one of page.items) if ((alone.get(one.id)?.at ?? askedAt) < askedAt) alone.delete(one.id)
-    all.push(...page.items)
-    arriving.value = [...all]
+    all.push(...page.items.map((camera) => ({ camera, askedAt })))
+    arriving.value = present()
     after = page.next ?? undefined
   } while (after)
-  return all.map((one) => alone.get(one.id)?.camera ?? one)
+  return present()
 }
 
 export function useCameras() {
@@ -59,7 +56,7 @@ export async function refreshCamera(client: QueryClient, id: string): Promise<vo
     () => undefined,
   )
   if (!camera) return
-  alone.set(id, { camera, at: Date.now() })
+  noteAlone(camera)
   client.setQueryData(['camera', id], camera)
   replaceListed(client, camera)
   const list = client.getQueryCache().find<Camera[]>({ queryKey: ['cameras'] })

@@ -48,11 +48,22 @@ function healthsOf(wanted: string): Health[] {
   return HEALTHS.filter((one) => one === wanted)
 }
 
+/** So many characters of a search are sent: more than any name has. */
+export const MOST_WORDS = 1_000
+
+// eslint-disable-next-line no-control-regex
+const CONTROLS = /[\u0000-\u001f\u007f-\u009f]+/g
+
+/** The words of a search as the master takes them: a cell that is pasted from a table may have a tab in it. */
+export function searched(words: string): string {
+  return words.replace(CONTROLS, ' ').trim().slice(0, MOST_WORDS)
+}
+
 export function queryOf(filter: ListFilter, now = Date.now()): CameraQuery {
   const { by, reversed } = orderOf(filter.sort)
   const { sort, falls } = ORDERS[by]
   const query: CameraQuery = { sort, direction: falls === reversed ? 'ascending' : 'descending' }
-  const words = filter.words.trim()
+  const words = searched(filter.words)
   const healths = healthsOf(filter.health).flatMap(wordsOf)
   if (words) query.q = words
   if (filter.group) query.group = filter.group

@@ -3,6 +3,7 @@ import { keepPreviousData, useInfiniteQuery, type InfiniteData, type QueryClient
 import { computed, type Ref } from 'vue'
 import { api, take } from '@/api/client'
 import type { Camera, CameraPage } from '@/api/types'
+import { newest } from './alone'
 import { queryOf, type ListFilter } from './list'
 
 /** The key of all lists. It begins with `cameras`, so that a change of cameras also refreshes the lists. */
@@ -10,38 +11,45 @@ export const LISTED = ['cameras', 'listed']
 const PAGE = 250
 const INTERVAL_MS = 60_000
 
-type Pages = InfiniteData<CameraPage, string | undefined>
+type ListedPage = CameraPage & { askedAt: number }
+type Pages = InfiniteData<ListedPage, string | undefined>
 
 export function useCameraList(filter: Ref<ListFilter>) {
   const query = useInfiniteQuery({
     queryKey: [...LISTED, filter],
     // The filter is read from the key, because the page may already have the filter of the next list.
-    queryFn: ({ queryKey, pageParam, signal }) =>
-      take<CameraPage>(
-        api.GET('/api/v1/diagnosis/cameras', {
-          // The total is requested with the first page only.
-          params: {
-            query: { ...queryOf(queryKey[2] as ListFilter), limit: PAGE, after: pageParam, count: !pageParam },
-          },
-          signal,
-        }),
-      ),
+    queryFn: async ({ queryKey, pageParam, signal }): Promise<ListedPage> => {
+      const askedAt = Date.now()
+      // The total is requested with the first page only.
+      const query = { ...queryOf(queryKey[2] as ListFilter), limit: PAGE, after: pageParam, count: !pageParam }
+      const page = await take<CameraPage>(api.GET('/api/v1/diagnosis/cameras', { params: { query }, signal }))
+      return { ...page, askedAt }
+    },
     initialPageParam: undefined as string | undefined,
-    getNextPageParam: (page: CameraPage) => page.next ?? undefined,
+    getNextPageParam: (page: ListedPage) => page.next ?? undefined,
     // Reading a list of many pages takes long, so it is read less often.
     refetchInterval: ({ state }) => INTERVAL_MS * Math.max(1, (state.data as Pages | undefined)?.pages.length ?? 1),
     placeholderData: keepPreviousData,
   })
   const pages = computed(() => query.data.value?.pages ?? [])
-  const cameras = computed(() => distinct(pages.value.flatMap((page) => page.items)))
+  // A page that was requested earlier does not replace a camera that was read on its own since.
+  const cameras = computed(() =>
+    distinct(pages.value.flatMap((page) => page.items.map((one) => newest(one, page.askedAt)))),
+  )
   /** The number of cameras that match, on all pages. */
   const total = computed(() => pages.value[0]?.total ?? undefined)
   /** True if the list belongs to the current filter. While a new list loads, the previous one is shown. */
   const isReady = computed(() => query.data.value !== undefined && !query.isPlaceholderData.value)
 
-  /** Reads all pages that are not read yet. */
-  async function loadRest(): Promise<void> {
-    while (query.hasNextPage.value && !query.error.value) await query.fetchNextPage()
+  /** Reads all pages that are not read yet. Returns false if the filter changed meanwhile, or if a page failed. */
+  async function loadRest(): Promise<boolean> {
+    const wanted = JSON.stringify(filter.value)
+    const isSame = (): boolean => JSON.stringify(filter.value) === wanted
+    while (isSame() && isReady.value && query.hasNextPage.value) {
+      const { isError } = await query.fetchNextPage()
+      if (isError) return false
+    }
+    return isSame() && isReady.value
   }
   return { ...query, cameras, total, isReady, loadRest }
 }
@@ -71,6 +79,23 @@ export function replaceListed(client: QueryClient, camera: Camera): void {
       items: page.items.map((one) => (one.id === camera.id ? camera : one)),
     }))
     // The list as a whole is not newer after this, and its error still holds: its age and its last error stay.
+    list.setState({ data: { ...data, pages } })
+  }
+}
+
+/** Takes deleted cameras out of all lists. */
+export function dropListed(client: QueryClient, ids: string[]): void {
+  const dropped = new Set(ids)
+  for (const list of lists(client)) {
+    const data = list.state.data as Pages | undefined
+    if (!data) continue
+    const kept = data.pages.map((page) => page.items.filter((one) => !dropped.has(one.id)))
+    const count = data.pages.reduce((sum, page, at) => sum + page.items.length - (kept[at]?.length ?? 0), 0)
+    const pages = data.pages.map((page, at) => ({
+      ...page,
+      items: kept[at] ?? [],
+      total: page.total == null ? page.total : page.total - count,
+    }))
     list.setState({ data: { ...data, pages } })
   }
 }

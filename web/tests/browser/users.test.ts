@@ -1,71 +1,47 @@
-// Users with passwords. The test starts its own masters. `MASTER_PROGRAM` is the path of the program.
-import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import type { Browser, Page } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+// People with names and passwords, with a master of their own.
+import type { Locator, Page } from 'playwright-core'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { TEXTS, useConsole } from './console'
 // @ts-expect-error The script has no types.
-import { launch, open } from '../../scripts/browser.mjs'
-// @ts-expect-error The script has no types.
-import { serve } from '../../scripts/serve.mjs'
+import { directory, run, startMaster } from '../../scripts/fleet.mjs'
 
-const program = process.env.MASTER_PROGRAM
 const PASSWORD = 'correct horse battery'
-const PORT = 18_729
+/** After so many failures, a name and address have to wait. */
+const FREE_FAILURES = 5
 
-let browser: Browser
-let server: { address: string; close: () => void }
-let master: ChildProcess
-let log = ''
-const directory = mkdtempSync(join(tmpdir(), 'easysight-users-'))
+const { path, remove } = directory()
+const { en: texts } = TEXTS
+let master: { url: string; log: string; stop: () => Promise<void> }
 
-function run(...line: string[]): void {
-  const options = { input: `${PASSWORD}\n`, stdio: ['pipe', 'ignore', 'ignore'] as ['pipe', 'ignore', 'ignore'] }
-  execFileSync(program as string, [...line, '--data-dir', directory], options)
+function makeUser(name: string, scope: string): void {
+  const line = ['user', 'create', '--name', name, '--scope', scope, '--data-dir', `${path}/master`]
+  run('easysight-master', line, { input: `${PASSWORD}\n` })
 }
-async function start(): Promise<void> {
-  master = spawn(program as string, ['--listen', `0.0.0.0:${PORT}`, '--data-dir', directory], {
-    stdio: ['ignore', 'ignore', 'pipe'],
-  })
-  master.stderr?.on('data', (chunk: Buffer) => (log += chunk.toString()))
-  const isReady = (): Promise<boolean> =>
-    fetch(`http://127.0.0.1:${PORT}/readyz`).then(
-      (answer) => answer.ok,
-      () => false,
-    )
-  while (!(await isReady())) await new Promise((resolve) => setTimeout(resolve, 100))
+beforeAll(async () => {
+  // A master that others reach asks for a first administrator, and logs a link.
+  master = await startMaster(path, { listen: '0.0.0.0:0' })
+})
+afterAll(async () => {
+  await master?.stop()
+  remove()
+})
+const { at, go, close } = useConsole(() => master.url.replace('0.0.0.0', '127.0.0.1'), '/eyes')
+afterEach(close)
+
+async function visit(path = '/'): Promise<Page> {
+  return (await at(path)).page
 }
-async function visit(path = ''): Promise<Page> {
-  const { page } = (await open(browser, { language: 'en' })) as { page: Page }
-  await page.goto(`${server.address}${path}`)
-  return page
-}
-async function signIn(page: Page | ReturnType<Page['getByRole']>, name: string, password = PASSWORD): Promise<void> {
+async function signIn(page: Page | Locator, name: string, password = PASSWORD): Promise<void> {
   await page.locator('#session-name').fill(name)
   await page.locator('#session-password').fill(password)
   await page.getByRole('button', { name: 'Sign in', exact: true }).click()
 }
 
-describe.skipIf(!program)('users', () => {
-  beforeAll(async () => {
-    await start()
-    server = (await serve({ master: `http://127.0.0.1:${PORT}`, prefix: '/eyes' })) as typeof server
-    browser = (await launch()) as Browser
-  })
-  afterAll(async () => {
-    await browser.close()
-    server.close()
-    const ended = new Promise((resolve) => master.once('exit', resolve))
-    master.kill()
-    await ended
-    rmSync(directory, { recursive: true, force: true })
-  })
-
+describe('users', () => {
   it('begin with the link that the master has logged', async () => {
-    const secret = /#\/welcome\/([0-9a-f]+)/.exec(log)?.[1]
+    const secret = /#\/welcome\/([0-9a-f]+)/.exec(master.log)?.[1]
     expect(secret).toBeTruthy()
-    const page = await visit(`#/welcome/${secret}`)
+    const page = await visit(`/welcome/${secret}`)
     await page.getByRole('heading', { name: 'Create the first administrator' }).waitFor()
     await page.getByRole('textbox', { name: 'Name' }).fill('Ada')
     const create = page.getByRole('button', { name: 'Create and sign in' })
@@ -76,34 +52,31 @@ describe.skipIf(!program)('users', () => {
     await create.click()
     await page.getByRole('button', { name: 'Ada' }).waitFor()
     expect(page.url()).not.toContain('welcome')
-    await page.context().close()
-    const again = await visit(`#/welcome/${secret}`)
+    const again = await visit(`/welcome/${secret}`)
     await again.getByRole('textbox', { name: 'Name' }).fill('Eve')
     await again.getByLabel('New password').fill(PASSWORD)
     await again.getByLabel('The same password again').fill(PASSWORD)
     await again.getByRole('button', { name: 'Create and sign in' }).click()
     await again.getByRole('alert').getByText('The link is not valid').waitFor()
-    await again.context().close()
   })
 
   it('change something also after a reload, without a question', async () => {
     const page = await visit()
     await signIn(page, 'ada')
     await page.getByRole('button', { name: 'Ada' }).waitFor()
-    await page.goto(`${server.address}#/cameras?add=1`)
+    await go(page, '/cameras?add=1')
     await page.reload()
     await page.getByRole('textbox', { name: 'Name', exact: true }).fill('After the reload')
     await page.getByRole('textbox', { name: 'Address', exact: true }).fill('rtsp://10.0.0.1/stream')
     await page.getByRole('button', { name: 'Save' }).click()
     await page.waitForURL(/#\/cameras\/.+/)
-    await page.context().close()
   })
 
   it('lose nothing that they typed when their session ends', async () => {
     const page = await visit()
     await signIn(page, 'Ada')
     await page.getByRole('button', { name: 'Ada' }).waitFor()
-    await page.goto(`${server.address}#/cameras?add=1`)
+    await go(page, '/cameras?add=1')
     await page.getByRole('textbox', { name: 'Name', exact: true }).fill('Typed before')
     await page.getByRole('textbox', { name: 'Address', exact: true }).fill('rtsp://10.0.0.2/stream')
     await page.context().clearCookies()
@@ -113,7 +86,6 @@ describe.skipIf(!program)('users', () => {
     await signIn(dialog, 'Ada')
     await page.waitForURL(/#\/cameras\/.+/)
     expect(await page.locator('main h1').innerText()).toBe('Typed before')
-    await page.context().close()
   })
 
   it('are created, disabled and removed by an administrator, and see a wrong password refused', async () => {
@@ -133,7 +105,6 @@ describe.skipIf(!program)('users', () => {
     const other = await visit()
     await signIn(other, 'Bea')
     await other.getByRole('button', { name: 'Bea' }).waitFor()
-    await other.context().close()
     await bea.getByRole('button', { name: 'Disable' }).click()
     await bea.getByText('Disabled', { exact: true }).waitFor()
     // The last administrator cannot be removed.
@@ -145,11 +116,10 @@ describe.skipIf(!program)('users', () => {
     await sure.getByRole('textbox').last().fill('Bea')
     await sure.getByRole('button', { name: 'Delete' }).last().click()
     await bea.waitFor({ state: 'detached' })
-    await page.context().close()
   })
 
   it('change their password, and sign out everywhere', async () => {
-    run('user', 'create', '--name', 'Cy', '--scope', 'viewer')
+    makeUser('Cy', 'viewer')
     const page = await visit()
     await signIn(page, 'Cy')
     const other = await visit()
@@ -171,7 +141,41 @@ describe.skipIf(!program)('users', () => {
     await other.getByRole('heading', { name: 'Sign in' }).waitFor()
     await page.reload()
     await page.getByRole('heading', { name: 'Sign in' }).waitFor()
-    await page.context().close()
-    await other.context().close()
+  })
+  it('have to wait after too many wrong passwords, and others do not', async () => {
+    makeUser('Di', 'operator')
+    makeUser('Ed', 'operator')
+    const page = await visit()
+    const refusal = page.getByRole('alert')
+    const wait = refusal.getByText(texts.problem['too-many-sign-ins'])
+    // A slow machine may outlast the first waits, which become longer.
+    for (let failures = 0; failures < FREE_FAILURES || !(await wait.isVisible()); failures += 1) {
+      await signIn(page, 'Di', `wrong password ${failures}`)
+      await refusal.getByText(texts.problem['wrong-password']).or(wait).first().waitFor()
+      if (failures < FREE_FAILURES) expect(await wait.isVisible()).toBe(false)
+    }
+    // The name stays, and the page can still be used.
+    expect(await page.locator('#session-name').inputValue()).toBe('Di')
+    const other = await visit()
+    await signIn(other, 'Ed')
+    await other.getByRole('button', { name: 'Ed' }).waitFor()
+  })
+
+  it('of whom one has signed in for another finish nothing in the name of the other', async () => {
+    const page = await visit()
+    await signIn(page, 'Ada')
+    await page.getByRole('button', { name: 'Ada' }).waitFor()
+    await go(page, '/cameras?add=1')
+    await page.getByRole('textbox', { name: 'Name', exact: true }).fill('Of Ada')
+    await page.getByRole('textbox', { name: 'Address', exact: true }).fill('rtsp://10.0.0.3/stream')
+    await page.context().clearCookies()
+    await page.getByRole('button', { name: 'Save' }).click()
+    const dialog = page.getByRole('dialog', { name: 'Sign in again' })
+    await signIn(dialog, 'Ed')
+    await page.getByRole('alert').getByText(texts.problem.unauthorized).first().waitFor()
+    expect(await page.getByRole('textbox', { name: 'Name', exact: true }).inputValue()).toBe('Of Ada')
+    // The second time, it is Ed's own wish.
+    await page.getByRole('button', { name: 'Save' }).click()
+    await page.waitForURL(/#\/cameras\/.+/)
   })
 })

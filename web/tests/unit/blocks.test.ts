@@ -120,6 +120,12 @@ describe('a list that is read', () => {
     expect(shown.value).toEqual(['x'])
   })
 
+  it('drops what is gone for good', () => {
+    const { shown, drop } = useHeld(ref(['a', 'b', 'c']), ref(true))
+    drop(['b', 'x'])
+    expect(shown.value).toEqual(['a', 'c'])
+  })
+
   it('is not held before it is complete', async () => {
     const ids = ref(['a'])
     const ready = ref(false)

@@ -94,6 +94,9 @@ describe('a list of cameras', () => {
       cause: 'freeze',
     })
     expect(asks({ words: '   ' })).not.toHaveProperty('q')
+    // A cell of a table, and a text that is longer than the master takes.
+    expect(asks({ words: 'gate\t7\r\n' }).q).toBe('gate 7')
+    expect(asks({ words: 'x'.repeat(9_999) }).q).toHaveLength(1_000)
   })
 
   it('asks for a state in the words of the master', () => {

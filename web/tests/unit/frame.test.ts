@@ -66,6 +66,31 @@ describe('the search for cameras', () => {
   })
 })
 
+describe('a hit that was chosen', () => {
+  it('stays chosen when further hits arrive above it', async () => {
+    vi.useFakeTimers()
+    const plugin = { name: 'gate-watch', diagnoses: [{ id: 'x', title: { zh: '', en: 'Gate watch' } }] }
+    vi.stubGlobal('fetch', (request: Request) => {
+      const { pathname } = new URL(request.url)
+      const items = pathname.endsWith('/cameras') ? [{ id: 'gate', name: 'East gate', enabled: true }] : []
+      return Promise.resolve(new Response(JSON.stringify(pathname.endsWith('/plugins') ? [plugin] : { items })))
+    })
+    await router.push('/')
+    const box = mount(SearchBox, { global: global() })
+    const field = box.find('input')
+    await vi.advanceTimersByTimeAsync(10)
+    await field.setValue('gate')
+    await field.trigger('keydown', { key: 'ArrowDown' })
+    expect(box.find('.chosen').text()).toContain('gate-watch')
+    await vi.advanceTimersByTimeAsync(1_000)
+    expect(box.findAll('[role=option]').map((one) => one.classes('chosen'))).toEqual([false, true])
+    await field.trigger('keydown', { key: 'Enter' })
+    await vi.advanceTimersByTimeAsync(10)
+    expect(router.currentRoute.value.fullPath).toBe('/plugins/gate-watch')
+    box.unmount()
+  })
+})
+
 describe('the banner of a loss', () => {
   it('says how old the cameras are, not when anything was heard last', async () => {
     vi.useFakeTimers()

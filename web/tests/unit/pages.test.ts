@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { computed, defineComponent, ref } from 'vue'
 import type { Camera } from '@/api/types'
 import { refreshCamera } from '@/cameras/cameras'
-import { LISTED, loadedPages, useCameraList } from '@/cameras/useCameraList'
+import { dropListed, LISTED, loadedPages, useCameraList } from '@/cameras/useCameraList'
 import { explain } from '@/cameras/useExplanation'
 import { useKnown } from '@/cameras/useKnown'
 import { paced } from '@/live/paced'
@@ -23,7 +23,7 @@ beforeEach(() => {
   vi.stubGlobal('fetch', async (request: Request) => {
     const url = new URL(request.url)
     asked.push(url)
-    const found = answer(url)
+    const found = await answer(url)
     return found === undefined
       ? new Response('{"status":404,"type":"/problems/no-such-camera","title":"","detail":""}', {
           status: 404,
@@ -48,6 +48,8 @@ function within<T>(client: QueryClient, setup: () => T) {
   const shown = mount(page, { global: { plugins: [[VueQueryPlugin, { queryClient: client }]] } })
   return { found: made[0]!, end: () => shown.unmount() }
 }
+
+const numbered = (count: number): string[] => Array.from({ length: count }, (_, at) => `c${at}`)
 
 describe('a list in pages', () => {
   const nothing = { words: '', health: '', group: '', cause: '', sort: 'id' }
@@ -95,6 +97,73 @@ describe('a list in pages', () => {
     expect(pages[0]?.items[7]?.status).toBe('error')
     expect(pages[0]?.items[8]?.status).toBe('normal')
     expect([asked.length, list?.state.dataUpdatedAt]).toEqual([2, readAt])
+    end()
+  })
+
+  it('keeps the state of a camera that was read alone while a further page was read', async () => {
+    const { found: list, end } = within(client, () => useCameraList(ref(nothing)))
+    await vi.advanceTimersByTimeAsync(10)
+    const pages = answer
+    let release = (): void => undefined
+    answer = async (url) => {
+      const found = pages(url)
+      if (url.searchParams.has('after')) await new Promise<void>((resolve) => (release = resolve))
+      return found
+    }
+    const more = list.fetchNextPage()
+    await vi.advanceTimersByTimeAsync(10)
+    await refreshCamera(client, 'c7')
+    release()
+    await more
+    expect([list.cameras.value.length, list.cameras.value[7]?.status]).toEqual([500, 'error'])
+    end()
+  })
+
+  it('is not read on for another filter than the one that was to be read whole', async () => {
+    const filter = ref(nothing)
+    const { found: list, end } = within(client, () => useCameraList(filter))
+    await vi.advanceTimersByTimeAsync(10)
+    const whole = list.loadRest()
+    filter.value = { ...nothing, words: 'gate' }
+    expect(await whole).toBe(false)
+    await vi.advanceTimersByTimeAsync(10)
+    const later = asked.filter((url) => url.searchParams.get('q') === 'gate')
+    expect(later.map((url) => url.searchParams.has('after'))).toEqual([false])
+    expect(await list.loadRest()).toBe(true)
+    expect(list.cameras.value).toHaveLength(600)
+    end()
+  })
+
+  it('has no camera that was deleted', async () => {
+    const { found: list, end } = within(client, () => useCameraList(ref(nothing)))
+    await vi.advanceTimersByTimeAsync(10)
+    dropListed(client, ['c1', 'c2', 'not listed'])
+    expect([list.cameras.value.length, list.total.value]).toEqual([248, 598])
+    expect(list.cameras.value.slice(0, 2).map((one) => one.id)).toEqual(['c0', 'c3'])
+    end()
+  })
+
+  it('shows no row of many cameras that were deleted elsewhere', async () => {
+    const held = ref(numbered(150))
+    const listed = ref<Camera[]>(held.value.map((id) => camera(id)))
+    answer = () => undefined
+    const { found, end } = within(client, () => useKnown(held, listed))
+    listed.value = []
+    expect(found.value.size).toBe(150)
+    for (let round = 0; round < 5; round += 1) await vi.advanceTimersByTimeAsync(10)
+    expect(found.value.size).toBe(0)
+    end()
+  })
+
+  it('still shows a held camera that cannot be read now', async () => {
+    const listed = ref([camera('c1')])
+    answer = () => {
+      throw new TypeError('Failed to fetch')
+    }
+    const { found, end } = within(client, () => useKnown(ref(['c1']), listed))
+    listed.value = []
+    await vi.advanceTimersByTimeAsync(10)
+    expect([...found.value.keys()]).toEqual(['c1'])
     end()
   })
 

@@ -30,10 +30,10 @@ const timeline: CameraTimeline = {
 }
 const check = { job: 'b', run: 'r', capturedAt: at(1), findings: [], mark: 'error' } satisfies Check
 
-function mounted() {
+function mounted(props: { check?: Check; chosen?: string } = { check }) {
   const client = new QueryClient({ defaultOptions: { queries: { retry: false } } })
   return mount(Timeline, {
-    props: { timeline, check },
+    props: { timeline, ...props },
     global: { plugins: [i18n, [VueQueryPlugin, { queryClient: client }]] },
   })
 }
@@ -73,6 +73,25 @@ describe('the timeline', () => {
     await slider.trigger('keydown', { key: 'Home' })
     await slider.trigger('keydown', { key: 'End' })
     expect(page.emitted('choose')).toEqual([['a'], ['c'], ['a'], ['c']])
+  })
+
+  it('goes on from a check whose findings are no longer kept', async () => {
+    const page = mounted({ chosen: 'x' })
+    const slider = page.get('[role=slider]')
+    expect(slider.attributes('aria-valuenow')).toBe('2')
+    expect(slider.attributes('aria-valuetext')).toMatch(/: error; brightness: error$/i)
+    await slider.trigger('keydown', { key: 'ArrowLeft' })
+    // While the next check is read, the former one is still shown, but it is not where the keys go on from.
+    await page.setProps({ check, chosen: 'a' })
+    expect(slider.attributes('aria-valuenow')).toBe('1')
+    await slider.trigger('keydown', { key: 'ArrowRight' })
+    expect(page.emitted('choose')).toEqual([['a'], ['b']])
+  })
+
+  it('begins at its end where the check lies outside of it', async () => {
+    const page = mounted({ check: { ...check, job: 'old', capturedAt: at(-9) } })
+    await page.get('[role=slider]').trigger('keydown', { key: 'ArrowLeft' })
+    expect(page.emitted('choose')).toEqual([['c']])
   })
 
   it('leads to the check of the cell that was clicked, or else of its column', async () => {

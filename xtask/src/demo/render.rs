@@ -1,5 +1,5 @@
 //! Renders the pictures of a synthetic surveillance camera: a street in front of a house, cars and a walker, sensor
-//! noise, and a running clock. The pictures are deterministic and grey.
+//! noise, and a running clock. The pictures are deterministic. What moves is grey.
 
 use std::io::{self, Write};
 
@@ -25,27 +25,48 @@ pub(super) enum Condition {
     Frozen,
 }
 
-impl Condition {
-    pub(super) const fn name(self) -> &'static str {
-        match self {
-            Self::Healthy => "healthy",
-            Self::Dark => "dark",
-            Self::Frozen => "frozen",
-        }
-    }
-}
-
-/// Writes the clip's frames row by row, in 8-bit grey.
+/// Writes the clip's frames: each is a plane of brightness and two planes of colour with half the width and height, of
+/// 8 bits in the full range (`yuvj420p`).
 pub(super) fn write(condition: Condition, output: &mut impl Write) -> io::Result<()> {
     let scene = scene();
+    let colours = colours(condition);
     for index in 0..FRAMES {
         let index = if condition == Condition::Frozen { 0 } else { index };
         output.write_all(&frame(&scene, condition, index))?;
+        output.write_all(&colours)?;
     }
     output.flush()
 }
 
-/// Renders one picture.
+/// Renders the planes of colour, first blue, then red.
+fn colours(condition: Condition) -> Vec<u8> {
+    let light = if condition == Condition::Dark { DARK } else { 1.0 };
+    let mut planes = [Vec::new(), Vec::new()];
+    for y in (0..HEIGHT).step_by(2) {
+        for x in (0..WIDTH).step_by(2) {
+            let (right, down) = on_the_street(x, y);
+            let tint = tint(right as usize, down.max(0.0) as usize);
+            for (plane, value) in planes.iter_mut().zip([tint.0, tint.1]) {
+                plane.push((128.0 + light * value).round().clamp(0.0, 255.0) as u8);
+            }
+        }
+    }
+    planes.concat()
+}
+
+/// Returns the blue and the red tint of the street at a point, as [`surface`] divides it.
+fn tint(x: usize, y: usize) -> (f32, f32) {
+    match y {
+        0..90 => (13.0, -7.0),
+        90..280 if x % 120 > 34 && x % 120 < 86 && y % 95 > 22 && y % 95 < 74 => (5.0, -3.0),
+        90..280 => (-11.0, 17.0),
+        280..320 => (-15.0, -12.0),
+        320..372 => (-3.0, 2.0),
+        _ => (2.0, -1.0),
+    }
+}
+
+/// Renders the brightness of one picture.
 fn frame(scene: &[f32], condition: Condition, index: u32) -> Vec<u8> {
     let seconds = index as f32 / FRAME_RATE as f32;
     let mut light = scene.to_vec();
@@ -78,12 +99,16 @@ fn scene() -> Vec<f32> {
     let mut light = Vec::with_capacity(WIDTH * HEIGHT);
     for y in 0..HEIGHT {
         for x in 0..WIDTH {
-            let right = x as f32 + TILT * y as f32;
-            let down = y as f32 - TILT * (x as f32 - WIDTH as f32 / 2.0);
+            let (right, down) = on_the_street(x, y);
             light.push(surface(right, down));
         }
     }
     light
+}
+
+/// Returns the point of the street that the camera sees at a pixel.
+fn on_the_street(x: usize, y: usize) -> (f32, f32) {
+    (x as f32 + TILT * y as f32, y as f32 - TILT * (x as f32 - WIDTH as f32 / 2.0))
 }
 
 /// Returns the brightness of the street at a point, in grey levels.
@@ -213,6 +238,7 @@ mod tests {
         assert_eq!(frame(Condition::Healthy, 5), frame(Condition::Healthy, 5));
         assert_ne!(frame(Condition::Healthy, 5), frame(Condition::Healthy, 6));
         assert_eq!(frame(Condition::Healthy, 0).len(), WIDTH * HEIGHT);
+        assert_eq!(colours(Condition::Healthy).len(), WIDTH * HEIGHT / 2);
         let mean =
             |samples: Vec<u8>| samples.iter().map(|&s| f64::from(s)).sum::<f64>() / samples.len() as f64;
         assert!(mean(frame(Condition::Dark, 0)) < 15.0);
