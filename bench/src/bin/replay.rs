@@ -12,7 +12,7 @@ use clap::Parser;
 use easysight_bench::table::{self, Row};
 use easysight_protocol::{ActorKind, CameraRequest};
 use easysight_store::{
-    Actor, CameraFilter, Dialect, OtherLimit, ReplayCameras, ReplayScope, Replayed, Store,
+    Actor, Area, CameraFilter, Dialect, OtherLimit, ReplayCameras, ReplayScope, Replayed, Store,
 };
 use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
 use uuid::Uuid;

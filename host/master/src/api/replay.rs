@@ -93,7 +93,8 @@ pub(super) async fn limits(
     let now = master.now_ms();
     let scope = query.scope(&master, &area, now).await?;
     let _turn = turn(&master).await?;
-    let mut found = master.store.replay_limits(&area, &scope, now).await.map_err(|error| store_error(&error))?;
+    let mut found =
+        master.store.replay_limits(&area, &scope, now).await.map_err(|error| store_error(&error))?;
     for limit in &mut found.limits {
         name_settings(&master, &scope.diagnosis, limit);
     }

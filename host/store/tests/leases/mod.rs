@@ -301,7 +301,7 @@ pub(crate) async fn a_drained_node_keeps_its_jobs_and_gets_no_new_ones(store: &S
     // Its jobs stay its own, and their results count.
     let beat = store.heartbeat("n".into(), node.beat(&kept.jobs), 1_300, LEASE_MS).await.unwrap();
     assert_eq!(beat, HeartbeatOutcome::Noted { revoked: Vec::new(), lost: 0 });
-    let shown = store.nodes(1_300 - LEASE_MS).await.unwrap().remove(0);
+    let shown = store.nodes(&Area::ALL, 1_300 - LEASE_MS).await.unwrap().remove(0);
     assert_eq!((shown.status, shown.drained, shown.current_tasks.len()), (NodeState::Draining, true, 1));
     let result = finished(&kept, &kept.jobs[0], Status::Normal);
     assert_eq!(store.record(vec![result], 1_400).await.unwrap().verdicts, [Verdict::Recorded]);

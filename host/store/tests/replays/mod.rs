@@ -270,7 +270,8 @@ pub(crate) async fn a_damaged_day_is_left_out_and_counted(dialect: Dialect) {
     assert_eq!(damaged, 1);
     let replay = all(store, until, 65.0).await;
     assert_eq!((counts(&replay), replay.checks.damaged_days, replay.checks.verdicts), ((0, 12, 0), 1, 120));
-    let limits = store.replay_limits(&Area::ALL, &scope(ReplayCameras::default(), until), until).await.unwrap();
+    let limits =
+        store.replay_limits(&Area::ALL, &scope(ReplayCameras::default(), until), until).await.unwrap();
     assert_eq!(limits.checks.damaged_days, 1);
     fresh.close().await;
 }

@@ -135,9 +135,7 @@ pub(super) fn tries(world: &World, method: &str, path: &str) -> Option<Vec<Try>>
             ]
         }
         ("GET", "/api/v1/diagnosis/replay") => {
-            let ask = |what: &str| {
-                at(format!("{path}?diagnosis=brightness&metric=mean&threshold=1{what}"))
-            };
+            let ask = |what: &str| at(format!("{path}?diagnosis=brightness&metric=mean&threshold=1{what}"));
             vec![
                 camera(ask(&format!("&camera={HERE}")), 404),
                 task(ask(&format!("&task={HERE}")), 404),
