@@ -116,7 +116,7 @@ impl World {
             assert!(!results.is_empty(), "{lease}");
             node.report(json!(results)).await;
         }
-        let [mixed_run, _, dead_run] = runs.try_into().unwrap();
+        let [mixed_run, _, dead_run]: [String; 3] = runs.try_into().unwrap();
         let source = json!({"source": "rtsp://narwhal.example/live"});
         let submission = text(&done(&master, SUBMISSIONS, &source).await["id"]);
         let open_run = master.submit(TASK).await;
