@@ -33,7 +33,8 @@ struct Arguments {
     #[arg(long, value_name = "N", default_value_t = 300)]
     submissions: usize,
     /// The time in seconds for which jobs run while another session keeps a transaction open, so that
-    /// PostgreSQL cannot remove old rows. Only for PostgreSQL; 0 skips this measurement.
+    /// PostgreSQL cannot remove old rows. Before that, jobs run for the same time without it. Only for PostgreSQL; 0 skips
+    /// this measurement.
     #[arg(long, value_name = "SECONDS", default_value_t = 0)]
     snapshot: u64,
     /// The number of nodes that are simulated at the end.
