@@ -616,7 +616,8 @@ export interface paths {
         /**
          * Streams events as they happen: changes of runs and nodes, and findings that are not normal. The type of a
          *     server-sent event (`event:`) is the `kind` of its data (`data:`), which is JSON. The stream ends within seconds
-         *     after the token is revoked or expires, or the session of the user ends.
+         *     after the token is revoked or expires, after the session of the user ends, or after the scope or the area of the user
+         *     changes.
          */
         get: operations["events_listen"];
         put?: never;
@@ -975,8 +976,9 @@ export interface paths {
         options?: never;
         head?: never;
         /**
-         * Changes a user: the name, the scope, the password, or whether the user is disabled. A new password, and `disabled`,
-         *     end the sessions of the user. The last administrator cannot lose this right, unless a token has it.
+         * Changes a user: the name, the scope, the area, the password, or whether the user is disabled. A new scope and a new
+         *     area hold for open sessions at once. A new password, and `disabled`, end the sessions of the user. The last
+         *     administrator cannot lose this right, unless a token has it.
          */
         patch: operations["users_change"];
         trace?: never;
@@ -2919,6 +2921,8 @@ export interface components {
              * @description When the session of the user ends, or the token expires; null if it never does.
              */
             ends_at?: string | null;
+            /** @description The area of the client: it may see and change only the cameras of these groups. Null for all cameras. */
+            groups?: string[] | null;
             /** @description The id of the token or user; null for anybody. */
             id?: string | null;
             /** @description The kind of client. */
@@ -3394,6 +3398,13 @@ export interface components {
         UserChange: {
             /** @description True: the user may no longer sign in, and the user's sessions end. */
             disabled?: boolean | null;
+            /** @description True: the user has no area any more, and may see all cameras. */
+            everywhere?: boolean | null;
+            /**
+             * @description A new area: from now on, the user may see and change only the cameras of these groups, at least one and at most
+             *     64. Only operators and viewers can have an area.
+             */
+            groups?: components["schemas"]["Name"][] | null;
             name?: components["schemas"]["Name"] | null;
             password?: components["schemas"]["NewPassword"] | null;
             scope?: components["schemas"]["UserScope"] | null;
@@ -3407,6 +3418,8 @@ export interface components {
             created_at: string;
             /** @description True if the user may not sign in. */
             disabled: boolean;
+            /** @description The user's area: the user may see and change only the cameras of these groups. Null for all cameras. */
+            groups?: string[] | null;
             /** @description The user's id. */
             id: string;
             /**
@@ -3421,6 +3434,11 @@ export interface components {
         };
         /** @description The body of `POST /api/v1/users`. */
         UserRequest: {
+            /**
+             * @description The user's area: the user may see and change only the cameras of these groups, at least one and at most 64. If
+             *     absent, all cameras. Only operators and viewers can have an area.
+             */
+            groups?: components["schemas"]["Name"][] | null;
             /**
              * @description The name with which the user signs in, 1 to 200 characters. No two users have the same name; capital and small
              *     letters, and white space around the name, make no difference.
