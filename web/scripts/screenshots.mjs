@@ -56,6 +56,7 @@ const PAGES = {
   task: '/tasks/all',
   runs: '/runs',
   run: undefined,
+  replay: '/replay',
   plugins: '/plugins',
   plugin: '/plugins/occlusion',
   nodes: '/nodes',

@@ -112,7 +112,7 @@ fn median(mut times: Vec<Duration>) -> f64 {
 }
 
 async fn fill(store: &Store, url: &str, arguments: &Arguments) -> anyhow::Result<()> {
-    if store.count_cameras(&CameraFilter::default()).await? > 0 {
+    if store.count_cameras(&Area::ALL, &CameraFilter::default()).await? > 0 {
         bail!("the database has cameras already; name an empty one");
     }
     for number in 0..arguments.cameras {

@@ -23,6 +23,7 @@ export const PAGES = [
   '/tasks',
   '/tasks/new',
   '/runs',
+  '/replay',
   '/plugins',
   '/nodes',
   '/settings',

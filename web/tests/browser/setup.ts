@@ -26,20 +26,26 @@ const CAMERAS = [
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   check()
   const { path, remove } = directory()
-  const master = await startMaster(path)
-  const worker = await startWorker(path, master.url)
-  push(master.url, PLUGINS)
-  await addCameras(master.url, CAMERAS)
-  const task = { id: 'hourly', name: 'Everything', groups: ['gates', 'yard'] }
-  await ask(master.url, '/api/v1/diagnosis/tasks', task)
-  // The first look remembers what is usual.
-  submit(master.url, 'hourly')
-  submit(master.url, 'hourly')
-  project.provide('master', master.url)
-  project.provide('data', path)
-  return async () => {
-    await worker.stop()
-    await master.stop()
+  const servers: { stop: () => Promise<void> }[] = []
+  const end = async (): Promise<void> => {
+    for (const server of servers.reverse()) await server.stop()
     remove()
+  }
+  try {
+    const master = await startMaster(path)
+    servers.push(master, await startWorker(path, master.url))
+    push(master.url, PLUGINS)
+    await addCameras(master.url, CAMERAS)
+    const task = { id: 'hourly', name: 'Everything', groups: ['gates', 'yard'] }
+    await ask(master.url, '/api/v1/diagnosis/tasks', task)
+    // The first look remembers what is usual.
+    submit(master.url, 'hourly')
+    submit(master.url, 'hourly')
+    project.provide('master', master.url)
+    project.provide('data', path)
+    return end
+  } catch (error) {
+    await end()
+    throw error
   }
 }
