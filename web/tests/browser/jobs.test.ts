@@ -90,14 +90,10 @@ describe.each(LANGUAGES)('in the language %s', (language) => {
     await page.getByRole('button', { name: texts.action.save }).click()
     await page.waitForURL(/#\/tasks\/(?!new)/)
     const id = decodeURIComponent(page.url().split('/').at(-1) ?? '')
-<<<<<<< HEAD
-    expect((await ask(master, `/api/v1/diagnosis/tasks/${id}`)).schedule).toMatchObject({ kind: 'interval', every_s: 3_600 })
-=======
     expect((await ask(master, `/api/v1/diagnosis/tasks/${id}`)).schedule).toMatchObject({
       kind: 'interval',
       every_s: 3_600,
     })
->>>>>>> web
     await page.getByRole('button', { name: texts.tasks.runNow }).click()
     await page.waitForURL(/#\/runs\//)
     await page.getByText(texts.runs.state.finished, { exact: true }).first().waitFor()

@@ -20,6 +20,7 @@ fn operator() -> Actor {
         address: Some("10.0.0.9".into()),
         forwarded_for: Some("192.168.1.4".into()),
         request_id: Some("r-1".into()),
+        area: Area::ALL,
     }
 }
 

@@ -137,7 +137,7 @@ proptest! {
         let mut body = body_of(&a_day());
         let at = at.index(body.len());
         body[at] = byte;
-        drop(chunk_of(&body));
+        drop(chunk_of(&body, None));
     }
 }
 
@@ -170,7 +170,7 @@ fn every_truncated_chunk_is_refused() {
     assert!(read(FORMAT + 1, &bytes).is_err());
     let body = body_of(&a_day());
     for length in 0..body.len() {
-        assert!(chunk_of(&body[..length]).is_err(), "{length}");
+        assert!(chunk_of(&body[..length], None).is_err(), "{length}");
     }
 }
 
@@ -204,7 +204,7 @@ fn a_chunk_that_says_that_it_is_huge_is_refused() {
         to.bitmap(0..MAX_CHECKS as u32, MAX_CHECKS);
         to.packed(&[0; MAX_CHECKS]);
     }
-    assert_eq!(chunk_of(&to.0), Err(Corrupt("it has too many values")));
+    assert_eq!(chunk_of(&to.0, None), Err(Corrupt("it has too many values")));
 }
 
 #[test]
