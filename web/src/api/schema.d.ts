@@ -49,7 +49,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Lists cameras: searched, filtered, sorted and counted. */
+        /** Lists cameras. The parameters search, filter, sort and count them. */
         get: operations["cameras_list"];
         put?: never;
         /** Creates a camera. */
@@ -150,9 +150,9 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Returns the metrics of a diagnosis of a camera over time. The time is divided into buckets of equal duration. A bucket
-         *     has the lowest, the highest and the last value, so that no spike is lost. Measurements are kept for
-         *     `--measurements-days`, which is longer than findings: the check of an old `job_id` may be gone.
+         * Returns the metrics of a diagnosis of a camera over time. The time is divided into buckets of equal duration. A
+         *     bucket has the lowest, the highest and the last value, so that no spike is lost. Measurements are kept for
+         *     `--measurements-days`, usually longer than findings, so the job with an old `job_id` may no longer exist.
          */
         get: operations["cameras_camera_series"];
         put?: never;
@@ -171,9 +171,9 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Returns what the diagnoses of a camera said over time. The time is divided into cells of equal duration. A cell has
-         *     the worst finding of its checks, and the check to show. Cells without a check are absent. Measurements are kept for
-         *     `--measurements-days`, which is longer than findings: the check of an old `job_id` may be gone.
+         * Returns the results of a camera's diagnoses over time. The time is divided into cells of equal duration. A cell has
+         *     the worst finding of its checks, and the job of this finding. Cells without a check are absent. Measurements are
+         *     kept for `--measurements-days`, usually longer than findings, so the job with an old `job_id` may no longer exist.
          */
         get: operations["cameras_camera_timeline"];
         put?: never;
@@ -229,6 +229,52 @@ export interface paths {
         get: operations["pictures_show"];
         /** Stores a picture that a worker sends. The worker sends the picture after the result that refers to it. */
         put: operations["worker_protocol_take"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/diagnosis/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Returns what another limit of a metric would have said about the checks of the last days: which verdicts would change,
+         *     both ways, and in which cameras. The stored measurements are evaluated; no plugin is run, and nothing is changed. The
+         *     rule is: a verdict is an alarm if the metric that decided it is beyond its limit. `checks.explained` is the number of
+         *     stored verdicts that this rule reproduces with the present limits. Verdicts whose change does not follow from the
+         *     stored data are counted as undetermined. What plugins remember of a camera stays as it was. If no
+         *     verdict or no such limit is stored, the answer is 404. One replay is computed at a
+         *     time; a request that waits for its turn for more than 10 seconds gets 503.
+         */
+        get: operations["replay_replay"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/diagnosis/replay/limits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Returns the limits by which a diagnosis decided its verdicts: the present limits of each metric, the side on which
+         *     values raised an alarm, and how many verdicts follow from that. One replay is computed at a time; a request that waits
+         *     for its turn for more than 10 seconds gets 503.
+         */
+        get: operations["replay_limits"];
+        put?: never;
         post?: never;
         delete?: never;
         options?: never;
@@ -555,6 +601,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/diagnosis/workers/{node_id}/drain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Drains a node: it finishes its jobs and gets no new ones, also after it was restarted. Drain a node before you update
+         *     or stop its machine.
+         */
+        post: operations["workers_drain"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/diagnosis/workers/{node_id}/heartbeat": {
         parameters: {
             query?: never;
@@ -606,6 +672,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/diagnosis/workers/{node_id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Resumes a node that was drained: it gets jobs again. */
+        post: operations["workers_resume"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/events": {
         parameters: {
             query?: never;
@@ -635,7 +718,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Returns how all cameras are now and were a day ago, what to act on, and the state of queue, nodes and runs. */
+        /**
+         * Returns the health of all cameras now and a day ago, the cameras that need action, and the state of queue, nodes and
+         *     runs.
+         */
         get: operations["overview_now"];
         put?: never;
         post?: never;
@@ -849,16 +935,16 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Tells who makes this request and what this client may do. */
+        /** Returns who makes this request and what this client may do. */
         get: operations["session_about"];
         put?: never;
         /**
          * Opens a session. The request has a name and a password in its body, or a token in its header `Authorization`. The
-         *     answer sets a cookie. The session of a user may do what the user may do; a request that changes something must also
-         *     have the header `X-EasySight-Request`, with any value. It ends by `DELETE`, after some hours without a request, and
-         *     after some days in any case. The cookie of a token is accepted only for requests that read (`GET`), until the token
-         *     is no longer valid. Both end when the browser is closed. A master that requires no token sets no cookie for a
-         *     token. After several wrong passwords, sign-ins must wait (429, `Retry-After`).
+         *     answer sets a cookie. The session of a user has the rights of the user; a request that changes something must also
+         *     have the header `X-EasySight-Request`, with any value. A session ends by `DELETE`, after some hours without a
+         *     request, and after some days in any case. The cookie of a token is accepted only for requests that read (`GET`),
+         *     until the token is no longer valid. Both cookies end when the browser is closed. A master that requires no token
+         *     sets no cookie for a token. After several wrong passwords, sign-ins must wait (429, `Retry-After`).
          */
         post: operations["session_open"];
         /** Closes the session of this browser: the answer removes the cookie. The session of a user ends; a token stays valid. */
@@ -879,8 +965,8 @@ export interface paths {
         put?: never;
         post?: never;
         /**
-         * Signs the user out everywhere: all sessions of the user end, also this one. Other masters that share the database
-         *     notice this within seconds.
+         * Signs the user out everywhere: all sessions of the user end, including this one. Other masters that share the
+         *     database notice this within seconds.
          */
         delete: operations["session_close_all"];
         options?: never;
@@ -898,6 +984,23 @@ export interface paths {
         get?: never;
         /** Changes the user's own password. The user's other sessions end. */
         put: operations["session_change_password"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/status/storage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Returns how much the master stores, how much space is left, and how long everything is kept. */
+        get: operations["status_storage"];
+        put?: never;
         post?: never;
         delete?: never;
         options?: never;
@@ -950,7 +1053,7 @@ export interface paths {
         /** Lists all users, oldest first. */
         get: operations["users_list"];
         put?: never;
-        /** Creates a user. The first user closes an open master: every request needs credentials from then on. */
+        /** Creates a user. If the master was open, every request needs credentials after the first user is created. */
         post: operations["users_create"];
         delete?: never;
         options?: never;
@@ -969,16 +1072,16 @@ export interface paths {
         put?: never;
         post?: never;
         /**
-         * Removes a user, and ends the sessions of the user. The last administrator cannot be removed, unless a token has this
-         *     right.
+         * Removes a user, and ends the sessions of the user. The last administrator cannot be removed, unless a token has the
+         *     scope `admin`.
          */
         delete: operations["users_remove"];
         options?: never;
         head?: never;
         /**
          * Changes a user: the name, the scope, the area, the password, or whether the user is disabled. A new scope and a new
-         *     area hold for open sessions at once. A new password, and `disabled`, end the sessions of the user. The last
-         *     administrator cannot lose this right, unless a token has it.
+         *     area apply to open sessions at once. A new password, or `disabled`, ends the user's sessions. The last administrator
+         *     cannot be disabled or get another scope, unless a token has the scope `admin`.
          */
         patch: operations["users_change"];
         trace?: never;
@@ -994,7 +1097,7 @@ export interface paths {
         put?: never;
         /**
          * Creates the first administrator with the secret of a link, and opens a session: the answer sets a cookie. A master
-         *     that needs credentials, and to which nobody has access, logs such a link at its start.
+         *     that requires credentials, and to which nobody has access, logs such a link when it starts.
          */
         post: operations["session_begin"];
         delete?: never;
@@ -1140,8 +1243,8 @@ export interface components {
         Camera: {
             /**
              * @description The diagnosis whose finding gives the camera its status. Of several findings with this status, the one whose
-             *     diagnosis comes first in the alphabet counts. Absent if the status is null or `normal`, or if a version
-             *     that did not record the cause checked the camera last.
+             *     diagnosis comes first in the alphabet counts. Absent if the status is null or `normal`, or if the last check was
+             *     made by a version that did not record the cause.
              */
             cause?: string | null;
             /**
@@ -1189,7 +1292,7 @@ export interface components {
         CameraEvidence: {
             /**
              * Format: date-time
-             * @description When the clip that the picture is of was captured.
+             * @description The capture time of the clip that contains the picture.
              */
             captured_at: string;
             /** @description blake3 digest of the picture: the frame that decided the verdict, with the affected places marked. */
@@ -1208,7 +1311,7 @@ export interface components {
             name: string;
         };
         /**
-         * @description How a camera is, in one word.
+         * @description The health of a camera, in one word.
          * @enum {string}
          */
         CameraHealth: "offline" | "critical" | "error" | "warning" | "unknown" | "unchecked" | "normal" | "muted";
@@ -1228,6 +1331,34 @@ export interface components {
              * @description The number of cameras on all pages. Present only if the request asks for it (`count=true`).
              */
             total?: number | null;
+        };
+        /** @description What another limit would have said about one camera. */
+        CameraReplay: {
+            /**
+             * Format: int64
+             * @description The number of alarms with the other limit. Undetermined verdicts count as they were.
+             */
+            alarms_after: number;
+            /**
+             * Format: int64
+             * @description The number of alarms with the present limit.
+             */
+            alarms_before: number;
+            /** @description The id of the camera. */
+            camera_id: string;
+            /** @description The numbers of verdicts that would change. */
+            changes: components["schemas"]["ReplayChanges"];
+            /** @description The first verdict that would change. */
+            first: components["schemas"]["CheckReplay"];
+            /** @description The last verdict that would change. */
+            last: components["schemas"]["CheckReplay"];
+            /** @description The name of the camera. */
+            name: string;
+            /**
+             * Format: int64
+             * @description The number of verdicts.
+             */
+            verdicts: number;
         };
         /** @description The body of `POST /api/v1/diagnosis/cameras` and of `PUT …/{id}`. */
         CameraRequest: {
@@ -1257,6 +1388,8 @@ export interface components {
             bucket_ms: number;
             /** @description The id of the camera. */
             camera_id: string;
+            /** @description The UTC days whose measurements are damaged and therefore not in the answer. The master's log says why. */
+            damaged_days?: string[];
             /** @description The id of the diagnosis. */
             diagnosis: string;
             /**
@@ -1284,7 +1417,7 @@ export interface components {
          * @example /clips/gate.mp4
          */
         CameraSource: string;
-        /** @description What the diagnoses of a camera said over time. */
+        /** @description The results of a camera's diagnoses over time. */
         CameraTimeline: {
             /**
              * Format: int64
@@ -1293,8 +1426,10 @@ export interface components {
             bucket_ms: number;
             /** @description The id of the camera. */
             camera_id: string;
-            /** @description All checks: a cell has the worst finding of its checks that no other finding explains. */
+            /** @description All diagnoses together: a cell has the worst of those findings that no other finding explains. */
             checks: components["schemas"]["TimelineCell"][];
+            /** @description The UTC days whose measurements are damaged and therefore not in the answer. The master's log says why. */
+            damaged_days?: string[];
             /** @description The diagnoses, in the order of their ids. */
             diagnoses: components["schemas"]["TimelineRow"][];
             /**
@@ -1308,7 +1443,7 @@ export interface components {
              */
             until: string;
         };
-        /** @description The number of cameras with one root cause. */
+        /** @description The number of cameras with the same root cause. */
         CauseCount: {
             /**
              * Format: int64
@@ -1323,7 +1458,46 @@ export interface components {
             /** @description Present if the master kept stored secrets, for example the password, although the address changed. */
             note?: string | null;
         };
-        /** @description How the cameras were on one day. The shares are means over the hours of the day in which the cameras were counted. */
+        /** @description One verdict that would change. */
+        CheckReplay: {
+            /**
+             * Format: date-time
+             * @description When the clip was captured.
+             */
+            at: string;
+            /** @description True if the check would raise an alarm, false if it would raise none. */
+            becomes_alarm: boolean;
+            evidence?: components["schemas"]["Evidence"] | null;
+            /** @description The job of the check. Measurements are kept for longer than findings: an old check may be gone. */
+            job_id: components["schemas"]["JobId"];
+            /**
+             * Format: double
+             * @description The measured value.
+             */
+            value: number;
+        };
+        /** @description The size of the database. */
+        DatabaseStorage: {
+            /**
+             * Format: int64
+             * @description The size of the whole database on disk, in bytes. Space of removed rows is part of it until the database uses it
+             *     again.
+             */
+            bytes: number;
+            /** @description `SQLite` or `PostgreSQL`. */
+            engine: string;
+            /**
+             * Format: int64
+             * @description The number of findings. With very many findings on PostgreSQL, this is an estimate.
+             */
+            findings: number;
+            /** @description The largest tables with their indexes, largest first. Only on PostgreSQL. */
+            tables: components["schemas"]["TableStorage"][];
+        };
+        /**
+         * @description The health of the cameras on one day. The shares are means over the hours of the day in which the cameras were
+         *     counted.
+         */
         DayOverview: {
             /**
              * Format: date
@@ -1396,6 +1570,19 @@ export interface components {
             /** @description The task's id; null for a submission without a task. */
             task_id?: string | null;
         };
+        /** @description The size of a file system. */
+        DiskStorage: {
+            /**
+             * Format: int64
+             * @description The space that the master may still use, in bytes.
+             */
+            free_bytes: number;
+            /**
+             * Format: int64
+             * @description The size of the file system, in bytes.
+             */
+            total_bytes: number;
+        };
         /** @description A node, as `GET /api/v1/diagnosis/workers/distributed` lists it. */
         DistributedNode: {
             /**
@@ -1410,6 +1597,8 @@ export interface components {
             clock_offset_ms: number;
             /** @description Jobs that the node has leased. */
             current_tasks: components["schemas"]["JobId"][];
+            /** @description True if an administrator drains the node: it finishes its jobs and gets no new ones until it is resumed. */
+            drained?: boolean;
             /** @description The node's id, the same after a restart. */
             id: string;
             /** @description Labels for routing. */
@@ -1575,7 +1764,7 @@ export interface components {
              */
             taken_at: string;
         };
-        /** @description How the cameras of a group are. A camera in several groups counts in each of them. */
+        /** @description The health of the cameras in a group. A camera in several groups counts in each of them. */
         GroupOverview: {
             /**
              * Format: int64
@@ -1699,7 +1888,7 @@ export interface components {
          */
         Id: string;
         /**
-         * @description Whom the master takes the client for.
+         * @description How the master identified the client.
          * @enum {string}
          */
         Identified: "anybody" | "token" | "user";
@@ -1787,7 +1976,7 @@ export interface components {
             not_before: string;
             /** @description The run's id. */
             run_id: components["schemas"]["RunId"];
-            /** @description The address of the picture, secrets masked. */
+            /** @description The address of the source. Secrets are masked. */
             source: string;
             /**
              * Format: date-time
@@ -1836,8 +2025,8 @@ export interface components {
         JobPlan: {
             /**
              * Format: int32
-             * @description One in this number of checks of a healthy camera is full: with 4, one of four, and the others may end after one
-             *     second. With 0 or 1, all checks are full.
+             * @description How many checks of a healthy camera include one full check: with 4, one of four checks is full, and the others
+             *     may end after one second. With 0 or 1, all checks are full.
              */
             full_look_every?: number;
             /** @description What started the run. */
@@ -1952,6 +2141,29 @@ export interface components {
             /** @description The address of the picture, credentials included. */
             source: string;
         };
+        /**
+         * @description The side of a limit on which values raise an alarm.
+         * @enum {string}
+         */
+        LimitSide: "above" | "below";
+        /** @description One present limit. */
+        LimitThreshold: {
+            /**
+             * Format: int64
+             * @description The number of cameras with such a verdict.
+             */
+            cameras: number;
+            /**
+             * Format: double
+             * @description The limit, in the unit of the metric.
+             */
+            threshold: number;
+            /**
+             * Format: int64
+             * @description The number of verdicts that were decided by it.
+             */
+            verdicts: number;
+        };
         /** @description A line that was refused. */
         LineProblem: {
             /** @description What is wrong with the line. */
@@ -2037,6 +2249,62 @@ export interface components {
              */
             value: number;
         };
+        /** @description One limit of a metric. */
+        MetricLimit: {
+            /**
+             * Format: int64
+             * @description The number of alarms among them.
+             */
+            alarms: number;
+            /**
+             * Format: int64
+             * @description The number of verdicts among them that the rule reproduces.
+             */
+            explained: number;
+            /**
+             * Format: double
+             * @description The highest measured value.
+             */
+            highest: number;
+            /**
+             * Format: double
+             * @description The lowest measured value.
+             */
+            lowest: number;
+            /** @description The name of the metric. */
+            metric: string;
+            /**
+             * Format: int64
+             * @description The number of verdicts by further present limits that are not in `thresholds`.
+             */
+            other_verdicts: number;
+            /** @description The settings of the active plugin that set this limit, by the plugin's own schema. Empty if it declares none. */
+            settings: string[];
+            /** @description The side on which values raise an alarm. */
+            side: components["schemas"]["LimitSide"];
+            /**
+             * @description The present limits, the one with most verdicts first. There are several if tasks have different settings, or if
+             *     the plugin adapts the limit to the camera.
+             */
+            thresholds: components["schemas"]["LimitThreshold"][];
+            /** @description The unit of all its values; empty for a plain number. */
+            unit: string;
+            /**
+             * Format: double
+             * @description 1 % of the measured values are below this value (approximately).
+             */
+            usually_from: number;
+            /**
+             * Format: double
+             * @description 1 % of the measured values are above this value (approximately).
+             */
+            usually_to: number;
+            /**
+             * Format: int64
+             * @description The number of verdicts that this limit decided.
+             */
+            verdicts: number;
+        };
         /** @description One metric over time. */
         MetricSeries: {
             /** @description The buckets that have at least one value, the earliest first. */
@@ -2079,7 +2347,7 @@ export interface components {
          * @description What happened to a node.
          * @enum {string}
          */
-        NodeChange: "registered" | "unregistered";
+        NodeChange: "registered" | "unregistered" | "drained" | "resumed";
         /**
          * @description Whether a node accepts work.
          * @enum {string}
@@ -2109,7 +2377,7 @@ export interface components {
             ready: number;
             /**
              * Format: int64
-             * @description Nodes that were not heard of for the time of a lease, or that unregistered.
+             * @description Nodes that unregistered, or that sent no heartbeat for the duration of a lease.
              */
             silent: number;
         };
@@ -2123,8 +2391,9 @@ export interface components {
         /** @description The answer of `GET /api/v1/overview`. */
         Overview: {
             /**
-             * @description Cameras that need someone: offline, critical, error or warning. The most urgent come first; of equally urgent
-             *     ones, those that became so last. The list ends after as many cameras as were asked for; `now` counts all.
+             * @description Cameras that need action: offline, critical, error or warning. The most urgent come first. Equally urgent
+             *     cameras are sorted by the time at which their status began, latest first. The request limits the length of the
+             *     list; `now` counts all cameras.
              */
             act: components["schemas"]["Camera"][];
             /**
@@ -2132,9 +2401,9 @@ export interface components {
              * @description When the overview was computed.
              */
             at: string;
-            /** @description What is wrong with the cameras that need someone, by root cause. The most frequent cause comes first. */
+            /** @description The numbers of cameras that need action, by root cause. The most frequent cause comes first. */
             causes: components["schemas"]["CauseCount"][];
-            /** @description The groups. The group with the smallest share of intact cameras comes first. */
+            /** @description The groups. The group with the smallest share of intact (normal) cameras comes first. */
             groups: components["schemas"]["GroupOverview"][];
             /**
              * Format: date-time
@@ -2288,7 +2557,7 @@ export interface components {
                 not_before: string;
                 /** @description The run's id. */
                 run_id: components["schemas"]["RunId"];
-                /** @description The address of the picture, secrets masked. */
+                /** @description The address of the source. Secrets are masked. */
                 source: string;
                 /**
                  * Format: date-time
@@ -2348,7 +2617,10 @@ export interface components {
                 task_id?: string | null;
                 /** @description What started the run. */
                 trigger: components["schemas"]["Trigger"];
-                /** @description What the run waits for: plugins, cameras, or a node with the required labels. Empty if it waits for nothing. */
+                /**
+                 * @description What is missing: plugins, cameras, or a node with the required labels. A run that has started leaves missing
+                 *     cameras out.
+                 */
                 waits_for?: string[];
             }[];
             /** @description The value of `after` for the next page; null on the last page. */
@@ -2381,9 +2653,9 @@ export interface components {
                 enabled?: boolean;
                 /**
                  * Format: int32
-                 * @description One in this number of checks of a healthy camera is full, 1 to 100: with 4, one of four; with 1, every check. A
-                 *     full check captures everything that the diagnoses need. The other checks capture one second, and continue only
-                 *     if that second differs from the last full check.
+                 * @description How many checks of a healthy camera include one full check, 1 to 100: with 4, one of four checks is full; with
+                 *     1, every check is. A full check captures everything that the diagnoses need. The other checks capture one
+                 *     second, and continue only if that second differs from the last full check.
                  */
                 full_look_every?: number;
                 /** @description Groups of cameras. A run checks the cameras that are in these groups when it starts. */
@@ -2701,6 +2973,128 @@ export interface components {
             /** @description Version of the program. */
             version: string;
         };
+        /** @description What another limit would have said. */
+        Replay: {
+            /**
+             * Format: int64
+             * @description The number of verdicts that raised an alarm because the metric exceeded its present limit.
+             */
+            alarms_beyond: number;
+            /** @description The numbers of cameras with at least one such verdict. */
+            cameras: components["schemas"]["ReplayChanges"];
+            /** @description The cameras that would change, those with most changes first. */
+            changes: components["schemas"]["CameraReplay"][];
+            /** @description The checks on which the answer is based. */
+            checks: components["schemas"]["ReplayChecks"];
+            /** @description The id of the diagnosis. */
+            diagnosis: string;
+            /**
+             * Format: double
+             * @description The only present limit that was replaced. Absent if all were.
+             */
+            from?: number | null;
+            /** @description The present limit that was replaced. */
+            limit: components["schemas"]["MetricLimit"];
+            /**
+             * Format: int64
+             * @description The number of cameras that would change but are not in `changes`.
+             */
+            omitted: number;
+            /**
+             * Format: int64
+             * @description The number of normal verdicts although the metric exceeded its present limit. In these the plugin weighed more
+             *     than the limit. If there are many, expect the same of a part of the new alarms.
+             */
+            quiet_beyond: number;
+            /**
+             * Format: date-time
+             * @description The start of the time.
+             */
+            since: string;
+            /**
+             * Format: double
+             * @description The limit instead.
+             */
+            threshold: number;
+            /**
+             * Format: date-time
+             * @description The end of the time, which is not part of it.
+             */
+            until: string;
+            /** @description The numbers of verdicts that would change. */
+            verdicts: components["schemas"]["ReplayChanges"];
+        };
+        /** @description Numbers of changes. */
+        ReplayChanges: {
+            /**
+             * Format: int64
+             * @description An alarm before, normal after.
+             */
+            cleared: number;
+            /**
+             * Format: int64
+             * @description Normal before, an alarm after.
+             */
+            raised: number;
+            /**
+             * Format: int64
+             * @description The stored data do not determine whether it would change. These are counted neither as raised nor as cleared.
+             */
+            undetermined: number;
+        };
+        /** @description Counts of the checks that were read. */
+        ReplayChecks: {
+            /**
+             * Format: int64
+             * @description The number of verdicts that were an alarm: `warning`, `error` or `critical`.
+             */
+            alarms: number;
+            /**
+             * Format: int64
+             * @description The number of cameras that have at least one verdict of the diagnosis.
+             */
+            cameras: number;
+            /**
+             * Format: int64
+             * @description The number of stored days of cameras that are damaged and were not read. The master's log names them.
+             */
+            damaged_days: number;
+            /**
+             * Format: int64
+             * @description The number of verdicts that the rule "an alarm if the deciding metric exceeds its limit" reproduces with the
+             *     stored limits.
+             */
+            explained: number;
+            /**
+             * Format: int64
+             * @description The number of verdicts of the diagnosis.
+             */
+            verdicts: number;
+            /**
+             * Format: int64
+             * @description The number of checks in which the diagnosis gave no verdict, such as `inconclusive`. They never change.
+             */
+            without_verdict: number;
+        };
+        /** @description The limits by which a diagnosis decided its verdicts, as the stored checks show them. */
+        ReplayLimits: {
+            /** @description The checks on which the answer is based. */
+            checks: components["schemas"]["ReplayChecks"];
+            /** @description The id of the diagnosis. */
+            diagnosis: string;
+            /** @description The limits, the one that decided most verdicts first. */
+            limits: components["schemas"]["MetricLimit"][];
+            /**
+             * Format: date-time
+             * @description The start of the time.
+             */
+            since: string;
+            /**
+             * Format: date-time
+             * @description The end of the time, which is not part of it.
+             */
+            until: string;
+        };
         /** @description The answer to a batch of results. */
         ResultsAnswer: {
             /** @description One verdict for each result, in the same order. */
@@ -2753,7 +3147,10 @@ export interface components {
             task_id?: string | null;
             /** @description What started the run. */
             trigger: components["schemas"]["Trigger"];
-            /** @description What the run waits for: plugins, cameras, or a node with the required labels. Empty if it waits for nothing. */
+            /**
+             * @description What is missing: plugins, cameras, or a node with the required labels. A run that has started leaves missing
+             *     cameras out.
+             */
             waits_for?: string[];
         };
         /**
@@ -2911,14 +3308,14 @@ export interface components {
              * @description The value.
              */
             value: number;
-            /** @description What the diagnosis said: its status, or the kind of its failure if it has no status. */
+            /** @description The finding's status, or the kind of its failure if it has no status. */
             word: string;
         };
         /** @description Who makes the request, and what this client may do. */
         SessionInfo: {
             /**
              * Format: date-time
-             * @description When the session of the user ends, or the token expires; null if it never does.
+             * @description When the user's session ends or the token expires; null if there is no such time.
              */
             ends_at?: string | null;
             /** @description The area of the client: it may see and change only the cameras of these groups. Null for all cameras. */
@@ -2929,7 +3326,7 @@ export interface components {
             identity: components["schemas"]["Identified"];
             /**
              * Format: int64
-             * @description The time in seconds without a request after which the session of the user ends; null for others.
+             * @description The number of seconds without a request after which the user's session ends; null if the client is not a user.
              */
             idle_s?: number | null;
             /** @description The name of the token or user; null for anybody. */
@@ -3015,6 +3412,52 @@ export interface components {
          * @enum {string}
          */
         Status: "normal" | "warning" | "error" | "critical";
+        /** @description What is removed, and when. These are the settings of the master. */
+        StorageRetention: {
+            /**
+             * Format: int64
+             * @description Entries of the audit log are removed after this many days.
+             */
+            audit_days: number;
+            /**
+             * Format: int64
+             * @description Findings and ended runs are removed after this many days.
+             */
+            finding_days: number;
+            /**
+             * Format: int64
+             * @description The oldest findings are removed if there are more than this.
+             */
+            max_findings: number;
+            /**
+             * Format: int64
+             * @description The oldest pictures are removed if all pictures together are larger than this, in bytes.
+             */
+            max_picture_bytes: number;
+            /**
+             * Format: int64
+             * @description Measurements are removed after this many days.
+             */
+            measurement_days: number;
+        };
+        /** @description What a master stores and how long it keeps it. */
+        StorageStatus: {
+            /** @description The database. */
+            database: components["schemas"]["DatabaseStorage"];
+            disk?: components["schemas"]["DiskStorage"] | null;
+            /**
+             * Format: int64
+             * @description The size of all evidence pictures and good pictures, in bytes.
+             */
+            picture_bytes: number;
+            /**
+             * Format: int64
+             * @description The size of all plugins, in bytes.
+             */
+            plugin_bytes: number;
+            /** @description What is removed, and when. */
+            retention: components["schemas"]["StorageRetention"];
+        };
         /** @description A submission and, once it is finished, its findings. */
         Submission: {
             /**
@@ -3127,6 +3570,16 @@ export interface components {
              */
             process_memory_bytes: number;
         };
+        /** @description The size of a table. */
+        TableStorage: {
+            /**
+             * Format: int64
+             * @description The size of the table and its indexes, in bytes.
+             */
+            bytes: number;
+            /** @description The table's name. */
+            name: string;
+        };
         /** @description A task. */
         Task: {
             /** @description Ids of cameras, at most 10,000. A task names at least one camera or one group. */
@@ -3149,9 +3602,9 @@ export interface components {
             enabled?: boolean;
             /**
              * Format: int32
-             * @description One in this number of checks of a healthy camera is full, 1 to 100: with 4, one of four; with 1, every check. A
-             *     full check captures everything that the diagnoses need. The other checks capture one second, and continue only
-             *     if that second differs from the last full check.
+             * @description How many checks of a healthy camera include one full check, 1 to 100: with 4, one of four checks is full; with
+             *     1, every check is. A full check captures everything that the diagnoses need. The other checks capture one
+             *     second, and continue only if that second differs from the last full check.
              */
             full_look_every?: number;
             /** @description Groups of cameras. A run checks the cameras that are in these groups when it starts. */
@@ -3216,9 +3669,9 @@ export interface components {
             enabled?: boolean;
             /**
              * Format: int32
-             * @description One in this number of checks of a healthy camera is full, 1 to 100: with 4, one of four; with 1, every check. A
-             *     full check captures everything that the diagnoses need. The other checks capture one second, and continue only
-             *     if that second differs from the last full check.
+             * @description How many checks of a healthy camera include one full check, 1 to 100: with 4, one of four checks is full; with
+             *     1, every check is. A full check captures everything that the diagnoses need. The other checks capture one
+             *     second, and continue only if that second differs from the last full check.
              */
             full_look_every?: number;
             /** @description Groups of cameras. A run checks the cameras that are in these groups when it starts. */
@@ -3248,7 +3701,7 @@ export interface components {
             /** @description Simplified Chinese. */
             zh: string;
         };
-        /** @description The checks of one stretch of time. */
+        /** @description The checks of one period of time. */
         TimelineCell: {
             /**
              * Format: int64
@@ -3262,7 +3715,7 @@ export interface components {
             first_at: string;
             /** @description True if another finding of the same clip explains the worst finding. */
             is_consequence?: boolean;
-            /** @description The job of the worst finding; the last one of several. It is the check to show. */
+            /** @description The job of the worst finding. If several findings are equally bad, the job of the last one. */
             job_id: components["schemas"]["JobId"];
             /**
              * Format: date-time
@@ -3281,7 +3734,7 @@ export interface components {
              */
             worst: string;
         };
-        /** @description What one diagnosis said over time. */
+        /** @description The results of one diagnosis over time. */
         TimelineRow: {
             /** @description The cells that have at least one finding, the earliest first. */
             cells: components["schemas"]["TimelineCell"][];
@@ -3465,7 +3918,7 @@ export interface components {
             name: components["schemas"]["Name"];
             /** @description The password of the first administrator, 10 characters to 1,024 bytes. */
             password: components["schemas"]["NewPassword"];
-            /** @description The secret of the link, which the master has logged. */
+            /** @description The secret in the link that the master logged. */
             secret: components["schemas"]["Secret"];
         };
     };
@@ -3566,19 +4019,19 @@ export interface operations {
                 status?: components["schemas"]["Status"];
                 /** @description Only cameras that give no picture (`true`), or only cameras that give one (`false`). */
                 lost?: boolean;
-                /** @description Only cameras whose status this diagnosis gives (`cause` of the camera). */
+                /** @description Only cameras that have their status from this diagnosis (`cause` of the camera). */
                 cause?: string;
                 /** @description Only cameras that were last checked before this time. Cameras that were never checked are left out. */
                 checked_before?: string;
                 /**
                  * @description The order: by `id`, by `name` (whether letters A to Z are upper or lower case), by `health` (the most urgent
-                 *     first), by `checked_at` (never checked cameras first), or by `since` (cameras of which it is not known first). If
-                 *     absent, `id`. Equal cameras are sorted by id.
+                 *     first), by `checked_at` (never checked cameras first), or by `since` (cameras without `since` first). If absent,
+                 *     `id`. Equal cameras are sorted by id.
                  */
                 sort?: "id" | "name" | "health" | "checked_at" | "since";
                 /** @description The direction of the order. If absent, `ascending`. */
                 direction?: "ascending" | "descending";
-                /** @description If true, the answer has the number of all cameras that match (`total`). */
+                /** @description If true, the answer contains the number of all matching cameras (`total`). */
                 count?: boolean;
                 /** @description The value of `next` on the previous page of the same order. */
                 after?: string;
@@ -3892,8 +4345,8 @@ export interface operations {
                 /** @description The id of the diagnosis. */
                 diagnosis: string;
                 /**
-                 * @description The names of up to 32 metrics, separated by commas. If absent, all metrics of the diagnosis, of which the answer
-                 *     has the first 32 in the order of their names; `omitted` is the number of the others.
+                 * @description The names of up to 32 metrics, separated by commas. If absent, the answer has the first 32 metrics of the
+                 *     diagnosis in the order of their names; `omitted` is the number of the others.
                  */
                 metric?: string;
                 /** @description Only clips that were captured at this time or later. If absent, 30 days before `until`. */
@@ -4197,6 +4650,140 @@ export interface operations {
                 };
             };
             507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    replay_replay: {
+        parameters: {
+            query: {
+                /** @description The id of the diagnosis. */
+                diagnosis: string;
+                /**
+                 * @description The ids of cameras, separated by commas. If `camera`, `group` and `task` are absent, all cameras; otherwise all
+                 *     cameras that at least one of them names.
+                 */
+                camera?: string;
+                /** @description The cameras of this group. */
+                group?: string;
+                /** @description The cameras of this task. */
+                task?: string;
+                /** @description Of these cameras, only those with this label: `key=value`, or `key` for any value. */
+                label?: string;
+                /** @description The number of days before now, 1 to 90. If absent, 30. */
+                days?: number;
+                /** @description The name of the metric whose limit is replaced. It is one that decided verdicts. */
+                metric: string;
+                /** @description The limit instead, in the unit of the metric. */
+                threshold: number;
+                /**
+                 * @description The side on which values raise an alarm, if the metric has limits on both sides. If absent, the side that decided
+                 *     more verdicts.
+                 */
+                side?: "above" | "below";
+                /**
+                 * @description Replaces only this present limit, where there are several. It is one of `thresholds` of the limit. If absent, all
+                 *     are replaced.
+                 */
+                from?: number;
+                /** @description The largest number of cameras in `changes`, 1 to 1000. If absent, 100. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Replay"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    replay_limits: {
+        parameters: {
+            query: {
+                /** @description The id of the diagnosis. */
+                diagnosis: string;
+                /**
+                 * @description The ids of cameras, separated by commas. If `camera`, `group` and `task` are absent, all cameras; otherwise all
+                 *     cameras that at least one of them names.
+                 */
+                camera?: string;
+                /** @description The cameras of this group. */
+                group?: string;
+                /** @description The cameras of this task. */
+                task?: string;
+                /** @description Of these cameras, only those with this label: `key=value`, or `key` for any value. */
+                label?: string;
+                /** @description The number of days before now, 1 to 90. If absent, 30. */
+                days?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReplayLimits"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5073,6 +5660,41 @@ export interface operations {
             };
         };
     };
+    workers_drain: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                node_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     worker_protocol_heartbeat: {
         parameters: {
             query?: never;
@@ -5187,6 +5809,41 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ResultsAnswer"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    workers_resume: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                node_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             default: {
@@ -5929,7 +6586,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description There is no session any more */
+            /** @description The session has ended */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -5955,7 +6612,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The user has no session any more */
+            /** @description All sessions of the user have ended */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -6008,6 +6665,33 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    status_storage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StorageStatus"];
                 };
             };
             default: {

@@ -324,8 +324,7 @@ export default {
     threshold: 'Threshold',
     usually: 'Usually (median, {range})',
     noMetric: 'Nothing was measured',
-    damagedDays:
-      'The stored measurements of these days are damaged and not shown: {days}. The master’s log says why.',
+    damagedDays: 'The stored measurements of these days are damaged and not shown: {days}. The master’s log says why.',
     noMetricHint: 'Values appear here after a few checks.',
     chartOf: '{name} over {n} checks',
   },
