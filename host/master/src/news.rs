@@ -28,10 +28,11 @@ pub(crate) enum Notice {
 }
 
 impl Notice {
-    /// Makes the notice of an event, or None if the event concerns one client only.
+    /// Makes the notice of an event. None if the event concerns one client only, or has a field of its own in [`News`].
     fn of(event: &Event) -> Option<Self> {
         match event {
             Event::Run { run_id, change } => Some(Self::Run(*run_id, *change)),
+            Event::Node { change: NodeChange::Drained | NodeChange::Resumed, .. } => None,
             Event::Node { node_id, change } => Some(Self::Node(node_id.clone(), *change)),
             Event::Finding { finding } => Some(Self::Finding(finding.id.clone())),
             Event::Missed { .. } => None,
@@ -49,6 +50,10 @@ pub(crate) struct News {
     /// True if cameras, tasks or plugins changed.
     pub(crate) changed: bool,
     pub(crate) events: Vec<Notice>,
+    /// Nodes that were drained or resumed. Older masters cannot read these changes among the events, and ignore this
+    /// field.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) drains: Vec<(String, NodeChange)>,
 }
 
 /// The news that is waiting to be sent to other masters, and its carrier.
@@ -81,6 +86,14 @@ impl Relay {
 
     /// Adds an event, unless too many are waiting already.
     pub(crate) fn note_event(&self, event: &Event) {
+        if let Event::Node { node_id, change: change @ (NodeChange::Drained | NodeChange::Resumed) } = event {
+            self.note(|news| {
+                if news.drains.len() < MAX_WAITING {
+                    news.drains.push((node_id.clone(), *change));
+                }
+            });
+            return;
+        }
         let Some(notice) = Notice::of(event) else { return };
         self.note(|news| {
             if news.events.len() < MAX_WAITING {
@@ -98,13 +111,16 @@ impl Relay {
     fn take(&self, from: &str) -> Option<News> {
         let mut waiting = self.news.lock();
         let count = waiting.events.len().min(MAX_EVENTS);
+        let drains = waiting.drains.len().min(MAX_EVENTS - count);
         let news = News {
             from: from.to_owned(),
             queued: std::mem::take(&mut waiting.queued),
             changed: std::mem::take(&mut waiting.changed),
             events: waiting.events.drain(..count).collect(),
+            drains: waiting.drains.drain(..drains).collect(),
         };
-        (news.queued > 0 || news.changed || !news.events.is_empty()).then_some(news)
+        let is_empty = news.events.is_empty() && news.drains.is_empty();
+        (news.queued > 0 || news.changed || !is_empty).then_some(news)
     }
 }
 

@@ -231,8 +231,9 @@ fn within(dialect: Dialect, column: &str, parameter: &str) -> String {
 fn named(dialect: Dialect, column: &str, parameter: &str) -> String {
     let items = |field: &str| match dialect {
         Dialect::Sqlite => format!("json_each({column}, '$.{field}') AS named"),
+        // PostgreSQL refuses JSON with the character U+0000, which a task's settings may contain. Names cannot contain it.
         Dialect::Postgres => format!(
-            "jsonb_array_elements_text(COALESCE(CAST({column} AS jsonb) -> '{field}', CAST('[]' AS jsonb))) AS named(value)"
+            "jsonb_array_elements_text(COALESCE(CAST(replace({column}, '\\u0000', '\\u0020') AS jsonb) -> '{field}', CAST('[]' AS jsonb))) AS named(value)"
         ),
     };
     format!(

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
@@ -28,14 +29,31 @@ async fn jobs_go_past_a_drained_node_until_it_is_resumed() {
         .add_task(json!({"id": "all", "name": "all", "groups": ["hall"], "diagnoses": ["brightness"]}))
         .await;
     let (status, answer) = master.post(&format!("{NODES}/nobody/drain"), &json!({})).await;
-    assert_eq!((status, answer["type"].as_str()), (404, Some("/problems/not-found")), "{answer}");
-    let (status, _) = master.post(&format!("{NODES}/first/drain"), &json!({})).await;
-    assert_eq!(status, 204);
-    // Its poll is in the line before the jobs come. The jobs wake the other node all the same.
-    let (nothing, all) = tokio::join!(first.lease(2_000), async {
-        master.submit("all").await;
-        second.lease(60_000).await
-    });
+    assert_eq!((status, answer["type"].as_str()), (404, Some("/problems/no-such-node")), "{answer}");
+    // Both polls wait when the first node is drained. The jobs wake the poll that has waited longer, which must pass
+    // the wake-up on.
+    let poll_waits = async |count: usize| {
+        let is_so = || async {
+            let text = master.request(Method::GET, "/metrics").send().await.unwrap().text().await.unwrap();
+            text.lines().any(|line| line == format!("easysight_master_long_polls {count}"))
+        };
+        while !is_so().await {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let (nothing, all, ()) = tokio::join!(
+        first.lease(10_000),
+        async {
+            poll_waits(1).await;
+            second.lease(60_000).await
+        },
+        async {
+            poll_waits(2).await;
+            let (status, _) = master.post(&format!("{NODES}/first/drain"), &json!({})).await;
+            assert_eq!(status, 204);
+            master.submit("all").await;
+        }
+    );
     assert_eq!(nothing["jobs"], json!([]));
     assert_eq!(all["jobs"].as_array().unwrap().len(), 3, "{all}");
     let shown = state(&master, "first").await;

@@ -140,6 +140,8 @@ pub(super) async fn lease(
         // The poll enters the line before it searches for jobs, so that a job that is queued in between wakes the poll.
         let place = master.waiting.enter(&labels);
         let now = master.now_ms();
+        // From here on, no wake-up is missed.
+        let resumed = master.resumed.notified();
         let leased = if master.store.may_have_work(&labels, now) {
             let wanted = WantedLease {
                 node_id: node_id.clone(),
@@ -164,7 +166,7 @@ pub(super) async fn lease(
             master.announce_jobs(0);
             tokio::select! {
                 () = tokio::time::sleep_until(until) => {}
-                () = master.resumed.notified() => {}
+                () = resumed => {}
                 () = master.stopping.cancelled() => {}
             }
             let Leased { lease, plans, jobs, .. } = leased;

@@ -3,7 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use easysight_protocol::Event;
+use easysight_protocol::{Event, NodeChange};
 use easysight_store::StoreError;
 
 use crate::master::{Master, Shared};
@@ -87,6 +87,12 @@ async fn apply(master: &Master, news: News) -> Result<(), StoreError> {
             Notice::Node(node_id, change) => master.events.tell(Event::Node { node_id, change }),
             Notice::Finding(id) => findings.push(id),
         }
+    }
+    for (node_id, change) in news.drains {
+        if change == NodeChange::Resumed {
+            master.resumed.notify_waiters();
+        }
+        master.events.tell(Event::Node { node_id, change });
     }
     if !findings.is_empty() {
         for finding in master.store.findings_named(&findings).await? {

@@ -169,8 +169,12 @@ impl Seen {
     fn measure(&mut self, value: f64) {
         widen(&mut self.range, value);
         self.measured += 1;
-        if self.measured <= ALL_COUNTED || self.measured.is_multiple_of(COUNTED) {
+        // Which of the later values count is mixed, because checks of a day come in a fixed number and order.
+        let mixed = self.measured.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(32);
+        if self.measured <= ALL_COUNTED {
             *self.coarse.entry(coarse_of(value)).or_default() += 1;
+        } else if mixed.is_multiple_of(COUNTED) {
+            *self.coarse.entry(coarse_of(value)).or_default() += COUNTED;
         }
     }
 

@@ -62,6 +62,8 @@ impl Store {
     ) -> Result<Vec<WalkedCamera>, StoreError> {
         let ReplayCameras { ids, groups, label } = cameras;
         let columns = "SELECT id, name, labels, created_at FROM cameras";
+        // A group outside of the area is as unknown as one that does not exist, also for cameras of the area.
+        let known: Vec<&String> = groups.iter().filter(|group| area.has_group(group)).collect();
         let asked = if ids.is_empty() && groups.is_empty() {
             let within = area.and(self.dialect, "id", "$1");
             query(format!("{columns} WHERE 1 = 1{within} ORDER BY id"))
@@ -72,7 +74,7 @@ impl Store {
                 self.dialect.among("name", "$2"),
                 area.and(self.dialect, "id", "$3")
             );
-            query(sql).bind(list(ids)).bind(list(groups))
+            query(sql).bind(list(ids)).bind(list(known))
         };
         let rows = area.bound_to(asked).fetch_all(&self.readers).await?;
         let mut walked = Vec::with_capacity(rows.len());

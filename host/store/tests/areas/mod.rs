@@ -61,7 +61,8 @@ async fn add_cameras(store: &Store) {
 
 /// The evidence pictures of a camera have its name.
 fn seen(camera: &str) -> Finding {
-    let evidence = Evidence { picture: format!("picture of {camera}"), thumbnail: format!("small {camera}") };
+    let evidence =
+        Evidence { picture: format!("picture of {camera}."), thumbnail: format!("small {camera}.") };
     let plugin = Some("brightness@1.0.0".into());
     Finding { evidence: Some(evidence), plugin, ..finding("brightness", Status::Error) }
 }
@@ -171,7 +172,7 @@ pub(crate) async fn an_area_shows_what_was_found_of_its_cameras(store: &Store) {
         let baselines = store.baselines(&hall, id).await.unwrap();
         let told = (timeline.is_some(), series.is_some(), baselines.len());
         assert_eq!(told, (is_there, is_there, usize::from(is_there)), "{id}");
-        for picture in [format!("picture of {id}"), format!("small {id}")] {
+        for picture in [format!("picture of {id}."), format!("small {id}.")] {
             assert_eq!(store.may_see_picture(&hall, &picture).await.unwrap(), is_there, "{picture}");
             assert!(store.may_see_picture(&Area::ALL, &picture).await.unwrap());
         }

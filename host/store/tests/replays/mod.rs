@@ -167,7 +167,26 @@ pub(crate) async fn a_replay_is_of_the_chosen_cameras_and_time(store: &Store) {
     assert_eq!(of(ids(&["c"])).await, (36, 0, 0));
     let yard = ReplayCameras { groups: vec!["yard".into()], ..ReplayCameras::default() };
     assert_eq!(of(yard.clone()).await, (36, 0, 0));
-    assert_eq!(of(ReplayCameras { ids: vec!["c".into()], ..yard }).await, (72, 0, 0));
+    assert_eq!(of(ReplayCameras { ids: vec!["c".into()], ..yard.clone() }).await, (72, 0, 0));
+    // Of a camera in two groups, an area has one. The other one is as unknown as a group that does not exist.
+    store.by(anybody()).update_camera("b".into(), camera("b", &["yard", "vip"]), START).await.unwrap();
+    let vip = ReplayCameras { groups: vec!["vip".into()], ..ReplayCameras::default() };
+    let area = Area::of("ada", Some(&["yard".to_owned()]));
+    let of_area = async |cameras: ReplayCameras| {
+        let scope = scope(cameras, until);
+        let checks = store.replay_limits(&area, &scope, until).await.unwrap().checks;
+        match store.replay(&area, &scope, &other(500.0), until).await.unwrap() {
+            Replayed::Done(replay) => assert_eq!(counts(&replay), (checks.verdicts, 0, 0)),
+            refused => {
+                assert!(checks.verdicts == 0 && matches!(refused, Replayed::NoVerdicts(_)), "{refused:?}")
+            }
+        }
+        checks.verdicts
+    };
+    assert_eq!(of(vip.clone()).await, (36, 0, 0));
+    assert_eq!(of_area(vip).await, 0);
+    assert_eq!(of_area(ids(&["a", "c"])).await, 0);
+    assert_eq!((of_area(yard).await, of_area(ReplayCameras::default()).await), (36, 36));
     for (value, raised) in [(None, 72), (Some("roof".to_owned()), 36), (Some("cellar".to_owned()), 0)] {
         let of_label = ReplayCameras { label: Some(("floor".into(), value)), ..ReplayCameras::default() };
         let scope = ReplayScope { cameras: of_label, ..scope(ReplayCameras::default(), until) };
