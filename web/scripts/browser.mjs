@@ -16,12 +16,11 @@ const PATIENCE_MS = 100_000
  * Opens a page with these preferences. Errors of the page are collected in `faults`. `settle` waits until the page has
  * what it asked for, and shows it.
  */
-export async function open(browser, { language = 'en', theme = 'light', width = 1366, height = 768, bypassCSP } = {}) {
+export async function open(browser, { language = 'en', theme = 'light', width = 1366, height = 768 } = {}) {
   const context = await browser.newContext({
     viewport: { width, height },
     locale: language === 'zh' ? 'zh-CN' : 'en-GB',
     colorScheme: theme,
-    bypassCSP,
   })
   await context.addInitScript(
     ([language, theme]) =>

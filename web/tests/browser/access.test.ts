@@ -52,7 +52,7 @@ describe('access by token', () => {
   it('refuses a token that is not valid, and takes one that is', async () => {
     const page = await visit()
     await enter(page, 'es_00_wrong')
-    await page.getByRole('alert').getByText('not valid, or has expired').waitFor()
+    await page.getByRole('alert').getByText(texts.problem.unauthorized).first().waitFor()
     await enter(page, admin)
     await page.getByRole('button', { name: 'boss' }).waitFor()
   })

@@ -1,4 +1,6 @@
 // What the tests in a browser have in common: the console below a path prefix, and its texts.
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { afterAll, beforeAll } from 'vitest'
 import en from '@/locales/en'
@@ -35,7 +37,6 @@ export interface Look {
   theme?: 'light' | 'dark'
   width?: number
   height?: number
-  bypassCSP?: boolean
 }
 export interface Opened {
   page: Page
@@ -85,4 +86,37 @@ function closer(contexts: BrowserContext[]): () => Promise<void> {
 /** Puts values into a text of the console, of which the forms for one and many are the same. */
 export function filled(text: string, values: Record<string, string | number>): string {
   return Object.entries(values).reduce((sum, [name, value]) => sum.replaceAll(`{${name}}`, String(value)), text)
+}
+
+/** True if a page has to be scrolled sideways. */
+export function isTooWide(page: Page): Promise<boolean> {
+  return page.evaluate(() => {
+    const parts = [document.documentElement, document.querySelector('main')]
+    return parts.some((one) => one !== null && one.scrollWidth > one.clientWidth)
+  })
+}
+
+const CHECKER = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+
+/** Loads a page again, with the checker of accessibility, which the page's policy does not concern. */
+export async function withChecker(page: Page): Promise<void> {
+  await page.addInitScript({ content: CHECKER })
+  await page.reload()
+}
+
+interface Violation {
+  id: string
+  impact: string
+  nodes: { html: string }[]
+}
+
+/** The serious faults of accessibility of a page that was opened with the checker. */
+export async function violations(page: Page): Promise<string[]> {
+  const found = await page.evaluate(() => {
+    const { axe } = window as unknown as { axe: { run: () => Promise<{ violations: Violation[] }> } }
+    return axe.run().then((answer) => answer.violations)
+  })
+  return found
+    .filter((one) => one.impact === 'serious' || one.impact === 'critical')
+    .map((one) => `${one.id}: ${one.nodes.map((node) => node.html.slice(0, 160)).join(' | ')}`)
 }

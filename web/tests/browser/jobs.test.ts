@@ -125,7 +125,7 @@ describe.each(LANGUAGES)('in the language %s', (language) => {
   it('a plugin shows what it finds and costs, and is switched off and on', async () => {
     const { page, settle } = await at('/plugins', { language })
     await settle()
-    await page.locator('main tbody tr').filter({ hasText: 'noise' }).getByRole('link').first().click()
+    await page.locator('main a[href="#/plugins/noise"]').first().click()
     await page.waitForURL(/#\/plugins\/noise/)
     await page.getByText(texts.plugins.reach, { exact: true }).waitFor()
     await page.getByRole('heading', { name: texts.plugins.settings }).waitFor()
@@ -138,24 +138,31 @@ describe.each(LANGUAGES)('in the language %s', (language) => {
     expect(active.map((one) => one.diagnosis)).toContain('noise')
   })
 
-  it('the nodes show who works and what they have done', async () => {
+  it('the nodes show who works and what they have done, and are drained and resumed', async () => {
     const { page, settle } = await at('/nodes', { language })
     await settle()
     const node = page.getByRole('listitem').filter({ hasText: 'worker-1' })
     await node.getByText(texts.nodes.state.online).waitFor()
     await node.getByText(new RegExp(filled(texts.nodes.totals, { finished: '[1-9]\\d*', failed: 0 }))).waitFor()
+    await node.getByRole('button', { name: texts.nodes.drain, exact: true }).click()
+    await page.locator('.el-popconfirm:visible').getByRole('button', { name: texts.nodes.drain, exact: true }).click()
+    await node.getByText(texts.nodes.isEmpty).waitFor()
+    await node.getByRole('button', { name: texts.nodes.resume, exact: true }).click()
+    await node.getByText(texts.nodes.state.online).waitFor()
+    expect((await ask(master, '/api/v1/diagnosis/workers/distributed'))[0].status).toBe('online')
   })
 
-  it('the settings change the language and the theme at once', async () => {
+  it('the settings say what is stored, and change the language and the theme at once', async () => {
     const { page, settle } = await at('/settings', { language })
     await settle()
+    const storage = page.getByRole('region', { name: texts.storage.title })
+    await storage.getByText('SQLite').waitFor()
     const other = language === 'en' ? 'zh' : 'en'
-    await page
-      .getByText(other === 'en' ? 'English' : '中文', { exact: true })
-      .last()
-      .click()
+    // The menus of the frame offer the same, but are closed.
+    const main = page.getByRole('main')
+    await main.getByText(other === 'en' ? 'English' : '中文', { exact: true }).click()
     await page.getByRole('heading', { name: TEXTS[other].page.settings, level: 1 }).waitFor()
-    await page.getByText(TEXTS[other].frame.themes.dark, { exact: true }).last().click()
+    await main.getByText(TEXTS[other].frame.themes.dark, { exact: true }).click()
     await page.waitForSelector('html[data-theme=dark]')
     await page.reload()
     await page.waitForSelector('html[data-theme=dark]')

@@ -1,7 +1,7 @@
 // People with names and passwords, with a master of their own.
 import type { Locator, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { TEXTS, useConsole } from './console'
+import { filled, TEXTS, useConsole, violations, withChecker } from './console'
 // @ts-expect-error The script has no types.
 import { directory, run, startMaster } from '../../scripts/fleet.mjs'
 
@@ -118,6 +118,57 @@ describe('users', () => {
     await bea.waitFor({ state: 'detached' })
   })
 
+  it('are limited to the cameras of an area', async () => {
+    const page = await visit()
+    await signIn(page, 'Ada')
+    await page.getByRole('button', { name: 'Ada' }).waitFor()
+    await go(page, '/settings')
+    await page.getByRole('button', { name: texts.users.add }).click()
+    const dialog = page.getByRole('dialog', { name: texts.users.add })
+    await dialog.getByRole('textbox', { name: texts.users.name, exact: true }).fill('Flo')
+    await dialog.getByLabel('New password').fill(PASSWORD)
+    await dialog.getByLabel('The same password again').fill(PASSWORD)
+    await dialog.getByText(texts.users.someGroups, { exact: true }).click()
+    const create = dialog.getByRole('button', { name: texts.users.create })
+    // An area without a group would show nothing.
+    expect(await create.isDisabled()).toBe(true)
+    await dialog.getByRole('combobox', { name: texts.users.areaGroups }).fill('gates')
+    await page.getByRole('option', { name: 'gates' }).click()
+    await page.keyboard.press('Escape')
+    await create.click()
+    await page.getByRole('row', { name: /Flo/ }).getByText('gates', { exact: true }).waitFor()
+    const other = await visit()
+    await signIn(other, 'Flo')
+    await other.getByRole('button', { name: 'Flo' }).click()
+    await other.getByText(filled(texts.session.area, { groups: 'gates' })).waitFor()
+    // Ada sees the cameras of the tests before; Flo sees none, because they are in no group.
+    await go(page, '/cameras')
+    await page.getByRole('link', { name: 'After the reload' }).waitFor()
+    await go(other, '/cameras')
+    await other.getByText(texts.overview.emptyTitle).waitFor()
+  })
+
+  it.each([
+    { language: 'en', theme: 'light' },
+    { language: 'zh', theme: 'dark' },
+  ] as const)('have dialogs without a serious fault in $language and $theme', async (look) => {
+    const { page } = await at('/', look)
+    const words = TEXTS[look.language]
+    await withChecker(page)
+    await page.locator('#session-name').fill('Ada')
+    await page.locator('#session-password').fill(PASSWORD)
+    await page.getByRole('button', { name: words.session.signIn, exact: true }).click()
+    await page.getByRole('button', { name: 'Ada' }).waitFor()
+    await go(page, '/settings')
+    const row = page.getByRole('row', { name: /Flo/ })
+    await row.getByRole('button', { name: words.users.change, exact: true }).click()
+    const dialog = page.getByRole('dialog', { name: filled(words.users.changeTitle, { name: 'Flo' }) })
+    await dialog.getByText(words.users.areaHint).waitFor()
+    // While the dialog opens, its colours are those of a mixture.
+    await page.evaluate(() => Promise.allSettled(document.getAnimations().map((one) => one.finished)))
+    expect(await violations(page)).toEqual([])
+  })
+
   it('change their password, and sign out everywhere', async () => {
     makeUser('Cy', 'viewer')
     const page = await visit()
@@ -172,6 +223,7 @@ describe('users', () => {
     await page.getByRole('button', { name: 'Save' }).click()
     const dialog = page.getByRole('dialog', { name: 'Sign in again' })
     await signIn(dialog, 'Ed')
+    await dialog.waitFor({ state: 'detached' })
     await page.getByRole('alert').getByText(texts.problem.unauthorized).first().waitFor()
     expect(await page.getByRole('textbox', { name: 'Name', exact: true }).inputValue()).toBe('Of Ada')
     // The second time, it is Ed's own wish.
