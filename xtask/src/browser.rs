@@ -87,7 +87,7 @@ pub(crate) fn find() -> anyhow::Result<()> {
 }
 
 fn has_browser() -> bool {
-    let given = env::var("CHROMIUM").ok();
+    let given = env::var_os("CHROMIUM").and_then(|path| path.into_string().ok());
     is_there(given.as_deref().unwrap_or(CHROMIUM), "--version")
 }
 

@@ -42,7 +42,7 @@ struct Arguments {
     /// The number of checks of a camera on one day.
     #[arg(long, value_name = "N", default_value_t = 24)]
     checks: i64,
-    /// An empty database to fill, such as sqlite:///tmp/replay.db or postgres://…/replay. It is kept, and a master can
+    /// An empty database to fill, such as `sqlite:///tmp/replay.db` or `postgres://…/replay`. It is kept, and a master can
     /// open it [default: a temporary SQLite file].
     #[arg(long, value_name = "URL")]
     database_url: Option<String>,

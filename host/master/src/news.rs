@@ -32,10 +32,13 @@ impl Notice {
     fn of(event: &Event) -> Option<Self> {
         match event {
             Event::Run { run_id, change } => Some(Self::Run(*run_id, *change)),
-            Event::Node { change: NodeChange::Drained | NodeChange::Resumed, .. } => None,
-            Event::Node { node_id, change } => Some(Self::Node(node_id.clone(), *change)),
+            Event::Node { node_id, change: change @ (NodeChange::Registered | NodeChange::Unregistered) } => {
+                Some(Self::Node(node_id.clone(), *change))
+            }
             Event::Finding { finding } => Some(Self::Finding(finding.id.clone())),
-            Event::Missed { .. } => None,
+            Event::Node { change: NodeChange::Drained | NodeChange::Resumed, .. } | Event::Missed { .. } => {
+                None
+            }
         }
     }
 }

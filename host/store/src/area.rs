@@ -87,7 +87,7 @@ impl Area {
 
     /// Returns the groups as a value, or None if the area has all cameras.
     pub(crate) fn value(&self) -> Option<Value> {
-        self.groups().map(|groups| list(groups))
+        self.groups().map(list)
     }
 
     /// Hides the groups of a camera that are not in the area.

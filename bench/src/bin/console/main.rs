@@ -16,6 +16,7 @@ use easysight_bench::{
     server::{Database, Master},
     table::{self, Row},
 };
+use easysight_protocol::Finding;
 use reqwest::Client;
 
 use history::{Size, camera};
@@ -59,7 +60,7 @@ async fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     // An error means that a provider is installed already.
     rustls::crypto::ring::default_provider().install_default().ok();
     let mut rows = Vec::new();
-    let real = serde_json::from_value(findings::of_all(&arguments.plugins_dir).await?)?;
+    let real: Vec<Finding> = serde_json::from_value(findings::of_all(&arguments.plugins_dir).await?)?;
     measure(arguments, &Database::Sqlite, &real, &mut rows).await?;
     if let Some(server) = &arguments.postgres {
         measure(arguments, &Database::Postgres(server.clone()), &real, &mut rows).await?;
@@ -71,7 +72,7 @@ async fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 async fn measure(
     arguments: &Arguments,
     database: &Database,
-    real: &Vec<easysight_protocol::Finding>,
+    real: &[Finding],
     rows: &mut Vec<Row>,
 ) -> anyhow::Result<()> {
     let name = database.name();

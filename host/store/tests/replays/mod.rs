@@ -178,7 +178,7 @@ pub(crate) async fn a_replay_is_of_the_chosen_cameras_and_time(store: &Store) {
         match store.replay(&area, &scope, &other(500.0), until).await.unwrap() {
             Replayed::Done(replay) => assert_eq!(counts(&replay), (checks.verdicts, 0, 0)),
             refused => {
-                assert!(checks.verdicts == 0 && matches!(refused, Replayed::NoVerdicts(_)), "{refused:?}")
+                assert!(checks.verdicts == 0 && matches!(refused, Replayed::NoVerdicts(_)), "{refused:?}");
             }
         }
         checks.verdicts

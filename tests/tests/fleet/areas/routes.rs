@@ -67,7 +67,7 @@ pub(super) fn tries(world: &World, method: &str, path: &str) -> Option<Vec<Try>>
     let job = |ask: Ask, status| Try::Name(ask, status, world.job.clone(), NO_RUN);
     let own_camera = json!({"name": "Fox", "source": "rtsp://fox.example/live", "groups": ["Alpha"]});
     let own_task = json!({"name": "fox", "groups": ["Alpha"], "diagnoses": ["brightness"]});
-    let refused = || vec![Try::Refused(at(path.replace('{', "").replace('}', "")))];
+    let refused = || vec![Try::Refused(at(path.replace(['{', '}'], "")))];
     Some(match (method, path) {
         ("GET", "/api/v1/overview") => vec![Try::Look(at(path)), Try::Look(at(format!("{path}?act=200")))],
         ("GET", "/api/v1/overview/days") => {
@@ -231,10 +231,14 @@ pub(super) fn tries(world: &World, method: &str, path: &str) -> Option<Vec<Try>>
         ("POST", "/api/v1/diagnosis/tasks/{id}/submit") => {
             vec![task(with(format!("{TASKS}/{HERE}/submit"), json!({})), 404)]
         }
-        ("GET", "/api/v1/diagnosis/workers/distributed" | "/api/v1/diagnosis/workers/status") => {
-            vec![Try::Look(at(path))]
-        }
-        ("GET", "/api/v1/plugins" | "/api/v1/plugins/diagnoses" | "/api/v1/session") => {
+        (
+            "GET",
+            "/api/v1/diagnosis/workers/distributed"
+            | "/api/v1/diagnosis/workers/status"
+            | "/api/v1/plugins"
+            | "/api/v1/plugins/diagnoses"
+            | "/api/v1/session",
+        ) => {
             vec![Try::Look(at(path))]
         }
         (
