@@ -63,13 +63,12 @@ pub(crate) async fn an_area_shows_its_part_of_tasks_and_changes_only_its_own(sto
         ("5-camera", &["both"], &["yard"]),
     ];
     for (id, cameras, groups) in tasks {
-        let mut task = definition(cameras, groups);
-        if id == "2-other" {
-            // PostgreSQL refuses to read such a text as JSON.
-            task.config = [("odd".to_owned(), serde_json::json!({"text": "\0 and \\u0000"}))].into();
-        }
-        store.by(anybody()).create_task(id.into(), task, None, 1_000).await.unwrap();
+        store.by(anybody()).create_task(id.into(), definition(cameras, groups), None, 1_000).await.unwrap();
     }
+    // PostgreSQL refuses to read such a text as JSON.
+    let config = [("odd".to_owned(), serde_json::json!({"text": "\0 and \\u0000"}))].into();
+    let odd = TaskRequest { config, ..definition(&["b"], &["yard"]) };
+    store.by(anybody()).create_task("0-odd".into(), odd, None, 1_000).await.unwrap();
     let (hall, by) = (hall(), store.by(ada()));
     let (mut listed, mut after) = (Vec::new(), None);
     loop {
