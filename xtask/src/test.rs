@@ -15,10 +15,9 @@ use crate::{
     workspace,
 };
 
-/// The programs that the tests start: a browser, a decoder, a real RTSP server, reverse proxies, a database server,
-/// and OpenSSL for a private certificate authority.
+/// The programs that the tests start: a decoder, a real RTSP server, reverse proxies, a database server, and
+/// OpenSSL for a private certificate authority.
 const PACKAGES: &[&str] = &[
-    browser::CHROMIUM,
     "ffmpeg",
     "haproxy",
     "nginx-light",
@@ -36,6 +35,9 @@ const PACKAGES: &[&str] = &[
 pub(crate) struct Arguments {
     /// Only tests whose names contain this text.
     filter: Option<String>,
+    /// Also test the console in a browser.
+    #[arg(long)]
+    browser: bool,
 }
 
 /// The results of steps.
@@ -85,12 +87,11 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         eprintln!("LINTS ARE NOT CHECKED: clippy is missing");
     }
     steps.outcome("built console", console::is_current());
-    let is_ci = std::env::var_os("CI").is_some();
     let node = console::prepare();
-    let browser = if node.is_ok() { browser::find() } else { Err(anyhow!("Node.js is missing")) };
+    let has_node = node.is_ok();
     match node {
         Ok(()) => steps.outcome("console", console::check()),
-        Err(error) if is_ci => steps.outcome("console", Err(error)),
+        Err(error) if std::env::var_os("CI").is_some() => steps.outcome("console", Err(error)),
         Err(error) => eprintln!("THE CONSOLE IS NOT CHECKED: {error:#}"),
     }
     // Everything is built with one command, so that the code that programs and tests share is built once, not
@@ -111,10 +112,17 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     }
     let before = steps.count.passed;
     steps.tests("tests", &mut tests, filter.is_empty());
-    match browser {
-        Ok(()) => steps.browser(&dir, arguments.filter.as_deref()),
-        Err(error) if is_ci => steps.outcome("console in a browser", Err(error)),
-        Err(error) => eprintln!("THE CONSOLE IS NOT TESTED IN A BROWSER: {error:#}"),
+    if arguments.browser {
+        if packages::is_debian()
+            && let Err(error) = packages::install(&[browser::CHROMIUM])
+        {
+            eprintln!("{error:#}");
+        }
+        let found = if has_node { browser::find() } else { Err(anyhow!("Node.js is missing")) };
+        match found {
+            Ok(()) => steps.browser(&dir, arguments.filter.as_deref()),
+            Err(error) => steps.outcome("console in a browser", Err(error)),
+        }
     }
     let mut tests = native(&plugins::workspace_dir());
     tests.args(["test", "--no-fail-fast", "--target", &host, "--lib"]).args(filter);
