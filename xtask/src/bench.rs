@@ -1,5 +1,5 @@
-//! `cargo xtask bench`: measures the costs of the sandbox, of a check of a camera, of dispatching jobs, of a replay, and
-//! of what the console asks of a master. All builds are optimised.
+//! `cargo xtask bench`: measures the costs of the sandbox, of a check of a camera, of dispatching jobs, and of what
+//! the console requests from a master. All builds are optimised.
 
 use std::process::ExitCode;
 
@@ -11,7 +11,7 @@ use crate::{
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// The benchmark: `sandbox`, `suite`, `checks`, `dispatch`, `console` or `replay`.
+    /// The benchmark: `sandbox`, `suite`, `checks`, `dispatch` or `console`.
     #[arg(value_enum, default_value_t = What::Sandbox)]
     what: What,
     /// Arguments of the benchmark. `cargo xtask bench -- --help` lists them.
@@ -29,10 +29,8 @@ enum What {
     Checks,
     /// A master under load: jobs per second, latency, a thousand nodes.
     Dispatch,
-    /// What the console asks of a master with ten thousand cameras and a month of measurements.
+    /// What the console requests from a master with ten thousand cameras and a month of measurements, replays included.
     Console,
-    /// A replay of a limit over the stored measurements of a thousand cameras.
-    Replay,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
@@ -43,16 +41,13 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         What::Checks => ("easysight-bench", Some("--checks")),
         What::Dispatch => ("easysight-bench-dispatch", None),
         What::Console => ("easysight-bench-console", None),
-        What::Replay => ("easysight-bench-replay", None),
     };
     if !is_there("ffmpeg", "-version") && packages::is_debian() {
         packages::install(&["ffmpeg"])?;
     }
     let mut bench = command("cargo", &root);
     bench.args(["run", "--release", "--package", "easysight-bench", "--bin", program, "--"]).args(mode);
-    if arguments.what != What::Replay {
-        bench.arg("--plugins-dir").arg(plugins::build()?);
-    }
+    bench.arg("--plugins-dir").arg(plugins::build()?);
     if matches!(arguments.what, What::Dispatch | What::Console) {
         let mut build = command("cargo", &root);
         process::run(build.args(["build", "--release", "--package", "easysight-master"]))?;

@@ -1,10 +1,12 @@
-//! Runs: creating them with their jobs, listing, cancelling and retrying them.
+//! Runs: creating them with their jobs, and listing them.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+mod progress;
+mod steering;
+
+use std::{sync::Arc, time::Duration};
 
 use easysight_protocol::{
-    JobPlan, JobState, Origin, Page, Progress, Run, RunId, RunState, TaskRequest, Trigger, masked_source,
-    uploaded_name,
+    JobPlan, Origin, Page, Progress, Run, RunId, RunState, TaskRequest, Trigger, masked_source, uploaded_name,
 };
 use serde::Serialize;
 use serde_json::json;
@@ -13,13 +15,13 @@ use crate::{
     Acting, Area, Dialect, PageRequest, Store, StoreError,
     audit::{Entry, fields},
     begins::{Begin, Begun},
-    db::{Connection, Row, Rows, Target, query},
-    dialect::Update,
-    jobs::{JobsOf, NewJob, QUEUED_AGAIN, label_set, read_queued},
-    query::{
-        Select, count, json as read_json, maybe_json, maybe_text, maybe_time, page_of, parsed, time_of, word,
-    },
+    db::{Row, query},
+    jobs::{JobsOf, NewJob, label_set},
+    query::{Select, json as read_json, maybe_json, maybe_text, maybe_time, page_of, parsed, time_of, word},
 };
+
+pub(crate) use progress::keep_progress;
+pub(crate) use steering::reopen;
 
 /// The time for which a recorded set of labels is not recorded again, in milliseconds.
 const LABEL_SET_NOTED_MS: i64 = 600_000;
@@ -379,113 +381,6 @@ impl Store {
     }
 }
 
-impl Acting<'_> {
-    /// Cancels a run and all of its jobs that have not ended, including running ones. Returns false if the run has
-    /// already ended, or does not exist in the caller's area.
-    ///
-    /// # Errors
-    ///
-    /// Returns [`StoreError::Outside`] if not all of the run is in the caller's area, or another error if the database
-    /// fails.
-    pub async fn cancel_run(&self, id: RunId, now: i64) -> Result<bool, StoreError> {
-        if !self.store.may_change(self.area(), id).await? {
-            return Ok(false);
-        }
-        let entry = self.entry("run.cancel", "run", id.to_string(), now);
-        let dialect = self.store.dialect;
-        self.store
-            .writer
-            .run(move |connection| {
-                Box::pin(async move {
-                    let sql = "UPDATE runs SET state = 'cancelled', finished_at = $2 \
-                               WHERE id = $1 AND state IN ('waiting', 'running') RETURNING task_id";
-                    let run =
-                        query(sql).bind(id.to_string()).bind(now).fetch_optional(&mut *connection).await?;
-                    let open = dialect.all("jobs", "run_id = $1 AND state IN ('queued', 'running')");
-                    let sql = format!(
-                        "UPDATE jobs SET state = 'cancelled', finished_at = $2, leased_until = NULL WHERE {open}"
-                    );
-                    query(sql).bind(id.to_string()).bind(now).execute(&mut *connection).await?;
-                    keep_progress(connection, dialect, vec![id.to_string()]).await?;
-                    let Some(run) = run else { return Ok(false) };
-                    let task = maybe_text(&run, "task_id")?;
-                    let after = fields([("task", json!(task)), ("state", json!(RunState::Cancelled))]);
-                    entry.after(after).write(connection).await?;
-                    Ok(true)
-                })
-            })
-            .await
-    }
-
-    /// Queues the dead jobs of a run again, with their full number of attempts.
-    ///
-    /// # Errors
-    ///
-    /// Returns [`StoreError::Outside`] if not all of the run is in the caller's area, or another error if the database
-    /// fails.
-    pub async fn retry_run(&self, id: RunId, now: i64) -> Result<Retried, StoreError> {
-        if !self.store.may_change(self.area(), id).await? {
-            return Ok(Retried::Unknown);
-        }
-        let entry = self.entry("run.retry", "run", id.to_string(), now);
-        let dialect = self.store.dialect;
-        let Some(run) = self.store.run(&Area::ALL, id).await? else { return Ok(Retried::Unknown) };
-        self.store.note_label_set(&label_set(&run.definition.required_labels), now).await?;
-        let task = run.run.task_id;
-        let retried = self
-            .store
-            .writer
-            .run(move |connection| {
-                Box::pin(async move {
-                    let sql = format!("SELECT state FROM runs WHERE id = $1{}", dialect.to_change());
-                    let run = query(sql).bind(id.to_string()).fetch_optional(&mut *connection).await?;
-                    let state = run.as_ref().map(|row| word::<RunState>(row, "state")).transpose()?;
-                    match state {
-                        None => return Ok(Err(Retried::Unknown)),
-                        Some(RunState::Cancelled) => return Ok(Err(Retried::Cancelled)),
-                        Some(RunState::Waiting | RunState::Running | RunState::Finished) => {}
-                    }
-                    // The deadline is removed, because it may have passed already and would then end the retried jobs
-                    // at once.
-                    let dead = dialect.all("jobs", "run_id = $1 AND state = 'dead'");
-                    let sql = format!(
-                        "UPDATE jobs SET state = 'queued', failures = 0, not_before = $2, lease = NULL, \
-                         finished_at = NULL, deadline_at = NULL WHERE {dead} RETURNING {QUEUED_AGAIN}"
-                    );
-                    let rows = query(sql).bind(id.to_string()).bind(now).fetch_all(&mut *connection).await?;
-                    if !rows.is_empty() {
-                        reopen(connection, vec![id]).await?;
-                        let after = fields([("task", json!(task)), ("queued_jobs", json!(rows.len()))]);
-                        entry.after(after).write(connection).await?;
-                    }
-                    Ok(Ok(rows.iter().map(read_queued).collect::<Result<Vec<_>, _>>()?))
-                })
-            })
-            .await?;
-        Ok(match retried {
-            Err(refused) => refused,
-            Ok(ready) => {
-                let jobs = ready.len() as u64;
-                self.store.known.ending.forget(id);
-                self.store.known.ready.add(ready, now);
-                Retried::Queued(jobs)
-            }
-        })
-    }
-}
-
-/// Reopens finished runs, because they have open jobs again.
-pub(crate) async fn reopen(connection: &mut Connection, mut ids: Vec<RunId>) -> Result<(), StoreError> {
-    ids.sort_unstable();
-    for id in ids {
-        query("UPDATE runs SET state = 'running', finished_at = NULL, progress = NULL WHERE id = $1 AND state = 'finished'")
-            .bind(id.to_string())
-            .execute(&mut *connection)
-            .await?;
-    }
-    Ok(())
-}
-
 impl Store {
     /// Records that there are jobs that require these labels, so that leases search for such jobs. The record is
     /// renewed at most every ten minutes, and is removed only after a day without use.
@@ -508,47 +403,6 @@ impl Store {
         self.known.label_sets.lock().insert(required.to_owned(), now);
         Ok(())
     }
-
-    /// Adds the progress of runs, as a caller with this area sees it. If a run is not all in the area, only the jobs of
-    /// the area's cameras count, and what the run waits for is hidden.
-    async fn complete(&self, area: &Area, runs: &mut [(StoredRun, bool)]) -> Result<(), StoreError> {
-        let definitions = runs.iter().map(|(run, _)| run.definition.clone());
-        let parts = match area.is_all() {
-            true => Vec::new(),
-            false => area.parts_of(&self.readers, self.dialect, definitions.collect()).await?,
-        };
-        let mut partial = Vec::new();
-        for ((run, is_kept), _) in runs.iter_mut().zip(parts).filter(|(_, part)| !part.is_whole) {
-            run.run.waits_for.clear();
-            // The progress is counted below.
-            *is_kept = true;
-            partial.push(run.run.id.to_string());
-        }
-        if !partial.is_empty() {
-            let counted = progress(&self.readers, self.dialect, area, partial.clone()).await?;
-            for (run, _) in runs.iter_mut().filter(|(run, _)| partial.contains(&run.run.id.to_string())) {
-                run.run.progress = counted.get(&run.run.id).copied().unwrap_or_default();
-            }
-        }
-        self.add_progress(runs).await
-    }
-
-    async fn add_progress(&self, runs: &mut [(StoredRun, bool)]) -> Result<(), StoreError> {
-        // Only the jobs of open runs are counted. The progress of an ended run is stored. A waiting run has no jobs; if
-        // jobs were added after the run was read, they would not match the state that was read.
-        let open = runs.iter().filter(|(run, kept)| !kept && run.run.state != RunState::Waiting);
-        let ids: Vec<String> = open.map(|(run, _)| run.run.id.to_string()).collect();
-        if ids.is_empty() {
-            return Ok(());
-        }
-        let mut progress = progress(&self.readers, self.dialect, &Area::ALL, ids).await?;
-        for (run, kept) in runs {
-            if !*kept {
-                run.run.progress = progress.remove(&run.run.id).unwrap_or_default();
-            }
-        }
-        Ok(())
-    }
 }
 
 /// Returns a `SELECT` of only those runs whose task names something in the area. A submission has no task.
@@ -557,64 +411,6 @@ fn of_tasks(select: Select, dialect: Dialect, area: &Area) -> Select {
         true => select,
         false => select.and_fixed("task_id IS NOT NULL").naming(dialect, area, "definition"),
     }
-}
-
-/// Counts the jobs of runs by state: those of the cameras of an area.
-async fn progress(
-    target: impl Target,
-    dialect: Dialect,
-    area: &Area,
-    ids: Vec<String>,
-) -> Result<HashMap<RunId, Progress>, StoreError> {
-    let (among, within) = (dialect.among("run_id", "$1"), area.and(dialect, "camera_id", "$2"));
-    let sql = format!(
-        "SELECT run_id, state, COUNT(*) AS jobs FROM jobs WHERE {among}{within} GROUP BY run_id, state"
-    );
-    let mut all: HashMap<RunId, Progress> = HashMap::new();
-    for row in &area.bound_to(query(sql).bind(ids)).fetch_all(target).await? {
-        let progress = all.entry(parsed(row, "run_id")?).or_default();
-        let jobs = count(row, "jobs")?;
-        progress.total += jobs;
-        match word::<JobState>(row, "state")? {
-            JobState::Queued => progress.queued += jobs,
-            JobState::Running => progress.running += jobs,
-            JobState::Finished => progress.finished += jobs,
-            JobState::Dead => progress.dead += jobs,
-            JobState::Cancelled => progress.cancelled += jobs,
-        }
-    }
-    Ok(all)
-}
-
-/// Stores the progress of ended runs, so that it is not counted again.
-pub(crate) async fn keep_progress(
-    connection: &mut Connection,
-    dialect: Dialect,
-    ids: Vec<String>,
-) -> Result<(), StoreError> {
-    if ids.is_empty() {
-        return Ok(());
-    }
-    let counted = progress(&mut *connection, dialect, &Area::ALL, ids.clone()).await?;
-    let of = |id: &String| {
-        let progress = id.parse().ok().and_then(|id: RunId| counted.get(&id).copied());
-        serde_json::to_string(&progress.unwrap_or_default())
-    };
-    let rows = Rows::new()
-        .texts("run_id", ids.iter().map(String::as_str))
-        .texts("progress", ids.iter().map(of).collect::<Result<Vec<_>, _>>()?);
-    let sql = dialect.update(&Update {
-        table: "runs",
-        key: "run_id",
-        rows: &rows,
-        first: 1,
-        set: "progress = x.progress",
-        condition: "runs.state IN ('finished', 'cancelled')",
-        returning: "runs.id AS id",
-        skip: false,
-    });
-    query(sql).bind_rows(rows, dialect)?.fetch_all(connection).await?;
-    Ok(())
 }
 
 /// Reads a run. Also returns whether the run's progress is stored.

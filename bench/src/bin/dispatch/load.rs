@@ -97,8 +97,6 @@ struct Node {
 
 impl Fleet {
     pub(crate) async fn new(master: &Master, plugins: &Path) -> anyhow::Result<Self> {
-        // An error means that a provider is installed already.
-        rustls::crypto::ring::default_provider().install_default().ok();
         let fleet = Self { http: Client::new(), url: master.url.clone(), workers: Vec::new() };
         let component =
             std::fs::read(plugins.join("brightness.wasm")).context("the standard plugins cannot be read")?;

@@ -43,20 +43,16 @@ struct Arguments {
 }
 
 fn main() -> anyhow::Result<ExitCode> {
-    // The sandbox compiles plugins in a child process, which runs this program too.
-    if let Some(code) = easysight_sandbox::compiler_main() {
-        return Ok(code);
-    }
-    let arguments = Arguments::parse();
-    tokio::runtime::Runtime::new()?.block_on(run(&arguments))
+    easysight_bench::start(run)
 }
 
-async fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+async fn run() -> anyhow::Result<ExitCode> {
+    let arguments = Arguments::parse();
     let mut rows = Vec::new();
     let real = findings::of_all(&arguments.plugins_dir).await?;
-    measure(arguments, Database::Sqlite, &real, &mut rows).await?;
+    measure(&arguments, Database::Sqlite, &real, &mut rows).await?;
     if let Some(server) = &arguments.postgres {
-        measure(arguments, Database::Postgres(server.clone()), &real, &mut rows).await?;
+        measure(&arguments, Database::Postgres(server.clone()), &real, &mut rows).await?;
     }
     println!("{}", table::render(&rows));
     Ok(ExitCode::SUCCESS)

@@ -6,10 +6,9 @@ use easysight_protocol::{
 };
 use easysight_store::{Actor, Area, AuditFilter, Dialect, NewRun, PageRequest, Start, Store, StoredToken};
 use serde_json::{Value, json};
-use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
 
 use crate::{
-    databases::{Node, anybody, camera, empty, fan_out, plan, published, task},
+    databases::{Node, anybody, camera, empty, execute, fan_out, plan, published, task},
     page,
 };
 
@@ -158,17 +157,7 @@ pub(crate) async fn a_change_that_fails_leaves_no_entry(store: &Store) {
 /// Makes the audit log unavailable, so that no entry can be written.
 pub(crate) async fn a_change_without_its_entry_is_undone(dialect: Dialect) {
     async fn rename(dialect: Dialect, url: &str, from: &str, to: &str) {
-        let sql = AssertSqlSafe(format!("ALTER TABLE {from} RENAME TO {to}"));
-        match dialect {
-            Dialect::Sqlite => {
-                let mut connection = SqliteConnection::connect(url).await.unwrap();
-                sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
-            }
-            Dialect::Postgres => {
-                let mut connection = PgConnection::connect(url).await.unwrap();
-                sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
-            }
-        }
+        execute(dialect, url, format!("ALTER TABLE {from} RENAME TO {to}")).await;
     }
     let Some(empty) = empty(dialect).await else { return };
     let url = empty.url.clone();

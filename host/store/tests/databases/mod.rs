@@ -14,7 +14,7 @@ use easysight_protocol::{
     TaskRequest, Text, Totals, Trigger,
 };
 use easysight_store::{Actor, Area, Dialect, FanOut, Leased, NewRun, Start, Store, WantedLease};
-use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
 use tempfile::TempDir;
 use uuid::Uuid;
 
@@ -57,6 +57,21 @@ pub(crate) async fn empty(dialect: Dialect) -> Option<Empty> {
                 .await
                 .unwrap();
             Some(Empty { url: format!("{}/{name}", server.url), dir: None, server: Some((server, name)) })
+        }
+    }
+}
+
+/// Executes a statement without a store. Returns the number of changed rows.
+pub(crate) async fn execute(dialect: Dialect, url: &str, sql: String) -> u64 {
+    let sql = AssertSqlSafe(sql);
+    match dialect {
+        Dialect::Sqlite => {
+            let mut database = SqliteConnection::connect(url).await.unwrap();
+            sqlx::raw_sql(sql).execute(&mut database).await.unwrap().rows_affected()
+        }
+        Dialect::Postgres => {
+            let mut database = PgConnection::connect(url).await.unwrap();
+            sqlx::raw_sql(sql).execute(&mut database).await.unwrap().rows_affected()
         }
     }
 }

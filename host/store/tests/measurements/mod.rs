@@ -6,9 +6,8 @@ use easysight_protocol::{
     Metric, SeriesBucket, Status, Verdict,
 };
 use easysight_store::{Area, Dialect, FanOut, Span, Store};
-use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
 
-use crate::databases::{LEASE_MS, Node, anybody, begin, camera, empty, plan, task};
+use crate::databases::{LEASE_MS, Node, anybody, begin, camera, empty, execute, plan, task};
 
 pub(crate) const HOUR: i64 = 3_600_000;
 pub(crate) const DAY: i64 = 24 * HOUR;
@@ -372,19 +371,7 @@ pub(crate) async fn damage_stays_where_it_is(dialect: Dialect) {
     checks.check(store, &["a", "b"], START, START, findings(0)).await;
     fold(store, START + DAY).await;
     let bytes = if dialect == Dialect::Sqlite { "x'0102030405'" } else { "'\\x0102030405'" };
-    let execute = async |sql: String| {
-        let sql = AssertSqlSafe(sql);
-        match dialect {
-            Dialect::Sqlite => {
-                let mut database = SqliteConnection::connect(&url).await.unwrap();
-                sqlx::raw_sql(sql).execute(&mut database).await.unwrap().rows_affected()
-            }
-            Dialect::Postgres => {
-                let mut database = PgConnection::connect(&url).await.unwrap();
-                sqlx::raw_sql(sql).execute(&mut database).await.unwrap().rows_affected()
-            }
-        }
-    };
+    let execute = async |sql: String| execute(dialect, &url, sql).await;
     let damaged = format!("UPDATE measurements SET data = {bytes} WHERE camera_id = 'a'");
     assert_eq!(execute(damaged).await, 1);
     let until = START + 3 * DAY;

@@ -6,10 +6,9 @@ use easysight_protocol::{
     CameraReplay, Decision, Evidence, Finding, LimitSide, Metric, Replay, ReplayChanges, ReplayLimits, Status,
 };
 use easysight_store::{Area, Dialect, OtherLimit, ReplayCameras, ReplayScope, Replayed, Store};
-use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
 
 use crate::{
-    databases::{anybody, camera, empty},
+    databases::{anybody, camera, empty, execute},
     measurements::{Checks, DAY, HOUR, START, at, fold},
 };
 
@@ -273,20 +272,8 @@ pub(crate) async fn a_damaged_day_is_left_out_and_counted(dialect: Dialect) {
     while store.prune(HOUR, until + DAY).await.unwrap() > 0 {}
     let bytes = if dialect == Dialect::Sqlite { "x'0102030405'" } else { "'\\x0102030405'" };
     let day = START / DAY + 1;
-    let sql = AssertSqlSafe(format!(
-        "UPDATE measurements SET data = {bytes} WHERE camera_id = 'a' AND day = {day}"
-    ));
-    let damaged = match dialect {
-        Dialect::Sqlite => {
-            let mut database = SqliteConnection::connect(&url).await.unwrap();
-            sqlx::raw_sql(sql).execute(&mut database).await.unwrap().rows_affected()
-        }
-        Dialect::Postgres => {
-            let mut database = PgConnection::connect(&url).await.unwrap();
-            sqlx::raw_sql(sql).execute(&mut database).await.unwrap().rows_affected()
-        }
-    };
-    assert_eq!(damaged, 1);
+    let sql = format!("UPDATE measurements SET data = {bytes} WHERE camera_id = 'a' AND day = {day}");
+    assert_eq!(execute(dialect, &url, sql).await, 1);
     let replay = all(store, until, 65.0).await;
     assert_eq!((counts(&replay), replay.checks.damaged_days, replay.checks.verdicts), ((0, 12, 0), 1, 120));
     let limits =
