@@ -70,7 +70,8 @@ impl Acting<'_> {
                     if lock(connection, dialect, &Area::ALL, &id).await? {
                         return Err(StoreError::Conflict(format!("a camera `{id}` exists already").into()));
                     }
-                    let (_, changes) = put(connection, dialect, &area, &[(id, camera)], now).await?;
+                    let new = [(id, camera)];
+                    let (_, changes) = put(connection, dialect, &area, Existing::Known, &new, now).await?;
                     note(connection, &entry, changes).await
                 })
             })
@@ -101,7 +102,9 @@ impl Acting<'_> {
                 Box::pin(async move {
                     let known = lock(connection, dialect, &area, &id).await?;
                     if known {
-                        let (_, changes) = put(connection, dialect, &area, &[(id, camera)], now).await?;
+                        let changed = [(id, camera)];
+                        let (_, changes) =
+                            put(connection, dialect, &area, Existing::Known, &changed, now).await?;
                         note(connection, &entry, changes).await?;
                     }
                     Ok(known)
@@ -136,7 +139,9 @@ impl Acting<'_> {
                 .writer
                 .run(move |connection| {
                     Box::pin(async move {
-                        let (of_portion, changes) = put(connection, dialect, &area, &portion, now).await?;
+                        let existing = if area.is_all() { Existing::All } else { Existing::Known };
+                        let (of_portion, changes) =
+                            put(connection, dialect, &area, existing, &portion, now).await?;
                         Ok((of_portion, so_far.add(connection, changes).await?))
                     })
                 })
@@ -321,11 +326,22 @@ pub(crate) async fn lock(
     Ok(area.bound_to(query(sql).bind(id)).fetch_optional(connection).await?.is_some())
 }
 
+/// Which existing cameras [`put`] may overwrite.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Existing {
+    /// All.
+    All,
+    /// Those that this command has locked. Another master may create a camera with the same id at this moment; that one
+    /// is not overwritten, because the caller may not be allowed to change it.
+    Known,
+}
+
 /// Writes cameras and overwrites those that exist. If two cameras have the same id, the last one counts.
 async fn put(
     connection: &mut Connection,
     dialect: Dialect,
     area: &Area,
+    existing: Existing,
     cameras: &[(String, CameraRequest)],
     now: i64,
 ) -> Result<(Imported, Vec<(String, Change)>), StoreError> {
@@ -375,18 +391,31 @@ async fn put(
         .texts("group_names", names);
     // A lost camera is asked for a picture at once if its source (for example the password) or `enabled` has changed.
     let same = "cameras.source = excluded.source AND cameras.enabled = excluded.enabled";
+    let written = match existing {
+        Existing::All => String::new(),
+        Existing::Known => format!(" WHERE {}", dialect.among("cameras.id", "$2")),
+    };
     let sql = format!(
         "INSERT INTO cameras ({}, created_at, updated_at, baselines_since) SELECT {}, $1, $1, $1 FROM {} \
          WHERE 1 = 1 ORDER BY x.id ON CONFLICT (id) DO UPDATE SET name = excluded.name, source = excluded.source, \
          enabled = excluded.enabled, labels = excluded.labels, group_names = excluded.group_names, \
          updated_at = excluded.updated_at, \
          next_full_look_at = CASE WHEN {same} THEN cameras.next_full_look_at END, \
-         lost_looks = CASE WHEN {same} THEN cameras.lost_looks WHEN cameras.lost_since IS NOT NULL THEN 0 END",
+         lost_looks = CASE WHEN {same} THEN cameras.lost_looks WHEN cameras.lost_since IS NOT NULL THEN 0 END{written}",
         rows.names(""),
         rows.names("x."),
-        rows.table(dialect, 2, "x")
+        rows.table(dialect, if existing == Existing::All { 2 } else { 3 }, "x")
     );
-    query(sql).bind(now).bind_rows(rows, dialect)?.execute(&mut *connection).await?;
+    let statement = query(sql).bind(now);
+    let statement = match existing {
+        Existing::All => statement,
+        Existing::Known => statement.bind(list(known.keys())),
+    };
+    let put = statement.bind_rows(rows, dialect)?.execute(&mut *connection).await?;
+    if put.rows_affected() < latest.len() as u64 {
+        let detail = "another request created a camera with the same id at this moment; repeat the request";
+        return Err(StoreError::Conflict(detail.into()));
+    }
     let sql = format!("DELETE FROM camera_groups WHERE {}", dialect.among("camera_id", "$1"));
     query(sql).bind(list(latest.keys())).execute(&mut *connection).await?;
     let members: Vec<(&String, &str)> =

@@ -11,6 +11,7 @@ use easysight_store::{
     Area, Dialect, HeartbeatOutcome, NewRun, PageRequest, RunFilter, Start, Store, StoreError,
 };
 use futures::{StreamExt, future::join_all, stream::FuturesUnordered};
+use sqlx::AssertSqlSafe;
 use tokio::task::JoinSet;
 
 use crate::databases::{LEASE_MS, Node, anybody, camera, fan_out, finished, open, plan, run_of, task};
@@ -362,5 +363,33 @@ async fn old_reports_of_a_master_whose_clock_is_behind_are_removed_within_an_hou
     );
     assert_eq!(one.prune_oldest(9, 4 * hour).await.unwrap(), 1);
     assert_eq!(one.count_findings().await.unwrap(), 0);
+    fresh.close().await;
+}
+
+/// Another master creates a camera with the same id, and commits only after this one has looked for it.
+#[tokio::test]
+async fn a_camera_that_another_master_creates_at_this_moment_is_not_overwritten() {
+    let Some(fresh) = open(Dialect::Postgres).await else { return };
+    fresh.store.by(anybody()).create_camera("a".into(), camera("a", &[]), 1_000).await.unwrap();
+    let mut other = fresh.connection().await;
+    let fields = "source, enabled, labels, group_names, created_at, updated_at, baselines_since";
+    let begun = format!(
+        "BEGIN; INSERT INTO cameras (id, name, {fields}) SELECT 'new', 'theirs', {fields} FROM cameras WHERE id = 'a'"
+    );
+    sqlx::raw_sql(AssertSqlSafe(begun)).execute(&mut other).await.unwrap();
+    let store = fresh.store.clone();
+    let create = tokio::spawn(async move {
+        store.by(anybody()).create_camera("new".into(), camera("ours", &[]), 2_000).await
+    });
+    let waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    // Within its transaction, the other session would always see the same state.
+    let mut watcher = fresh.connection().await;
+    while sqlx::query_scalar::<_, i64>(waits).fetch_one(&mut watcher).await.unwrap() == 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    sqlx::raw_sql("COMMIT").execute(&mut other).await.unwrap();
+    let refused = create.await.unwrap().unwrap_err();
+    assert!(matches!(refused, StoreError::Conflict(_)), "{refused}");
+    assert_eq!(fresh.store.camera(&Area::ALL, "new").await.unwrap().unwrap().camera.name, "theirs");
     fresh.close().await;
 }
