@@ -14,7 +14,7 @@ use crate::{
     master::Remote,
 };
 
-/// The time limit of a request. A replay of very many checks takes its time.
+/// The time limit of a request. A replay of millions of checks takes minutes.
 const TIMEOUT: Duration = Duration::from_secs(300);
 /// The significant digits of values.
 const DIGITS: i32 = 4;
@@ -173,11 +173,11 @@ fn moment(check: &CheckReplay, limit: &MetricLimit) -> String {
     format!("{}: {} {} → {becomes}", listing::time(check.at), rounded(check.value), limit.unit)
 }
 
-/// Says what would change.
+/// Describes what would change.
 fn sentence(found: &Replay) -> String {
     let Replay { limit, verdicts, cameras, .. } = found;
     let mut said = format!(
-        "{} {} {} {} instead of {}: {} verdicts in {} cameras would become alarms, {} in {} cameras would be none any more",
+        "{} {} {} {} instead of {}: {} verdicts in {} cameras would become alarms, {} in {} cameras would no longer be alarms",
         found.diagnosis,
         limit.metric,
         limit.side.as_str(),
@@ -190,7 +190,7 @@ fn sentence(found: &Replay) -> String {
     );
     if verdicts.undetermined > 0 {
         said.push_str(&format!(
-            "; {} in {} cameras cannot be told",
+            "; {} in {} cameras are undetermined",
             verdicts.undetermined, cameras.undetermined
         ));
     }
@@ -214,7 +214,7 @@ fn present(found: &Replay) -> String {
     }
 }
 
-/// Says on what an answer is based.
+/// Describes on how many verdicts an answer is based.
 fn basis(checks: &ReplayChecks) -> String {
     let mut said = format!(
         "Based on {} verdicts of {} cameras, {} of them alarms. The rule reproduces {} of them",
@@ -309,7 +309,7 @@ mod tests {
         for part in [
             "below 90 instead of 80",
             "12 verdicts in 1 cameras",
-            "2 in 1 cameras cannot be told",
+            "2 in 1 cameras are undetermined",
             "99.8 %",
             "1 damaged days",
             "20 verdicts were alarms and 1 were normal",

@@ -132,7 +132,7 @@ describe('the filters', () => {
   it('are cleared together with words that were just typed', async () => {
     await router.push('/cameras?cause=freeze')
     await settled()
-    const field = page.get('input[placeholder="Name, id, address, group, label"]')
+    const field = page.get(`input[placeholder="${i18n.global.t('cameras.search')}"]`)
     await field.setValue('nothing like this')
     const clear = page.findAll('button').find((one) => one.text() === 'Clear filters')
     await clear?.trigger('click')
