@@ -1,4 +1,4 @@
-//! The table of figures for people.
+//! Prints measured figures as a table, each beside its mark: the value that it should reach or not exceed.
 
 use comfy_table::{Table, presets::UTF8_FULL_CONDENSED};
 

@@ -46,7 +46,7 @@ enum Command {
     Export {
         #[command(flatten)]
         filter: Filter,
-        /// How to write them.
+        /// The format of the output.
         #[arg(long = "as", value_enum, default_value = "csv")]
         kind: Kind,
         /// Write to this file [default: standard output].

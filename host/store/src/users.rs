@@ -45,7 +45,7 @@ pub fn login_of(name: &str) -> String {
 }
 
 impl Acting<'_> {
-    /// Stores a new user. If the user is an administrator, links for the first administrator become void.
+    /// Stores a new user. If the user is an administrator, links for the first administrator become invalid.
     ///
     /// # Errors
     ///

@@ -49,7 +49,7 @@ impl Store {
 }
 
 impl Acting<'_> {
-    /// Uses a link: creates the first administrator and opens a session. All links become void.
+    /// Uses a link: creates the first administrator and opens a session. All links become invalid.
     ///
     /// # Errors
     ///

@@ -22,7 +22,7 @@ use light::{Layout, Light};
 use usual::{Said, Usual};
 
 /// A picture is dim if four fifths of its parts ([`light::PARTS`]) are darker than this luma, in grey levels. If more
-/// parts are lighter, the picture shows enough, and is not too dark even if it was much lighter before.
+/// parts are lighter, the picture shows enough detail. It is then not too dark, even if it was much lighter before.
 const DIM: f64 = 100.0;
 /// The smallest median, in grey levels, of a pale picture. Automatic exposure aims at mid-grey, which is far from this
 /// value.
@@ -31,7 +31,7 @@ const PALE: f64 = 200.0;
 /// fault; see [`Config::most_exposure`].
 const CLIPPED: f64 = 0.12;
 
-/// Thresholds, in grey levels of full range (black 0, white 255).
+/// The thresholds. Grey levels are those of the full range (black 0, white 255).
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(crate = "easysight_sdk::schemars")]
@@ -54,14 +54,14 @@ pub struct Config {
     /// A dim picture (four fifths of its parts are darker than 100) is too dark if its luma is less than this share of
     /// the luma of the darkest earlier clip with the same layout of bright and dark parts. Closing the iris by one stop
     /// halves the light on the sensor. The response of a camera is a power of about 0.45, so one stop leaves 0.73 of
-    /// the luma. The default corresponds to two stops. In 414 clips of healthy cameras in real light, the lowest share
+    /// the luma. The default is about two stops. In 414 clips of healthy cameras in real light, the lowest share
     /// was 0.66.
     #[schemars(range(min = 0.0, max = 1.0), extend("unit" = "share"))]
     #[schemars(extend("limits" = {"metric": "exposure", "side": "below"}))]
     pub least_exposure: f64,
-    /// If more than 12 % of the picture is clipped, its light may be at most this multiple of the most light in earlier
-    /// clips with the same layout of light. With more light, the picture is too bright. In 414 clips of healthy cameras
-    /// in real light, the highest multiple was 1.13.
+    /// If more than 12 % of the picture is clipped, its luma may be at most this multiple of the luma of the brightest
+    /// earlier clip with the same layout of bright and dark parts. With more, the picture is too bright. In 414 clips of
+    /// healthy cameras in real light, the highest multiple was 1.13.
     #[schemars(range(min = 1.0, max = 10.0), extend("unit" = ""))]
     #[schemars(extend("limits" = {"metric": "exposure", "side": "above"}))]
     pub most_exposure: f64,
@@ -70,7 +70,7 @@ pub struct Config {
     #[schemars(extend("limits" = {"metric": "luma_p5", "side": "above"}))]
     pub bright_p5: f64,
     /// The picture is too bright if 95 % of it is brighter than this value and half of it is nearly white (200 and
-    /// above). Fog and haze reach 109, but half of the picture is darker.
+    /// above). In fog and haze this value reaches 109, but at least half of such a picture is not nearly white.
     #[schemars(range(min = 0.0, max = 255.0), extend("unit" = "grey level"))]
     #[schemars(extend("limits" = {"metric": "luma_p5", "side": "above"}))]
     pub pale_p5: f64,
@@ -133,7 +133,7 @@ impl Plugin for Brightness {
     }
 }
 
-/// Computes the score: 100 if the value reaches the good side, 50 at the threshold, 0 at the worst possible value.
+/// Computes the score: 100 at `good` and beyond, 50 at the threshold, 0 at `worst` and beyond.
 fn score(value: f64, good: f64, threshold: f64, worst: f64) -> f64 {
     let (from, to, base) = if (value - threshold) * (good - threshold) >= 0.0 {
         (threshold, good, 50.0)

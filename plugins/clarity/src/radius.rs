@@ -21,8 +21,8 @@ pub(crate) fn radius_of_slope(slope: f64) -> f64 {
     f64::midpoint(narrow, wide)
 }
 
-/// Computes erf(1 / (σ √2)) by its Maclaurin series, until the terms become negligible (Abramowitz and Stegun,
-/// 7.1.6). The result is exact to twelve digits for radii of at least [`NARROWEST`].
+/// Computes erf(1 / (σ √2)) by 80 terms of a series (Abramowitz and Stegun, 7.1.6); further terms are negligible. The
+/// result is exact to twelve digits for radii of at least [`NARROWEST`].
 fn slope_of_radius(radius: f64) -> f64 {
     let x = (radius * std::f64::consts::SQRT_2).recip();
     let mut term = x;

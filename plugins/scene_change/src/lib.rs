@@ -55,7 +55,8 @@ const LEAST_MISSING: usize = 8;
 const LEAST_STANDING: usize = 3;
 /// The smallest mean agreement of the cells in place for [`LEAST_STANDING`].
 const STANDING_AGREEMENT: f32 = 0.7;
-/// When a camera counts as moved.
+
+/// The settings: when a camera counts as moved, and how many views it has.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(crate = "easysight_sdk::schemars")]

@@ -1,5 +1,5 @@
-//! Runs every command of the authors' documents. The commands are all blocks of a document that are marked `sh`.
-//! They run one after the other, in an empty folder or in a folder with the plugin that the document describes.
+//! Runs every command in the documents for plugin authors. The commands of a document are its code blocks that are
+//! marked `sh`. They run one after the other, in an empty folder or in a folder that contains a plugin.
 
 use std::{
     env, fs,
@@ -13,7 +13,7 @@ use crate::{
     terminal::{as_author, text},
 };
 
-/// Documents that exist in both languages.
+/// The names of the documents, which exist in both languages.
 const DOCUMENTS: [&str; 6] =
     ["contract", "limits", "signing", "testing-a-plugin", "trying-a-plugin", "writing-a-plugin"];
 
@@ -57,7 +57,7 @@ fn run_in(home: &Path, document: &str, master: &str) {
     assert!(output.status.success(), "{document}:\n{}{}", text(&output.stdout), text(&output.stderr));
 }
 
-/// The document leads from a new plugin to the findings of a fleet with one node.
+/// The document begins with a new plugin and ends with the findings of a fleet of one node.
 #[test]
 fn the_commands_of_writing_a_plugin_run() {
     if !has_ffmpeg() {

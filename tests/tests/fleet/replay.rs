@@ -1,4 +1,4 @@
-//! What another limit would have said about past checks, as clients see it.
+//! Tests the replay of another limit over past checks, by the API and by the command line.
 
 use std::{path::Path, sync::Arc};
 
@@ -16,7 +16,7 @@ use crate::{
 const REPLAY: &str = "/api/v1/diagnosis/replay";
 const OTHER: &str = "/api/v1/diagnosis/replay?diagnosis=brightness&metric=luma_p95";
 
-/// A finding of a picture that is dark below 80.
+/// A finding of the diagnosis brightness: a warning if the metric `luma_p95` is below 80.
 fn brightness(p95: f64) -> Value {
     json!({"diagnosis": "brightness", "status": if p95 < 80.0 { "warning" } else { "normal" }, "score": 40.0,
         "decision": {"metric": "luma_p95", "threshold": 80.0},
@@ -37,7 +37,7 @@ async fn prepared(data: &Arc<TempDir>, dir: &Path) -> Master {
     master
 }
 
-/// Runs the task for all cameras once, which measure these values.
+/// Runs the task for all cameras once. The finding of each camera has its value of `values`.
 async fn check(master: &Master, node: &mut Node<'_>, values: [f64; 3]) {
     master.submit("t").await;
     let mut left = 3;
@@ -82,7 +82,7 @@ async fn a_moved_limit_is_replayed_for_the_chosen_cameras() {
     let change = &stricter["changes"][0];
     assert_eq!((&change["camera_id"], &change["name"]), (&json!("c1"), &json!("Camera 1")));
     assert_eq!((&change["first"]["value"], &change["first"]["becomes_alarm"]), (&json!(85.0), &json!(true)));
-    // What a change leads to is there.
+    // The job of a change leads to its finding.
     let job = change["last"]["job_id"].as_str().unwrap();
     let found = master.get(&format!("/api/v1/diagnosis/results?job_id={job}")).await;
     assert_eq!(

@@ -17,7 +17,7 @@ type Pages = InfiniteData<ListedPage, string | undefined>
 export function useCameraList(filter: Ref<ListFilter>) {
   const query = useInfiniteQuery({
     queryKey: [...LISTED, filter],
-    // The filter is read from the key, because the page may already have the filter of the next list.
+    // The filter is read from the key: `filter` may already be that of another list.
     queryFn: async ({ queryKey, pageParam, signal }): Promise<ListedPage> => {
       const askedAt = Date.now()
       // The total is requested with the first page only.
@@ -32,7 +32,7 @@ export function useCameraList(filter: Ref<ListFilter>) {
     placeholderData: keepPreviousData,
   })
   const pages = computed(() => query.data.value?.pages ?? [])
-  // A page that was requested earlier does not replace a camera that was read on its own since.
+  // If a camera was read on its own after the page was requested, the page's copy of it is older and is not used.
   const cameras = computed(() =>
     distinct(pages.value.flatMap((page) => page.items.map((one) => newest(one, page.askedAt)))),
   )
@@ -78,7 +78,7 @@ export function replaceListed(client: QueryClient, camera: Camera): void {
       ...page,
       items: page.items.map((one) => (one.id === camera.id ? camera : one)),
     }))
-    // The list as a whole is not newer after this, and its error still holds: its age and its last error stay.
+    // The other cameras of the list are as old as before. So the list keeps its age and its last error.
     list.setState({ data: { ...data, pages } })
   }
 }

@@ -786,7 +786,7 @@ export default {
     areaGroups: 'Groups of the area',
     pickGroups: 'Choose or type groups',
     areaHint:
-      'The user sees and changes only the cameras of these groups, and what belongs to them. A change holds at once.',
+      'The user sees and changes only the cameras of these groups, and what belongs to them. A change takes effect at once.',
     between: ', ',
     change: 'Change',
     changeTitle: 'Change the user “{name}”',

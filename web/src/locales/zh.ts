@@ -645,8 +645,8 @@ export default {
   replay: {
     intro: '移动阈值，看它会怎样判断过去几周的检测。这里什么都不会改变。',
     open: '用历史检测试另一个阈值',
-    pickDiagnosis: '选择诊断',
-    pickHint: '这里会列出从检测记录中得到的判断界限。',
+    pickDiagnosis: '选择诊断项',
+    pickHint: '这里会列出检测记录中的各个阈值。',
     allCameras: '全部摄像机',
     oneCamera: '摄像机 {name}',
     ofTask: '任务 {name}',
@@ -876,7 +876,7 @@ export default {
         update: '修改摄像机',
         delete: '删除摄像机',
         import: '导入摄像机',
-        reset_baselines: '重置基线',
+        reset_baselines: '重置基准画面',
       },
       task: {
         create: '新增任务',

@@ -25,7 +25,7 @@ interface monotonic-clock { use wasi:io/poll@0.2.0.{pollable}; subscribe-duratio
 /// The parts of `wasi:http` that these guests misuse.
 const WASI_HTTP: &str = "package wasi:http@0.2.0;
 interface types { request: func(); }";
-/// The worlds of guests: the contract's world, and further imports.
+/// The worlds of the guests. All but the last two include a world of the contract; some also import WASI.
 const WORLDS: &str = "package test:guests;
 world plain { include easysight:diagnosis/plugin@1.2.0; }
 world explaining { include easysight:diagnosis/explaining-plugin@1.2.0; }
@@ -35,7 +35,7 @@ world foreign { include easysight:diagnosis/plugin@1.2.0; import wasi:http/types
 world empty {}
 world other { export describe: func() -> string; }";
 
-/// The contract that a guest is built for: the contract in `wit/` under this version, plus one more interface.
+/// The contract that a guest is built for: the contract in `wit/` under this version, and possibly one more interface.
 pub(crate) struct Edition<'a> {
     pub(crate) version: &'a str,
     /// The name and the functions of the additional interface. Both strings are empty if there is no additional
@@ -46,7 +46,7 @@ pub(crate) struct Edition<'a> {
 pub(crate) const TODAY: Edition<'static> = Edition { version: "1.2.0", more: ["", ""] };
 
 impl Edition<'_> {
-    /// Replaces today's version in a string by this version.
+    /// Replaces the contract's present version in a text with the version of this edition.
     fn of(&self, text: &str) -> String {
         text.replace("@1.2.0", &format!("@{}", self.version))
     }
@@ -98,8 +98,8 @@ pub(crate) fn guest_named(name: &str, world: &str, extra: &str, before: &str, bo
     guest_of(&TODAY, name, world, extra, before, body)
 }
 
-/// Does the same as [`guest_named`] for a given edition of the contract. In `extra`, today's version stands for the
-/// edition's version.
+/// Does the same as [`guest_named`] for a given edition of the contract. `extra` names the contract's present version,
+/// which is replaced with the version of the edition.
 pub(crate) fn guest_of(
     edition: &Edition<'_>,
     name: &str,
@@ -158,7 +158,7 @@ fn descriptor_data(name: &str) -> String {
         .concat()
 }
 
-/// The body of an honest guest: it answers `inconclusive` with the guest's name.
+/// The body of an honest guest: it returns the failure `inconclusive`, with the guest's name as the reason.
 pub(crate) const HONEST: &str =
     "(i32.store8 (i32.const 512) (i32.const 1)) (i32.store8 (i32.const 516) (i32.const 2))
     (i32.store (i32.const 520) (i32.const 1200)) (i32.store (i32.const 524) (i32.const 8)) (i32.const 512)";
