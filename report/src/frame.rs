@@ -74,7 +74,7 @@ impl Plane {
         sum
     }
 
-    /// Replaces every sample by the result of `change`, which gets the column, the row and the sample.
+    /// Replaces every sample with the result of `change`, which gets the column, the row and the sample.
     pub fn map(&mut self, mut change: impl FnMut(usize, usize, u8) -> u8) {
         let width = self.width.max(1);
         for (y, row) in self.samples.chunks_exact_mut(width).enumerate() {
@@ -84,7 +84,7 @@ impl Plane {
         }
     }
 
-    /// Replaces every sample by its entry in the table.
+    /// Replaces every sample with its entry in the table.
     pub fn look_up(&mut self, table: &[u8; 256]) {
         for sample in &mut self.samples {
             *sample = table.get(usize::from(*sample)).copied().unwrap_or(*sample);

@@ -1,4 +1,4 @@
-//! Extracts one picture of a clip, small enough for a report.
+//! Extracts one picture of a clip: small for a report, or in full size.
 
 use std::{
     path::Path,

@@ -148,7 +148,7 @@ impl Radiance {
         mix(row(top), row(top + 1), down)
     }
 
-    /// Replaces every light by the result of `change`, which gets the column, the row and the light.
+    /// Replaces every light with the result of `change`, which gets the column, the row and the light.
     pub fn map(&mut self, mut change: impl FnMut(usize, usize, Light) -> Light) {
         let width = self.width.max(1);
         let [red, green, blue] = &mut self.channels;

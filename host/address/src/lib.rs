@@ -1,4 +1,4 @@
-//! Replaces the secrets in addresses of cameras by `***`, rejects ambiguous addresses, and restores the secrets of an
+//! Replaces the secrets in addresses of cameras with `***`, rejects ambiguous addresses, and restores the secrets of an
 //! address that is sent back masked. Addresses need not follow the standards: people and cameras write them in many
 //! forms. This crate reads no file and opens no connection.
 

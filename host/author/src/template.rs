@@ -97,7 +97,7 @@ fn text(path: &str) -> Result<&'static str, AuthorError> {
     std::str::from_utf8(bytes_of(path)?).map_err(wrong)
 }
 
-/// Replaces the placeholders: `{{name}}` by the name, and `{{Title}}` by the name for people. For the name
+/// Replaces the placeholders: `{{name}}` with the name, and `{{Title}}` with the name for people. For the name
 /// `lens_flare`, the name for people is `Lens flare`.
 fn filled(text: &str, name: &str) -> String {
     let mut title = name.replace('_', " ");
@@ -118,7 +118,7 @@ fn sdk_manifest() -> Result<String, AuthorError> {
         .map_err(|detail| AuthorError::Manifest { file: "sdk/rust/Cargo.toml".into(), detail })
 }
 
-/// Replaces inherited values by the workspace's values. Lints and development dependencies are removed, because
+/// Replaces inherited values with the workspace's values. Lints and development dependencies are removed, because
 /// only the workspace needs them.
 fn standalone(package: &str, workspace: &str) -> Result<String, String> {
     let parse = |text: &str| text.parse::<toml::Table>().map_err(|e| e.to_string());

@@ -240,7 +240,7 @@ async fn a_stream_that_never_decodes_is_told_so() {
     assert_eq!(failure(&file.display().to_string(), STRETCH).await, "nothing-decodes");
 }
 
-/// Returns a PNG of some hundred bytes that declares 400 million pixels.
+/// Returns a PNG of a few hundred bytes that declares 400 million pixels.
 fn huge_png() -> Vec<u8> {
     let size = 20_000_u32.to_be_bytes();
     // Eight bits of grey, not interlaced. The data begin correctly and continue as zeros.

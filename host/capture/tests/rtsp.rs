@@ -1,4 +1,4 @@
-//! Tests of RTSP with a real server (GStreamer). In some tests the server ends during a capture.
+//! Tests of RTSP with a real server (GStreamer). In one test, the server is killed during a capture.
 
 #![cfg(test)]
 

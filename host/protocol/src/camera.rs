@@ -73,7 +73,7 @@ pub struct Camera {
     pub status: Option<Status>,
     /// When the camera's latest clip was captured.
     pub checked_at: Option<DateTime<Utc>>,
-    /// The diagnosis whose finding gives the camera its status. Of several findings with this status, the one whose
+    /// The diagnosis whose finding gives the camera its status. If several findings have this status, the one whose
     /// diagnosis comes first in the alphabet counts. Absent if the status is null or `normal`, or if the last check was
     /// made by a version that did not record the cause.
     #[serde(default, skip_serializing_if = "Option::is_none")]

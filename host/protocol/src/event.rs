@@ -22,7 +22,7 @@ pub enum Event {
         /// The finding.
         finding: Box<DiagnosisResult>,
     },
-    /// A node registered or was unregistered.
+    /// A node registered or unregistered, or a person removed, drained or resumed it.
     Node {
         /// The node.
         node_id: String,

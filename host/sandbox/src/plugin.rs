@@ -261,7 +261,8 @@ impl Plugin {
     }
 }
 
-/// Converts a failure that the plugin reports itself. The text of the failure is cut and cleaned like any other text.
+/// Converts a failure that the plugin reports itself. Its text is cut to 1,000 characters, and each control character
+/// becomes a space.
 fn stated_failure(failure: Failure) -> RunFailure {
     let clean = |text: String| -> String {
         text.chars().take(1_000).map(|c| if c.is_control() { ' ' } else { c }).collect()

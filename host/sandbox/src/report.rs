@@ -128,7 +128,10 @@ pub(crate) const fn is_diagnosis_char(c: char) -> bool {
 
 pub(crate) fn check_id(what: &str, id: &str, allowed: impl Fn(char) -> bool) -> Rule {
     if id.is_empty() || id.len() > 64 || !id.chars().all(allowed) {
-        return Err(format!("{what} {:?} is not 1 to 64 characters of a-z, 0-9 and _", clipped(id)));
+        return Err(format!(
+            "{what} {:?} is not 1 to 64 characters of a-z, 0-9 and _ (and -, in the plugin's name)",
+            clipped(id)
+        ));
     }
     Ok(())
 }

@@ -1,5 +1,5 @@
-//! Areas: the cameras that a caller may see and change. Every query that reads cameras, or what hangs on them, takes the
-//! caller's area, so that none can forget it. For callers without a limit, it adds nothing to the SQL.
+//! Areas: the cameras that a caller may see and change. Every query that reads cameras, or data about cameras, takes the
+//! caller's area as a parameter, so that none can forget it. The area of a caller without a limit adds nothing to the SQL.
 //!
 //! A camera is in an area if one of its groups is. Its other groups stay hidden.
 

@@ -227,7 +227,7 @@ impl Entry {
         Self { after: Some(fields), ..self }
     }
 
-    /// Replaces the action by a more precise one.
+    /// Replaces the action with a more precise one.
     pub(crate) fn rather(self, action: &'static str) -> Self {
         Self { action, ..self }
     }

@@ -1,4 +1,5 @@
-//! Creates runs, in a lane of its own (see [`lanes`](crate::lanes)). Runs that are submitted at the same moment are written together.
+//! Creates runs, in a lane of its own (see [`lanes`](crate::lanes)). Runs that are submitted at the same moment are
+//! written together.
 
 use std::{
     collections::{HashMap, HashSet},

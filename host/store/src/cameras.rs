@@ -152,7 +152,8 @@ impl Acting<'_> {
         }
     }
 
-    /// Removes a camera and its measurements. Its findings stay until they are pruned. Returns false if the camera did not exist.
+    /// Removes a camera and its measurements. Its findings stay until they are pruned. Returns false if the camera did not
+    /// exist.
     ///
     /// # Errors
     ///

@@ -97,7 +97,7 @@ impl Health {
     }
 
     /// Returns the diagnosis that gives the camera its status, and when its clip was captured. None if the status is
-    /// normal or unknown. Of several diagnoses with this status, the first in the alphabet counts; a missing picture
+    /// normal or unknown. If several diagnoses have this status, the first in the alphabet counts; a missing picture
     /// comes before all of them.
     pub(crate) fn cause(&self) -> Option<(&str, i64)> {
         let worst = self.status().filter(|status| *status > Status::Normal)?;

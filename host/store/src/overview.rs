@@ -120,7 +120,7 @@ impl Store {
         Ok(QueueOverview { queued, running, dead: count(&row, "dead")? })
     }
 
-    /// Counts the open runs, and the runs that ended in the 24 hours before `now`: those of an area.
+    /// Counts the open runs of an area, and its runs that ended in the 24 hours before `now`.
     ///
     /// # Errors
     ///

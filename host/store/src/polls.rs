@@ -39,15 +39,16 @@ pub(crate) struct Polled {
 pub(crate) struct Polls(Mutex<HashMap<Life, i64>>);
 
 impl Polls {
-    /// Records that nodes polled. Returns the nodes whose registered incarnation has polled. The rows of these nodes stay locked until the transaction ends, so that no other
-    /// incarnation registers meanwhile, and no heartbeat ends a poll that is being answered.
+    /// Records that nodes polled. Returns the nodes whose registered incarnation has polled. The rows of these nodes stay
+    /// locked until the transaction ends, so that no other incarnation registers meanwhile, and no heartbeat ends a poll
+    /// that is being answered.
     pub(crate) async fn greet(
         &self,
         connection: &mut Connection,
         dialect: Dialect,
         polls: &[(String, Incarnation, i64)],
     ) -> Result<Greeted, StoreError> {
-        // Of several polls of one incarnation, the last one is recorded.
+        // If an incarnation has several polls here, the last one is recorded.
         let latest: BTreeMap<(&str, Incarnation), i64> =
             polls.iter().map(|(node, life, at)| ((node.as_str(), *life), *at)).collect();
         let sql = format!(

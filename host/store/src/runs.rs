@@ -45,7 +45,7 @@ pub struct NewRun {
     pub trigger: Trigger,
     /// The scheduled time of the run, in milliseconds since 1970. None if no schedule started it.
     pub fire_time: Option<i64>,
-    /// Of two requests with the same key, the second one creates nothing.
+    /// The key of the request. A second request with the same key creates nothing.
     pub idempotency_key: Option<String>,
     /// The task as it is now, with the overrides of the submission.
     pub definition: TaskRequest,

@@ -1,5 +1,5 @@
-//! The lane that waits for the disk. A new run is committed without waiting for the disk, so that its jobs can start at
-//! once. The request that created the run is answered only after the run is safe on disk.
+//! The lane that waits for PostgreSQL's disk. A new run is committed without waiting for the disk, so that its jobs can
+//! start at once. The request that created the run is answered only after the run is safe on disk.
 
 use futures::future::BoxFuture;
 

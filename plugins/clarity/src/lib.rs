@@ -43,13 +43,13 @@ const ERROR: f64 = 1.75;
 #[schemars(crate = "easysight_sdk::schemars")]
 pub struct Config {
     /// For `clarity`: at least half of the picture must have a blur radius of at most this value. If the sharpest
-    /// quarter is much sharper than the rest, the measured radius is first reduced by up to 0.65. Of a thousand clips
-    /// of healthy cameras, including clips in fog, two exceed 0.97.
+    /// quarter is much sharper than the rest, the measured radius is first reduced by up to 0.65. Two of a thousand
+    /// clips of healthy cameras, including clips in fog, exceed 0.97.
     #[schemars(range(min = 0.4, max = 6.0), extend("unit" = "px"))]
     #[schemars(extend("limits" = {"metric": "unclear_radius", "side": "above", "diagnosis": "clarity"}))]
     pub most_typical_radius: f64,
-    /// For `focus_blur`: the largest blur radius allowed in the sharpest quarter of the picture. Of a thousand
-    /// clips of healthy cameras, two exceed 0.88.
+    /// For `focus_blur`: the largest blur radius allowed in the sharpest quarter of the picture. Two of a thousand
+    /// clips of healthy cameras exceed 0.88.
     #[schemars(range(min = 0.4, max = 6.0), extend("unit" = "px"))]
     #[schemars(extend("limits" = {"metric": "sharpest_radius", "side": "above", "diagnosis": "focus_blur"}))]
     pub most_sharpest_radius: f64,

@@ -25,7 +25,7 @@ use serde::Deserialize;
 use chroma::{Chroma, Pixels, hue_name};
 use usual::{Move, Usual, View};
 
-/// Thresholds, in units of the colour differences Cb and Cr (−128 to 127, 0 is grey).
+/// The settings. Distances are in units of the colour differences Cb and Cr (−128 to 127, 0 is grey).
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(crate = "easysight_sdk::schemars")]

@@ -232,7 +232,7 @@ fn a_cloud_before_the_sun_is_no_change_of_colour() {
     let (bright, cloudy) = (clip(sunny), clip(cloudy));
     let finding = judge_after(&[&bright; 5], &cloudy);
     assert_eq!(finding.status, Status::Normal, "{:?}", finding.metrics);
-    // A tint that is much stronger than that is found, and is not learnt.
+    // A much stronger tint is found, and is not learnt.
     let blue = clip(|x, y| under(sunny(x, y), [0.72, 1.0, 1.4]));
     let mut camera = CameraMemory::default();
     let mut look =
@@ -276,7 +276,7 @@ fn comes_and_ends(strength: f64) {
     assert_eq!(look(&tint), Status::Normal);
 }
 
-/// The colour of light after a gain.
+/// Multiplies each channel of a colour by its gain.
 fn under([r, g, b]: [f64; 3], [red, green, blue]: [f64; 3]) -> [f64; 3] {
     [r * red, g * green, b * blue]
 }

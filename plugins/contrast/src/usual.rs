@@ -67,7 +67,7 @@ pub(crate) struct Margins {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct Look {
     mean: u8,
-    /// The luma that a twentieth of the picture is below. Passing objects are seldom that large.
+    /// A twentieth of the picture is darker than this luma. Passing objects are seldom that large.
     low: u8,
     span: u8,
     fog: u16,

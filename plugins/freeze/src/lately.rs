@@ -1,6 +1,6 @@
 //! Finds content that appears in the last seconds of a clip and was not shown before, without relying on keyframes.
-//! There may be an undetected keyframe between any two compared frames, so at no frame is it certain that the encoder
-//! has settled. But an encoder with a constant rate produces only a few renderings of a static picture, and repeats
+//! There may be an undetected keyframe between any two compared frames, so it is never certain that the encoder has
+//! settled. But an encoder with a constant rate produces only a few renderings of a static picture, and repeats
 //! each rendering exactly, to the last sample, because the quantiser depends only on the picture and the rate. New
 //! content of the scene stays in the picture, in few tiles or many. If a keyframe encodes a live picture anew, the
 //! noise makes most tiles new at once.

@@ -1,7 +1,7 @@
 //! The judgement of a small network for each part of a picture.
 //!
-//! Behind drops there is sharp contrast of other parts of the scene, a film spreads light, and a web is thin and
-//! bright. No single measure distinguishes all of them from the scene itself. The network was trained on pictures
+//! Drops show other parts of the scene with sharp contrast, a film spreads light, and a web is thin and bright. No
+//! single measure distinguishes all of them from the scene itself. The network was trained on pictures
 //! of real cameras with drawn and real dirt, and returns the log odds of dirt for each part. `training/` in the
 //! project's repository has the scripts, and lists the cameras and the programs that draw dirt. The network's weights
 //! are integers, so its result is the same on every machine.

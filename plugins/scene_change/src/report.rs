@@ -1,4 +1,4 @@
-//! The finding about a view that stayed, moved or left, with its messages.
+//! The finding, with its messages: the view is in place, has moved, or is gone.
 
 use easysight_sdk::{FindingBuilder, Region, Report, Status, Text, finding, score};
 

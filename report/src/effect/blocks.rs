@@ -56,7 +56,7 @@ impl Physics for Blocks {
     }
 }
 
-/// Replaces squares by their mean. The side of a square need not be a whole number of samples.
+/// Replaces squares with their mean. The side of a square need not be a whole number of samples.
 fn squares(plane: &mut Plane, side: f32) {
     let across = (plane.width() as f32 / side).ceil() as usize + 1;
     let place = |x: usize, y: usize| (y as f32 / side) as usize * across + (x as f32 / side) as usize;
@@ -71,7 +71,7 @@ fn squares(plane: &mut Plane, side: f32) {
     plane.map(|x, y, old| sums.get(place(x, y)).map_or(old, |(sum, count)| sample(sum / count.max(1.0))));
 }
 
-/// Replaces each block by its mean and its horizontal and vertical slopes, in coarse steps.
+/// Replaces each block with its mean and its horizontal and vertical slopes, in coarse steps.
 fn slopes(plane: &mut Plane, side: usize) {
     let across = plane.width().div_ceil(side);
     let mut sums = vec![[0.0_f32; 5]; across * plane.height().div_ceil(side)];

@@ -40,7 +40,7 @@ impl Physics for Reception {
     }
 }
 
-/// Replaces each luma sample by the result of `change`, which gets the sample and a noise value. The noise has a
+/// Replaces each luma sample with the result of `change`, which gets the sample and a noise value. The noise has a
 /// deviation of 1 and is low-pass: neighbouring samples of a row get similar values. The chroma's distance from grey
 /// is multiplied by `colour`, and chroma gets noise too.
 fn along_rows(frame: &mut Frame, random: &mut Random, change: impl Fn(f32, f32) -> f32, colour: f32) {

@@ -35,7 +35,7 @@ pub struct Figures {
     pub healthy: Spread,
     /// The share of confounders with an alarm. A confounder looks faulty but is healthy.
     pub confounders: Spread,
-    /// Of the faults with an alarm, the share whose root cause is right.
+    /// The share of the faults with an alarm whose root cause is right.
     pub roots: Spread,
 }
 

@@ -85,8 +85,8 @@ fn together(units: &[Vec<u8>], hevc: bool) -> Vec<Vec<u8>> {
     payloads
 }
 
-/// Returns the payloads of a JPEG by RFC 2435. Of the JPEG's tables, only the quantisation tables are sent, in
-/// the first packet.
+/// Returns the payloads of a JPEG by RFC 2435. Only the JPEG's quantisation tables are sent, in the first packet. Its
+/// other tables are not sent.
 #[must_use]
 pub(crate) fn jpeg_payloads(jpeg: &[u8]) -> Vec<Vec<u8>> {
     let mut tables = Vec::new();

@@ -1,4 +1,4 @@
-//! The conformance battery of `plugin check`, run on plugins that each have one defect.
+//! The conformance checks of `plugin check`, run on plugins that each have one defect.
 
 use std::{collections::BTreeSet, fs};
 

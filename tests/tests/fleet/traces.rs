@@ -147,7 +147,7 @@ async fn what_master_and_worker_do_for_one_request_is_one_trace() {
         let step = collector.span(|span| span.name == step).await;
         assert_eq!((&step.trace, &step.parent), (&job.trace, &job.id), "{step:?}");
     }
-    // The requests of the worker continue at the master.
+    // The master exports spans for the requests of the worker, too.
     let poll = collector.span(|span| span.attributes.iter().any(|(_, v)| v.ends_with("/leases"))).await;
     assert_eq!(poll.service, "easysight-master");
 }

@@ -297,8 +297,8 @@ async fn a_plugin_that_is_copied_over_itself_judges_on_and_one_that_is_removed_g
         };
         tokio::time::timeout(Duration::from_secs(30), there).await.unwrap();
     };
-    // Half of another plugin overwrites the file. A second file is written later. When the plugin in the second
-    // file is available, the worker has checked the half file.
+    // Half of another plugin overwrites the file. Then a second file is written. When the plugin in the second file
+    // is available, the worker has checked the incomplete file.
     let whole = fs::read(plugins().join("noise.wasm")).unwrap();
     fs::write(&file, &whole[..whole.len() / 2]).unwrap();
     fs::copy(plugins().join("clarity.wasm"), dir.path().join("other.wasm")).unwrap();

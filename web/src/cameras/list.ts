@@ -48,7 +48,7 @@ function healthsOf(wanted: string): Health[] {
   return HEALTHS.filter((one) => one === wanted)
 }
 
-/** So many characters of a search are sent: more than any name has. */
+/** The largest number of characters of a search that are sent. No name is longer. */
 export const MOST_WORDS = 1_000
 
 // eslint-disable-next-line no-control-regex

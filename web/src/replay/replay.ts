@@ -7,7 +7,10 @@ export function nameOf(limit: Pick<MetricLimit, 'metric' | 'side'>): string {
   return `${limit.metric}:${limit.side}`
 }
 
-/** The limit that the address means: metric and side, or the metric alone. The first one decided most verdicts. */
+/**
+ * Returns the limit that the address names, by its metric and side or by its metric alone. If the address names none,
+ * returns the first limit, which decided the most verdicts.
+ */
 export function limitOf(limits: MetricLimit[], name: string): MetricLimit | undefined {
   return (
     limits.find((one) => nameOf(one) === name) ??
@@ -54,13 +57,13 @@ export function tidy(value: number, step: number): number {
   return Number((Math.round(value / step) * step).toFixed(Math.min(12, digits)))
 }
 
-/** The place of a value on the slider, in per cent. Undefined outside of it. */
+/** The place of a value on the slider, in per cent. Undefined if the value is beyond an end of the slider. */
 export function placeOf(value: number, { low, high }: Scale): number | undefined {
   if (value < low || value > high || high <= low) return undefined
   return ((value - low) / (high - low)) * 100
 }
 
-/** The cameras that are replayed, as the address has them. */
+/** The diagnosis, the cameras and the days that are replayed, as the address states them. */
 export interface Scope {
   diagnosis: string
   task: string
@@ -87,7 +90,7 @@ export function scopeQuery({ diagnosis, task, group, camera, days }: Scope) {
   }
 }
 
-/** A number of the address. */
+/** Reads a number in the address. */
 export function numberOf(word: string): number | undefined {
   const value = Number(word)
   return word.trim() && Number.isFinite(value) ? value : undefined
@@ -100,7 +103,7 @@ export function explained({ explained: part, verdicts }: { explained: number; ve
   return share >= 100 && part < verdicts ? 99.9 : share
 }
 
-/** How far new alarms can be trusted: where the plugin often stays quiet beyond the limit, they are a guess. */
+/** The share of the verdicts beyond the limit that were normal. The higher it is, the less certain new alarms are. */
 export function quietShare({ alarms_beyond, quiet_beyond }: Replay): number {
   const all = alarms_beyond + quiet_beyond
   return all ? quiet_beyond / all : 0
@@ -115,8 +118,8 @@ export interface Target {
 }
 
 /**
- * The settings of tasks that the value can go to: those of the diagnosis that have the present limit. Where tasks have
- * other values, they are not the cause of this limit.
+ * The settings of tasks that can take the value: those whose present value is the present limit. A setting with another
+ * value is not the cause of this limit.
  */
 export function targetsOf(
   tasks: Task[],

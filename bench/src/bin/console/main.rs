@@ -1,5 +1,6 @@
 //! Measures what the console asks of a master that has kept the measurements of many cameras for weeks: the overview,
-//! the list of cameras, the trends of one camera, and a replay over a seventh of the cameras. `cargo xtask bench console` builds all parts with optimisation.
+//! the list of cameras, the trends of one camera, and a replay over a seventh of the cameras. `cargo xtask bench console`
+//! builds all parts with optimisation.
 
 mod history;
 
@@ -21,11 +22,13 @@ use reqwest::Client;
 
 use history::{Size, camera};
 
-/// The number of times that each page is requested, and that a replay is.
+/// The number of requests for each page.
 const PAGES: usize = 40;
+/// The number of replays.
 const REPLAYS: usize = 3;
-/// The longest time that a page and a replay should take, in milliseconds.
+/// The longest time that a page should take, in milliseconds.
 const PAGE_MS: f64 = 100.0;
+/// The longest time that a replay should take, in milliseconds.
 const REPLAY_MS: f64 = 10_000.0;
 
 /// Measures how fast a master answers the console.

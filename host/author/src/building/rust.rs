@@ -53,7 +53,7 @@ pub(super) fn build(project: &Project, target: Option<&str>) -> Result<String, A
 enum Way {
     /// Plain cargo. If the output is a core module, the module is turned into a component afterwards.
     Target { target: &'static str, toolchain: Option<&'static str> },
-    /// `cargo component`, which contains everything that it needs.
+    /// `cargo component`, which produces components itself.
     CargoComponent,
 }
 

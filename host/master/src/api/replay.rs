@@ -51,7 +51,7 @@ pub(super) struct ScopeQuery {
     /// The cameras of this task.
     #[param(min_length = 1, max_length = 200)]
     task: Option<String>,
-    /// Of these cameras, only those with this label: `key=value`, or `key` for any value.
+    /// Leaves out cameras without this label: `key=value`, or `key` for any value.
     label: Option<String>,
     /// The number of days before now, 1 to 90. If absent, 30.
     #[param(minimum = 1, maximum = 90)]
@@ -64,14 +64,14 @@ pub(super) struct OtherQuery {
     /// The name of the metric whose limit is replaced. It is one that decided verdicts.
     #[param(min_length = 1, max_length = 200)]
     metric: String,
-    /// The limit instead, in the unit of the metric.
+    /// The limit that replaces the present ones, in the unit of the metric.
     threshold: f64,
     /// The side on which values raise an alarm, if the metric has limits on both sides. If absent, the side that decided
     /// more verdicts.
     #[param(inline)]
     side: Option<LimitSide>,
-    /// Replaces only this present limit, where there are several. It is one of `thresholds` of the limit. If absent, all
-    /// are replaced.
+    /// The only present limit to replace, if there are several. It is one of `thresholds` of the limit. If absent, all are
+    /// replaced.
     from: Option<f64>,
     /// The largest number of cameras in `changes`, 1 to 1000. If absent, 100.
     #[param(minimum = 1, maximum = 1_000)]
@@ -101,13 +101,13 @@ pub(super) async fn limits(
     Ok(Json(found))
 }
 
-/// Returns what another limit of a metric would have said about the checks of the last days: which verdicts would change,
-/// both ways, and in which cameras. The stored measurements are evaluated; no plugin is run, and nothing is changed. The
-/// rule is: a verdict is an alarm if the metric that decided it is beyond its limit. `checks.explained` is the number of
-/// stored verdicts that this rule reproduces with the present limits. Verdicts whose change does not follow from the
-/// stored data are counted as undetermined. What plugins remember of a camera stays as it was. If no
-/// verdict or no such limit is stored, the answer is 404. One replay is computed at a
-/// time; a request that waits for its turn for more than 10 seconds gets 503.
+/// Returns what another limit of a metric would have said about the checks of the last days: which verdicts would become
+/// alarms, which would no longer be alarms, and of which cameras. The stored measurements are evaluated; no plugin is run,
+/// and nothing is changed. The rule is: a verdict is an alarm if the metric that decided it is beyond its limit.
+/// `checks.explained` is the number of stored verdicts that this rule reproduces with the present limits. A verdict is
+/// counted as undetermined if the stored data do not show whether it would change. The replay does not know what plugins
+/// would have learnt with the other limit. If no verdict or no such limit is stored, the answer is 404. One replay is
+/// computed at a time; a request that waits for its turn for more than 10 seconds gets 503.
 #[utoipa::path(get, path = "/api/v1/diagnosis/replay", tag = "replay",
     params(ScopeQuery, OtherQuery),
     responses((status = 200, body = Replay), (status = 404, body = Problem),

@@ -11,8 +11,8 @@ const MAX_ITEMS: usize = 1_000;
 /// The maximum size of one field, in bytes of JSON.
 const MAX_BYTES: usize = 256 << 10;
 
-/// Returns the fields that differ: as they were before, and as they are after. Returns None if no field differs. Of
-/// two long lists, each side keeps the items that the other side does not have.
+/// Returns the fields that differ: as they were before, and as they are after. Returns None if no field differs. If a
+/// field is a long list, each side keeps only the items that the other side does not have.
 pub(crate) fn difference(before: &Fields, after: &Fields) -> Option<(Fields, Fields)> {
     let side = |own: &Fields, other: &Fields| -> Fields {
         let differs = own.iter().filter(|(name, value)| other.get(*name) != Some(*value));

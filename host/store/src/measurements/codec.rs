@@ -59,7 +59,7 @@ pub(super) fn read(format: i64, bytes: &[u8]) -> Result<Chunk, Corrupt> {
     chunk_of(&body_from(format, bytes)?, None)
 }
 
-/// Reads a chunk, but of its diagnoses only one. This takes a fraction of the time. Damage within the columns of another
+/// Reads only one diagnosis of a chunk, which takes a fraction of the time. Damage within the columns of another
 /// diagnosis is not always noticed.
 pub(super) fn read_only(format: i64, bytes: &[u8], diagnosis: &str) -> Result<Chunk, Corrupt> {
     chunk_of(&body_from(format, bytes)?, Some(diagnosis))

@@ -9,15 +9,17 @@ use super::part::{Decided, Names, Part};
 const MAX_GROUPS: usize = 64;
 /// The maximum number of limits of one metric and camera that are told apart.
 const MAX_HELD: usize = 16;
-/// Of the values, one in this number is counted for the usual range, once there are [`ALL_COUNTED`].
+/// After the first [`ALL_COUNTED`] values, only about one value in this number is counted for the usual range.
 const COUNTED: u64 = 8;
 const ALL_COUNTED: u64 = 4_096;
-/// The bits of a number that do not matter for the usual range: values are told apart by 1.6 %.
+/// The number of low bits of a value that the usual range ignores. Values that differ by less than 1.6 % may then count
+/// as equal.
 const COARSE: u32 = 46;
 /// The relative precision of stored values; see the codec of measurements.
 const PRECISION: f64 = 1.0 / 131_072.0;
 
-/// The place of a value beside a limit. A value that the limit equals within the precision of stored values is at it.
+/// The place of a value: above a limit, below it, or at it. A value is at the limit if the two are equal within the
+/// precision of stored values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
     Above,

@@ -154,8 +154,8 @@ impl Camera {
         }
     }
 
-    /// Returns the numbers of changes, and the first and the last one. `is_enough` tells of a limit whether being beyond
-    /// it is enough for an alarm; `by_metric` is this of the limit that is replaced.
+    /// Returns the numbers of changes, and the first and the last one. `is_enough` returns whether a value beyond the
+    /// limit at this place is enough for an alarm; `by_metric` is its answer for the limit that is replaced.
     fn changes(
         &self,
         by_metric: bool,

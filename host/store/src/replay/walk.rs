@@ -20,11 +20,12 @@ const DAYS: i64 = 31;
 /// Which cameras are read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ReplayCameras {
-    /// Cameras with these ids, and cameras in [`Self::groups`]. None of both for all cameras.
+    /// Cameras with these ids, and cameras in [`Self::groups`]. If both are empty, all cameras.
     pub ids: Vec<String>,
     /// Cameras in these groups.
     pub groups: Vec<String>,
-    /// Of these, only cameras with a label of this key, and with this value if there is one.
+    /// Only cameras with a label of this key, and with this value if there is one. None to read them regardless of
+    /// their labels.
     pub label: Option<(String, Option<String>)>,
 }
 

@@ -167,7 +167,8 @@ pub(crate) async fn a_replay_is_of_the_chosen_cameras_and_time(store: &Store) {
     let yard = ReplayCameras { groups: vec!["yard".into()], ..ReplayCameras::default() };
     assert_eq!(of(yard.clone()).await, (36, 0, 0));
     assert_eq!(of(ReplayCameras { ids: vec!["c".into()], ..yard.clone() }).await, (72, 0, 0));
-    // Of a camera in two groups, an area has one. The other one is as unknown as a group that does not exist.
+    // The camera is in two groups, and the area has only one of them. The answer for the other group is the same as for
+    // a group that does not exist.
     store.by(anybody()).update_camera("b".into(), camera("b", &["yard", "vip"]), START).await.unwrap();
     let vip = ReplayCameras { groups: vec!["vip".into()], ..ReplayCameras::default() };
     let area = Area::of("ada", Some(&["yard".to_owned()]));

@@ -76,7 +76,7 @@ pub(crate) async fn somebody_can_always_administer(store: &Store) {
     let admin = store.user("a").await.unwrap().unwrap().info;
     assert_eq!((admin.scope, admin.disabled), (Scope::Admin, false));
     assert!(matches!(store.by(anybody()).delete_user("v".into(), NOW).await.unwrap(), Changed::Done(_)));
-    // Of two administrators, only one can be disabled, even if both are disabled at the same moment.
+    // Only one of two administrators can be disabled, even if requests disable both at the same moment.
     store.by(anybody()).create_user(user("b", Scope::Admin)).await.unwrap();
     let (one, other) = (store.clone(), store.clone());
     let (acting_one, acting_other) = (one.by(anybody()), other.by(anybody()));
@@ -242,7 +242,7 @@ pub(crate) async fn a_link_for_the_first_administrator_works_once_and_only_for_t
     assert!(valid("one", NOW).await && !valid("unknown", NOW).await && !valid("one", NOW + DAY).await);
     assert_eq!(welcome("unknown", "a", NOW).await.unwrap(), Welcomed::Void);
     assert_eq!(welcome("one", "a", NOW + DAY).await.unwrap(), Welcomed::Void);
-    // A user who is not an administrator does not make the link void, but the name of this user is taken.
+    // A user who is not an administrator does not make the link invalid, but the name of this user is taken.
     store.by(anybody()).create_user(user("v", Scope::Viewer)).await.unwrap();
     let taken = welcome("one", "v", NOW).await.unwrap_err();
     assert!(matches!(taken, StoreError::Conflict(_)), "{taken}");

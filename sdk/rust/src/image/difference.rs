@@ -32,9 +32,9 @@ pub fn changed_tiles(before: &[u8], after: &[u8], width: usize, changed: &mut [b
     }
 }
 
-/// Computes a fingerprint of each tile. Equal samples give equal fingerprints. Of a thousand million pairs of
-/// different tiles, less than one pair is expected to have equal fingerprints. `prints` has a place for each tile,
-/// in the order of [`changed_tiles`].
+/// Computes a fingerprint of each tile. Equal samples give equal fingerprints. Less than one pair of different tiles in
+/// a thousand million pairs is expected to have equal fingerprints. `prints` has a place for each tile, in the order of
+/// [`changed_tiles`].
 pub fn tile_prints(samples: &[u8], width: usize, prints: &mut [u32]) {
     let columns = width / TILE;
     if columns == 0 {

@@ -1,4 +1,4 @@
-//! For each route, how Ada tries to get at the other area.
+//! The requests with which Ada, a user limited to one area, tries to read or change the other area, for each route.
 
 use reqwest::{Method, RequestBuilder, header::CONTENT_TYPE};
 use serde_json::{Value, json};
@@ -12,8 +12,8 @@ const HERE: &str = "HERE";
 pub(super) enum Try {
     /// To read or do what she may do. The answer succeeds, and shows nothing of the other area.
     Look(Ask),
-    /// To name something of the other area. The answer has this status, and is the same as for something that does not
-    /// exist, which the second word names.
+    /// To name something of the other area: the first word. The answer has this status, and is the same as for the
+    /// second word, which names something that does not exist.
     Name(Ask, u16, String, &'static str),
     /// What her scope does not allow.
     Refused(Ask),
@@ -263,7 +263,7 @@ pub(super) fn tries(world: &World, method: &str, path: &str) -> Option<Vec<Try>>
             vec![Try::Elsewhere("the request only changes the caller's password")]
         }
         ("POST", "/api/v1/welcome") => vec![Try::Elsewhere("the request needs a master without users")],
-        // Of administrators, publishers and nodes.
+        // Routes for administrators, publishers and nodes only.
         (
             _,
             "/api/v1/audit"
