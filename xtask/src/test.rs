@@ -193,8 +193,8 @@ impl Steps {
         }
     }
 
-    /// Tests the console in a browser. The programs are built by now. If the filter names no test of the console, nothing
-    /// is started.
+    /// Tests the console in a browser. The programs are built by now. If the filter names no test of the console,
+    /// nothing is started.
     fn browser(&mut self, plugins: &Path, filter: Option<&str>) {
         const NAME: &str = "console in a browser";
         if filter.is_some_and(|filter| browser::names(filter).is_ok_and(|names| !names)) {

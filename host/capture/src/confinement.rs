@@ -21,7 +21,7 @@ const NO_PROXY: &str = "no_proxy";
 /// The largest number of files, sockets and pipes that the process may have open at a time.
 const MAX_DESCRIPTORS: u64 = 64;
 /// The adjustment of the process's out-of-memory score. If the machine runs out of memory, the kernel ends processes
-/// with high scores first. With an adjustment of 1000, the kernel always chooses this process.
+/// with high scores first. The largest adjustment is 1000, with which the kernel would always choose this process.
 const OUT_OF_MEMORY_SCORE: &str = "500";
 
 /// Searches `PATH` for a program that is named without a path. The program is then started with its path, which is

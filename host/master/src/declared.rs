@@ -3,8 +3,8 @@
 use easysight_protocol::LimitSide;
 use serde_json::Value;
 
-/// The keyword of a setting that is the limit of a metric: `{"metric": "luma_p95", "side": "below"}`, and `diagnosis` if
-/// the setting concerns only one of several diagnoses.
+/// The keyword of a setting that is the limit of a metric: `{"metric": "luma_p95", "side": "below"}`, and `diagnosis`
+/// if the setting concerns only one of several diagnoses.
 const LIMITS: &str = "limits";
 
 /// Returns the settings that set the limit of a metric, by the schema. Empty if the schema declares none.

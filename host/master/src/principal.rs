@@ -60,7 +60,8 @@ pub(crate) enum Identity {
     },
 }
 
-/// The caller of a request, and the caller's scope and area. The guard stores the principal in the request's extensions.
+/// The caller of a request, and the caller's scope and area. The guard stores the principal in the request's
+/// extensions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Principal {
     /// The identity of the principal.

@@ -1,5 +1,5 @@
-//! The master's periodic work: due tasks become runs, runs get their jobs, leases expire, reports are folded, history is
-//! pruned.
+//! The master's periodic work: due tasks become runs, runs get their jobs, leases expire, reports are folded, history
+//! is pruned.
 
 use std::{sync::Arc, time::Duration};
 

@@ -46,8 +46,8 @@ pub(crate) fn address(scheme: &str, listening: SocketAddr, secret: &str) -> Stri
 ///
 /// # Errors
 ///
-/// Returns 404 if the link is not valid, 409 if a user has this name already, 503 if too many people sign in at the same
-/// time or the database is unavailable.
+/// Returns 404 if the link is not valid, 409 if a user has this name already, 503 if too many people sign in at the
+/// same time or the database is unavailable.
 pub(crate) async fn welcome(master: &Master, request: WelcomeRequest, actor: Actor) -> Result<String, Error> {
     let failed = |error| store_error(&error);
     let link = hash(request.secret.reveal());

@@ -113,9 +113,9 @@ pub struct TimelineRow {
 pub struct TimelineCell {
     /// The start of the cell.
     pub start: DateTime<Utc>,
-    /// The worst finding: its status, or the kind of its failure if it has no status (`inconclusive`, `fuel-exhausted`, …).
-    /// From the worst: `critical`, `error`, `warning`, a failure of a plugin or of the configuration, `inconclusive`
-    /// and `unsupported-clip`, `normal`.
+    /// The worst finding: its status, or the kind of its failure if it has no status (`inconclusive`, `fuel-exhausted`,
+    /// …). From the worst: `critical`, `error`, `warning`, a failure of a plugin or of the configuration,
+    /// `inconclusive` and `unsupported-clip`, `normal`.
     pub worst: String,
     /// True if another finding of the same clip explains the worst finding.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

@@ -17,8 +17,8 @@ pub struct StackFrame {
 /// Returns the stack that an engine's error carries, innermost function first.
 pub(crate) fn of(error: &wasmtime::Error) -> Vec<StackFrame> {
     let mut stack = Vec::new();
-    // The host charges a call before it does the work. If it ends the run at this point, the engine's stack does not
-    // contain the call, so the call is added here.
+    // The host charges fuel for a call before it does the work of the call. If the fuel or the time is used up at this
+    // point, the engine's stack does not contain the call, so the call is added here.
     if matches!(error.downcast_ref::<Overrun>(), Some(Overrun::Fuel | Overrun::Deadline)) {
         stack.push(StackFrame { function: String::new(), in_host: true });
     }

@@ -152,7 +152,7 @@ fn flags(command: Command, keys: &'static [Key]) -> Command {
 }
 
 /// Reads the file's lines, in order. Values in single quotes are taken literally. In other values, `dotenvy` replaces
-/// `$NAME` by the variable's value. The environment of the process is not changed.
+/// `$NAME` with the variable's value. The environment of the process is not changed.
 fn read_file(path: &Path) -> Result<Vec<(String, String)>, SettingsError> {
     let failed = |reason: String| SettingsError::File { path: path.display().to_string(), reason };
     let text = fs::read_to_string(path).map_err(|e| failed(e.to_string()))?;

@@ -1,5 +1,6 @@
-//! Areas: the cameras that a caller may see and change. Every query that reads cameras, or data about cameras, takes the
-//! caller's area as a parameter, so that none can forget it. The area of a caller without a limit adds nothing to the SQL.
+//! Areas: the cameras that a caller may see and change. Every query that reads cameras, or data about cameras, takes
+//! the caller's area as a parameter, so that none can forget it. The area of a caller without a limit adds nothing to
+//! the SQL.
 //!
 //! A camera is in an area if one of its groups is. Its other groups stay hidden.
 
@@ -124,8 +125,8 @@ impl Area {
         }
     }
 
-    /// Checks that all cameras of a new definition are in the area: it names groups of the area only, and cameras that are
-    /// in the area now. Names that `before` has already are not checked.
+    /// Checks that all cameras of a new definition are in the area: it names groups of the area only, and cameras that
+    /// are in the area now. Names that `before` has already are not checked.
     ///
     /// # Errors
     ///
@@ -231,7 +232,8 @@ fn within(dialect: Dialect, column: &str, parameter: &str) -> String {
 fn named(dialect: Dialect, column: &str, parameter: &str) -> String {
     let items = |field: &str| match dialect {
         Dialect::Sqlite => format!("json_each({column}, '$.{field}') AS named"),
-        // PostgreSQL refuses JSON with the character U+0000, which a task's settings may contain. Names cannot contain it.
+        // PostgreSQL refuses JSON with the character U+0000, which a task's settings may contain. Names cannot contain
+        // it.
         Dialect::Postgres => format!(
             "jsonb_array_elements_text(COALESCE(CAST(replace({column}, '\\u0000', '\\u0020') AS jsonb) -> '{field}', CAST('[]' AS jsonb))) AS named(value)"
         ),

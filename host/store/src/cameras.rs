@@ -152,8 +152,8 @@ impl Acting<'_> {
         }
     }
 
-    /// Removes a camera and its measurements. Its findings stay until they are pruned. Returns false if the camera did not
-    /// exist.
+    /// Removes a camera and its measurements. Its findings stay until they are pruned. Returns false if the camera did
+    /// not exist.
     ///
     /// # Errors
     ///
@@ -216,8 +216,8 @@ impl Store {
         Ok(named)
     }
 
-    /// Returns those of the ids that a caller with this area cannot give to a camera, because they belong, or belonged, to
-    /// cameras that are not in the area.
+    /// Returns those of the ids that a caller with this area cannot give to a camera, because they belong, or belonged,
+    /// to cameras that are not in the area.
     ///
     /// # Errors
     ///

@@ -223,8 +223,8 @@ impl Store {
     }
 }
 
-/// Corrects the health of cameras: replaces each time in it that is after `now` by `now`. Otherwise new findings would
-/// not count.
+/// Corrects the health of cameras: each time in it that is after `now` becomes `now`. Otherwise new findings would not
+/// count.
 async fn bring_healths_back(
     connection: &mut Connection,
     dialect: Dialect,

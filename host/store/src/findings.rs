@@ -36,8 +36,8 @@ pub struct FindingFilter {
 }
 
 impl Store {
-    /// Lists the findings of the cameras of an area, latest first. If only a few of very many findings match, a page may
-    /// have fewer findings than requested although there is a next page.
+    /// Lists the findings of the cameras of an area, latest first. If only a few of very many findings match, a page
+    /// may have fewer findings than requested although there is a next page.
     ///
     /// # Errors
     ///

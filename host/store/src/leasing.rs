@@ -113,8 +113,8 @@ impl Leases {
     }
 
     /// Removes the places of nodes whose incarnation is not the registered one, and of nodes that are drained. Returns
-    /// the positions of their requests, and whether the node is known. Also removes the places of polls that are over: the
-    /// node no longer waits for an answer, so jobs that are leased to such a place would be lost. A master that was
+    /// the positions of their requests, and whether the node is known. Also removes the places of polls that are over:
+    /// the node no longer waits for an answer, so jobs that are leased to such a place would be lost. A master that was
     /// suspended may find such polls when it continues.
     async fn greet(
         &self,

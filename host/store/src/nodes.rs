@@ -142,8 +142,8 @@ impl Acting<'_> {
             .await
     }
 
-    /// Drains a node, or resumes it. A drained node finishes its jobs and gets no new ones, also after it was restarted.
-    /// Returns false if there is no such node.
+    /// Drains a node, or resumes it. A drained node finishes its jobs and gets no new ones, also after it was
+    /// restarted. Returns false if there is no such node.
     ///
     /// # Errors
     ///

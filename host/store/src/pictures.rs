@@ -61,8 +61,8 @@ impl Subjects {
 }
 
 impl Store {
-    /// Returns true if a caller with this area may see a picture: it shows a camera of the area, or the source of one of
-    /// the caller's submissions.
+    /// Returns true if a caller with this area may see a picture: it shows a camera of the area, or the source of one
+    /// of the caller's submissions.
     ///
     /// # Errors
     ///

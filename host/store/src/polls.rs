@@ -39,9 +39,9 @@ pub(crate) struct Polled {
 pub(crate) struct Polls(Mutex<HashMap<Life, i64>>);
 
 impl Polls {
-    /// Records that nodes polled. Returns the nodes whose registered incarnation has polled. The rows of these nodes stay
-    /// locked until the transaction ends, so that no other incarnation registers meanwhile, and no heartbeat ends a poll
-    /// that is being answered.
+    /// Records that nodes polled. Returns the nodes whose registered incarnation has polled. The rows of these nodes
+    /// stay locked until the transaction ends, so that no other incarnation registers meanwhile, and no heartbeat ends
+    /// a poll that is being answered.
     pub(crate) async fn greet(
         &self,
         connection: &mut Connection,

@@ -4,8 +4,8 @@
 //! A plugin names the metric that decided a verdict and its threshold, but not the rule behind its verdicts. A replay
 //! assumes the simplest one: a verdict is an alarm if the deciding metric is beyond its limit. The first reading
 //! ([`survey`]) shows the side of each limit and which stored verdicts the rule reproduces ([`limits`]). The second one
-//! applies it with the other limit ([`judge`]), and counts apart what the stored data do not determine ([`tally`]). What
-//! a plugin remembers of a camera stays as it was, because it is not stored with the measurements.
+//! applies it with the other limit ([`judge`]), and counts apart what the stored data do not determine ([`tally`]).
+//! What a plugin remembers of a camera stays as it was, because it is not stored with the measurements.
 
 mod judge;
 mod limits;

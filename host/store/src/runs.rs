@@ -112,7 +112,7 @@ pub(crate) fn word_of(value: &impl Serialize) -> Result<String, StoreError> {
 }
 
 impl Acting<'_> {
-    /// Does the same as [`Store::create_run`], for a caller who starts a run.
+    /// Does the same as [`Store::create_run`], for a caller who starts a run, and records the caller in the audit log.
     ///
     /// # Errors
     ///
@@ -348,7 +348,8 @@ impl Store {
         row.as_ref().map(|row| word(row, "state")).transpose()
     }
 
-    /// Lists the runs of which something is in the area, latest first.
+    /// Lists the runs whose tasks name something in the area, latest first. Runs without a task are listed only if the
+    /// area has no limit.
     ///
     /// # Errors
     ///

@@ -110,7 +110,8 @@ impl Acting<'_> {
             .await
     }
 
-    /// Removes a task. Its runs stay until they are pruned. Returns false if the task did not exist in the caller's area.
+    /// Removes a task. Its runs stay until they are pruned. Returns false if the task did not exist in the caller's
+    /// area.
     ///
     /// # Errors
     ///
@@ -139,8 +140,8 @@ impl Acting<'_> {
 }
 
 impl Store {
-    /// Returns a task, or None if it names nothing in the area. Groups and cameras that are not in the area are left out.
-    /// The caller fills in `waits_for`.
+    /// Returns a task, or None if it names nothing in the area. Groups and cameras that are not in the area are left
+    /// out. The caller fills in `waits_for`.
     ///
     /// # Errors
     ///

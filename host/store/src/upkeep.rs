@@ -457,8 +457,8 @@ impl Store {
     }
 }
 
-/// Removes some of the oldest reports, and their marks: those after the id `floor` and before the id `bound`. Returns the
-/// number of removed reports, and the id of the last one.
+/// Removes some of the oldest reports, and their marks: those after the id `floor` and before the id `bound`. Returns
+/// the number of removed reports, and the id of the last one.
 async fn drop_reports(
     connection: &mut Connection,
     floor: &str,

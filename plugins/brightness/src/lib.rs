@@ -60,8 +60,8 @@ pub struct Config {
     #[schemars(extend("limits" = {"metric": "exposure", "side": "below"}))]
     pub least_exposure: f64,
     /// If more than 12 % of the picture is clipped, its luma may be at most this multiple of the luma of the brightest
-    /// earlier clip with the same layout of bright and dark parts. With more, the picture is too bright. In 414 clips of
-    /// healthy cameras in real light, the highest multiple was 1.13.
+    /// earlier clip with the same layout of bright and dark parts. With more, the picture is too bright. In 414 clips
+    /// of healthy cameras in real light, the highest multiple was 1.13.
     #[schemars(range(min = 1.0, max = 10.0), extend("unit" = ""))]
     #[schemars(extend("limits" = {"metric": "exposure", "side": "above"}))]
     pub most_exposure: f64,

@@ -96,7 +96,7 @@ fn a_pale_picture_is_found_and_haze_and_snow_are_not() {
     let finding = diagnose(&scene(165, 248));
     assert_ne!(finding.status, Status::Normal);
     assert_eq!((finding.decision.metric.as_str(), finding.decision.threshold), ("luma_p5", 125.0));
-    // Haze before hills is light and not pale; snow is pale, and trees stand in it.
+    // The median of haze in front of hills is too low for a pale picture. The trees in the snow are dark.
     assert_eq!(diagnose(&scene(140, 200)).status, Status::Normal);
     let snow = clip(|x, y| if x % 20 < 4 { 60 } else { 200 + scatter(x, y) / 8 });
     assert_eq!(diagnose(&snow).status, Status::Normal);

@@ -41,8 +41,8 @@ pub(crate) struct Ring {
     pub(crate) x: f32,
     pub(crate) y: f32,
     pub(crate) radius: f32,
-    /// The share of the directions that continue the dark outline: it is dark there and in the next direction, at nearly
-    /// the same distance.
+    /// The share of the directions that continue the dark outline: it is dark there and in the next direction, at
+    /// nearly the same distance.
     pub(crate) closed: f32,
 }
 

@@ -309,8 +309,8 @@ fn dust_all_over_the_picture_is_suspected_and_dark_leaves_in_a_corner_are_not() 
 }
 
 /// A scene seen through glass that scatters light. `share` returns the share of the light that is scattered at a place.
-/// The share `everywhere` of the scattered light is spread over the whole picture, and the rest over a distance of up to
-/// `reach` pixels.
+/// The share `everywhere` of the scattered light is spread over the whole picture, and the rest over a distance of up
+/// to `reach` pixels.
 fn scattered(
     scene: impl Fn(u32, u32) -> u8,
     reach: i64,

@@ -1,5 +1,5 @@
-//! Users who sign in with a name and a password: their sessions, what a cookie may do, delays after wrong passwords, and
-//! the first administrator.
+//! Users who sign in with a name and a password: their sessions, what a cookie may do, delays after wrong passwords,
+//! and the first administrator.
 
 use std::{
     io::Write,

@@ -1,4 +1,4 @@
-// What the page of replays computes: which limit is meant, where its slider ends, what to ask, and where the value goes.
+// Computations of the replay page: which limit is meant, where its slider ends, what to ask, and where the value goes.
 import type { MetricLimit, Replay, Task } from '@/api/types'
 import type { Field } from '@/tasks/schema'
 

@@ -1,6 +1,6 @@
 //! Measures what the console asks of a master that has kept the measurements of many cameras for weeks: the overview,
-//! the list of cameras, the trends of one camera, and a replay over a seventh of the cameras. `cargo xtask bench console`
-//! builds all parts with optimisation.
+//! the list of cameras, the trends of one camera, and a replay over a seventh of the cameras. All parts are built with
+//! optimisation by `cargo xtask bench console`.
 
 mod history;
 

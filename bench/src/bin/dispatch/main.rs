@@ -32,9 +32,9 @@ struct Arguments {
     /// The number of submissions whose latency is measured.
     #[arg(long, value_name = "N", default_value_t = 300)]
     submissions: usize,
-    /// The time in seconds for which jobs run while another session keeps a transaction open, so that
-    /// PostgreSQL cannot remove old rows. Before that, jobs run for the same time without it. Only for PostgreSQL; 0 skips
-    /// this measurement.
+    /// The time in seconds for which jobs run while another session keeps a transaction open, so that PostgreSQL cannot
+    /// remove old rows. Before that, jobs run for the same time without it. Only for PostgreSQL; 0 skips this
+    /// measurement.
     #[arg(long, value_name = "SECONDS", default_value_t = 0)]
     snapshot: u64,
     /// The number of nodes that are simulated at the end.

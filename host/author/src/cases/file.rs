@@ -48,7 +48,7 @@ pub(super) fn parse(file: &Path, text: &str) -> Result<Vec<Case>, Wrong> {
         return Err(root.wrong("case", "the file has no cases; each case begins with [[case]]"));
     };
     let DeValue::Array(cases) = cases.get_ref() else {
-        return Err(root.wrong("case", "write [[case]] with two brackets, because there may be several cases"));
+        return Err(root.wrong("case", "write [[case]] with two brackets: there may be several cases"));
     };
     let mut read = Vec::new();
     for (index, case) in cases.iter().enumerate() {

@@ -34,8 +34,8 @@ const BATCH: usize = 256;
 
 /// Streams events as they happen: changes of runs and nodes, and findings that are not normal. The type of a
 /// server-sent event (`event:`) is the `kind` of its data (`data:`), which is JSON. The stream ends within seconds
-/// after the token is revoked or expires, after the session of the user ends, or after the scope or the area of the user
-/// changes.
+/// after the token is revoked or expires, after the session of the user ends, or after the scope or the area of the
+/// user changes.
 #[utoipa::path(get, path = "/api/v1/events", tag = "events",
     responses((status = 200, content_type = "text/event-stream", body = Event,
             description = "A stream of server-sent events, each with an `Event` as its data"),

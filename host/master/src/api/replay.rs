@@ -66,12 +66,12 @@ pub(super) struct OtherQuery {
     metric: String,
     /// The limit that replaces the present ones, in the unit of the metric.
     threshold: f64,
-    /// The side on which values raise an alarm, if the metric has limits on both sides. If absent, the side that decided
-    /// more verdicts.
+    /// The side on which values raise an alarm, if the metric has limits on both sides. If absent, the side that
+    /// decided more verdicts.
     #[param(inline)]
     side: Option<LimitSide>,
-    /// The only present limit to replace, if there are several. It is one of `thresholds` of the limit. If absent, all are
-    /// replaced.
+    /// The only present limit to replace, if there are several. It is one of `thresholds` of the limit. If absent, all
+    /// are replaced.
     from: Option<f64>,
     /// The largest number of cameras in `changes`, 1 to 1000. If absent, 100.
     #[param(minimum = 1, maximum = 1_000)]
@@ -79,8 +79,8 @@ pub(super) struct OtherQuery {
 }
 
 /// Returns the limits by which a diagnosis decided its verdicts: the present limits of each metric, the side on which
-/// values raised an alarm, and how many verdicts follow from that. One replay is computed at a time; a request that waits
-/// for its turn for more than 10 seconds gets 503.
+/// values raised an alarm, and how many verdicts follow from that. One replay is computed at a time; a request that
+/// waits for its turn for more than 10 seconds gets 503.
 #[utoipa::path(get, path = "/api/v1/diagnosis/replay/limits", tag = "replay",
     params(ScopeQuery),
     responses((status = 200, body = ReplayLimits), (status = 404, body = Problem), (status = 503, body = Problem),
@@ -101,13 +101,13 @@ pub(super) async fn limits(
     Ok(Json(found))
 }
 
-/// Returns what another limit of a metric would have said about the checks of the last days: which verdicts would become
-/// alarms, which would no longer be alarms, and of which cameras. The stored measurements are evaluated; no plugin is run,
-/// and nothing is changed. The rule is: a verdict is an alarm if the metric that decided it is beyond its limit.
-/// `checks.explained` is the number of stored verdicts that this rule reproduces with the present limits. A verdict is
-/// counted as undetermined if the stored data do not show whether it would change. The replay does not know what plugins
-/// would have learnt with the other limit. If no verdict or no such limit is stored, the answer is 404. One replay is
-/// computed at a time; a request that waits for its turn for more than 10 seconds gets 503.
+/// Returns what another limit of a metric would have said about the checks of the last days: which verdicts would
+/// become alarms, which would no longer be alarms, and of which cameras. The stored measurements are evaluated; no
+/// plugin is run, and nothing is changed. The rule is: a verdict is an alarm if the metric that decided it is beyond
+/// its limit. `checks.explained` is the number of stored verdicts that this rule reproduces with the present limits. A
+/// verdict is counted as undetermined if the stored data do not show whether it would change. The replay does not know
+/// what plugins would have learnt with the other limit. If no verdict or no such limit is stored, the answer is 404.
+/// One replay is computed at a time; a request that waits for its turn for more than 10 seconds gets 503.
 #[utoipa::path(get, path = "/api/v1/diagnosis/replay", tag = "replay",
     params(ScopeQuery, OtherQuery),
     responses((status = 200, body = Replay), (status = 404, body = Problem),
@@ -133,7 +133,8 @@ pub(super) async fn replay(
     }
 }
 
-/// Waits for the turn of a replay. One is computed at a time, so that it takes at most one connection and one processor.
+/// Waits for the turn of a replay. One is computed at a time, so that it takes at most one connection and one
+/// processor.
 async fn turn(master: &Master) -> Result<MutexGuard<'_, ()>, Error> {
     timeout(PATIENCE, master.replay_turn.lock()).await.map_err(|_| {
         let detail = "another replay is being computed; try again in a moment";

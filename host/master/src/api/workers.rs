@@ -227,8 +227,8 @@ pub(super) async fn results(
     Ok(Json(ResultsAnswer { verdicts: recorded.verdicts }))
 }
 
-/// Drains a node: it finishes its jobs and gets no new ones, also after it was restarted. Drain a node before you update
-/// or stop its machine.
+/// Drains a node: it finishes its jobs and gets no new ones, also after it was restarted. Drain a node before you
+/// update or stop its machine.
 #[utoipa::path(post, path = "/api/v1/diagnosis/workers/{node_id}/drain", tag = "workers",
     responses((status = 204), (status = 404, body = Problem), (status = "default", body = Problem)))]
 pub(super) async fn drain(master: State<Shared>, node_id: Path<String>, by: By) -> Result<StatusCode, Error> {

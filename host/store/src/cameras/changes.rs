@@ -63,8 +63,8 @@ pub(super) fn is_within(area: &Area, fields: &Fields) -> bool {
     area.is_all() || area.has(&groups_of(fields))
 }
 
-/// Checks that a caller with this area may write these cameras, of which `known` exist. Groups outside of the area, which
-/// the caller does not see, are added, so that the cameras stay in them.
+/// Checks that a caller with this area may write these cameras, of which `known` exist. Groups outside of the area,
+/// which the caller does not see, are added, so that the cameras stay in them.
 ///
 /// # Errors
 ///

@@ -1,5 +1,5 @@
-//! The rule of a replay, for one verdict: a verdict is an alarm if the metric that decided it is beyond its limit. It is
-//! applied only where the stored verdict follows from it too, and only to what the stored data determine.
+//! The rule of a replay, for one verdict: a verdict is an alarm if the metric that decided it is beyond its limit. It
+//! is applied only where the stored verdict follows from it too, and only to what the stored data determine.
 
 use super::{
     limits::{Limit, Limits},

@@ -46,8 +46,8 @@ pub(super) struct Limits {
 }
 
 impl Limit {
-    /// Returns true if the value raises an alarm by the rule. None if the value is at the threshold, and the verdicts do
-    /// not show what that means.
+    /// Returns true if the value raises an alarm by the rule. None if the value is at the threshold, and the verdicts
+    /// do not show what that means.
     pub(super) fn is_beyond(&self, value: f64, threshold: f64) -> Option<bool> {
         match (place_of(value, threshold), self.side) {
             (Place::At, _) => self.boundary,

@@ -1,11 +1,12 @@
-//! The first reading of a replay: which metrics decided verdicts, with which limits, and on which side of a limit values
-//! raised an alarm. A plugin does not say the side, so it follows from the stored verdicts.
+//! The first reading of a replay: which metrics decided verdicts, with which limits, and on which side of a limit
+//! values raised an alarm. A plugin does not say the side, so it follows from the stored verdicts.
 
 use std::collections::{BTreeMap, HashMap};
 
 use super::part::{Decided, Names, Part};
 
-/// The maximum number of limits of one metric that are told apart. A plugin that adapts its limit to the camera has more.
+/// The maximum number of limits of one metric that are told apart. A plugin that adapts its limit to the camera has
+/// more.
 const MAX_GROUPS: usize = 64;
 /// The maximum number of limits of one metric and camera that are told apart.
 const MAX_HELD: usize = 16;

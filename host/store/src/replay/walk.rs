@@ -49,8 +49,8 @@ pub(super) struct Walk<'a> {
 
 /// Something that takes the checks of a walk.
 pub(super) trait Visit: Send + 'static {
-    /// Takes the checks of a chunk that `wanted` accepts. `camera` is the place of the camera. Checks of a camera come in
-    /// any order, each once.
+    /// Takes the checks of a chunk that `wanted` accepts. `camera` is the place of the camera. Checks of a camera come
+    /// in any order, each once.
     fn take(&mut self, camera: u32, chunk: &Chunk, wanted: &dyn Fn(&Check) -> bool);
 }
 

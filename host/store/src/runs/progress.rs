@@ -1,5 +1,5 @@
-//! The progress of runs: how many of their jobs are in each state. Open jobs are counted; the progress of an ended run is
-//! stored.
+//! The progress of runs: how many of their jobs are in each state. Open jobs are counted; the progress of an ended run
+//! is stored.
 
 use std::collections::HashMap;
 
