@@ -24,7 +24,7 @@ use crate::{Digest, SandboxError};
 const MAC_BYTES: usize = blake3::OUT_LEN;
 const KEY_FILE: &str = "key";
 const SUFFIX: &str = "cwasm";
-/// The maximum size of the directory. The oldest entries are removed first.
+/// The maximum size of the directory, not counting the latest entry. The oldest entries are removed first.
 const MAX_CACHE_BYTES: u64 = 2 << 30;
 
 /// A directory of compiled plugins.
@@ -87,7 +87,7 @@ impl CompiledCache {
         self.prune(path)
     }
 
-    /// Removes the oldest entries while the directory is larger than [`MAX_CACHE_BYTES`].
+    /// Removes the oldest entries while all entries except `keep` have more than [`MAX_CACHE_BYTES`] in total.
     fn prune(&self, keep: &Path) -> io::Result<()> {
         let mut entries: Vec<(SystemTime, u64, PathBuf)> = Vec::new();
         for entry in fs::read_dir(&self.dir)? {

@@ -24,7 +24,7 @@ type Life = (String, Incarnation);
 /// The nodes whose registered incarnation has polled.
 pub(crate) type Greeted = HashMap<Life, Polled>;
 
-/// What a node may have.
+/// Facts in the row of a node that decide whether its poll gets jobs.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Polled {
     /// The last poll that is over. The node has reported that it no longer waits for an answer to this poll or an

@@ -28,7 +28,7 @@ impl Store {
         };
         let bytes = count(&query(size).fetch_one(&self.readers).await?, "bytes")?;
         let mut tables = Vec::new();
-        // SQLite would have to read the whole file for it.
+        // SQLite would have to read the whole file to find the sizes of its tables.
         if self.dialect == Dialect::Postgres {
             let sql = "SELECT relname::text AS name, pg_total_relation_size(oid) AS bytes FROM pg_class \
                        WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace \

@@ -1,5 +1,6 @@
 //! The links with which the first administrator of a master is created. A link is valid for a limited time, once, and
-//! only while the master has no administrator. Only the hashes of the links' secrets are stored.
+//! only while the master has neither an administrator nor a valid token with the scope `admin`. Only the hashes of the
+//! links' secrets are stored.
 
 use crate::{
     Acting, Store, StoreError,
@@ -14,7 +15,8 @@ use crate::{
 pub enum Welcomed {
     /// The administrator was created, and the session is open.
     Done,
-    /// The link is unknown, was used or has expired, or the master has an administrator already.
+    /// The link is unknown, was used or has expired, or the master already has an administrator or a token with the
+    /// scope `admin`.
     Void,
 }
 

@@ -216,7 +216,7 @@ mod tests {
     fn pictures_are_reordered_if_their_timestamps_are() {
         let in_order: Vec<_> = (0..9_u32).map(|n| (u64::from(n) * 40, n * 3_600)).collect();
         let b_frames: Vec<_> = [0, 2, 1, 4, 3].map(|n| (u64::from(n) * 40, n * 3_600)).into();
-        // Of H.265, every picture but a keyframe may be reordered.
+        // In H.265, any picture except a keyframe may be reordered.
         assert!(!measured_as(&in_order, true).reordered);
         assert!(measured_as(&b_frames, true).reordered);
         assert!(!measured_as(&[(0, 900_000), (40, 0)], true).reordered);

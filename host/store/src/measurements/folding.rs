@@ -83,7 +83,7 @@ impl Progress {
         }
     }
 
-    /// Returns this progress during a pass, and the progress at the beginning of a pass if one is due. Otherwise
+    /// During a pass, returns this progress. If a new pass is due, returns the progress at its beginning. Otherwise
     /// returns None.
     fn due(self, now: i64) -> Option<Self> {
         if self.pass_to.is_some() {

@@ -123,7 +123,7 @@ impl Values {
         {
             self.threshold = Some((point.check, threshold));
         }
-        // Of equal values, the later one is shown.
+        // If two values are equal, the later one is shown.
         let replaces = |other: &Point, order: Ordering| match point.value.total_cmp(&other.value) {
             Ordering::Equal => point.check > other.check,
             found => found == order,

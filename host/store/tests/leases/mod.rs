@@ -1,4 +1,4 @@
-//! Leases: they are fenced by lease and attempt, renewed, lost, handed back and given up.
+//! Leases: they are renewed, lost, handed back and given up. A result counts only with the right lease and attempt.
 
 use easysight_protocol::{
     Failure, Incarnation, JobId, JobOutcome, JobResult, JobState, LeaseToken, LeasedJob, NodeState, RunState,
@@ -298,16 +298,16 @@ pub(crate) async fn a_drained_node_keeps_its_jobs_and_gets_no_new_ones(store: &S
     assert!(!by.drain_node("nobody".into(), true, 1_100).await.unwrap());
     let refused = node.lease(store, 2, 1_200).await;
     assert!(refused.drained && refused.jobs.is_empty());
-    // Its jobs stay its own, and their results count.
+    // The node keeps its jobs, and their results count.
     let beat = store.heartbeat("n".into(), node.beat(&kept.jobs), 1_300, LEASE_MS).await.unwrap();
     assert_eq!(beat, HeartbeatOutcome::Noted { revoked: Vec::new(), lost: 0 });
     let shown = store.nodes(&Area::ALL, 1_300 - LEASE_MS).await.unwrap().remove(0);
     assert_eq!((shown.status, shown.drained, shown.current_tasks.len()), (NodeState::Draining, true, 1));
     let result = finished(&kept, &kept.jobs[0], Status::Normal);
     assert_eq!(store.record(vec![result], 1_400).await.unwrap().verdicts, [Verdict::Recorded]);
-    // The jobs go to another node.
+    // Another node gets the waiting jobs.
     assert_eq!(other.lease(store, 1, 1_500).await.jobs.len(), 1);
-    // A restart does not end it.
+    // A restart of the node does not end the draining.
     let mut again = Node::new("n");
     let request =
         easysight_protocol::RegisterRequest { replaces: Some(node.incarnation), ..again.registration() };
