@@ -5,7 +5,7 @@
 //!
 //! The master follows a step only once it believes the step: after the clock has kept its new time for a while. Until
 //! then, the master adds the measured time to the last reading before the step. If the clock returns to the time that
-//! it would show without the last believed step, the master believes this step at once.
+//! it would show without the last believed step, the master follows the clock at once.
 
 use std::{sync::Arc, time::Instant};
 
@@ -60,7 +60,7 @@ pub(crate) enum Seen {
     Stepped(i64),
     /// The clock stepped by this number of milliseconds, and its new time is believed from now on.
     Believed(i64),
-    /// The clock has returned to the time before its step, which was not believed.
+    /// The clock shows its former time again, as if it had not stepped. The step was never believed.
     Returned,
 }
 

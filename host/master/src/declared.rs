@@ -7,7 +7,7 @@ use serde_json::Value;
 /// if the setting concerns only one of several diagnoses.
 const LIMITS: &str = "limits";
 
-/// Returns the settings that set the limit of a metric, by the schema. Empty if the schema declares none.
+/// Returns the settings that set the limit of a metric, according to the schema. Empty if the schema declares none.
 pub(crate) fn settings_of(schema: &Value, diagnosis: &str, metric: &str, side: LimitSide) -> Vec<String> {
     let settings = schema.get("properties").and_then(Value::as_object).into_iter().flatten();
     let is_limit = |setting: &Value| {

@@ -20,7 +20,7 @@ pub(crate) enum Need {
     Fetch,
     /// To publish and activate plugins.
     Publish,
-    /// To make and revoke tokens, and to manage users.
+    /// To manage tokens and users, to drain nodes, and to read the audit log and the state of the storage.
     Administer,
 }
 
@@ -68,7 +68,7 @@ pub(crate) struct Principal {
     pub(crate) identity: Identity,
     /// The scope, which decides what the principal may do.
     pub(crate) scope: Scope,
-    /// The cameras for which the principal may do it.
+    /// The cameras to which the scope applies.
     pub(crate) area: Area,
 }
 

@@ -10,7 +10,7 @@ use crate::master::Master;
 
 /// Creates a run, with its jobs if nothing is missing. `actor` is the caller who starts the run; None if a schedule
 /// starts it. The second value is false if an equivalent run exists already. The jobs may start before the run is on
-/// the database's disk, but this function returns after it is.
+/// the database's disk, but this function returns only once the run is on the disk.
 pub(crate) async fn begin(
     master: &Master,
     new: NewRun,

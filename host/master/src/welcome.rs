@@ -1,7 +1,7 @@
 //! The link with which the first administrator is created. A master that requires credentials, and to which nobody has
 //! access, makes a link when it starts and writes the link to the log. The secret of the link is in the fragment of the
 //! address, which browsers do not send. The link is valid once, for one day, and only until the master has an
-//! administrator.
+//! administrator or a valid token with the scope `admin`.
 
 use std::net::SocketAddr;
 

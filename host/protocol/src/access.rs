@@ -14,7 +14,7 @@ use crate::schema::Name;
 pub enum Scope {
     /// Everything.
     Admin,
-    /// Read everything except tokens; change cameras, tasks and runs.
+    /// Read cameras, tasks, results and nodes; change cameras, tasks and runs.
     Operator,
     /// Read cameras, tasks, results and nodes.
     Viewer,

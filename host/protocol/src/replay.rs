@@ -32,9 +32,9 @@ impl LimitSide {
 pub struct ReplayLimits {
     /// The id of the diagnosis.
     pub diagnosis: String,
-    /// The start of the time.
+    /// The start of the period.
     pub since: DateTime<Utc>,
-    /// The end of the time, which is not part of it.
+    /// The end of the period, which is not part of it.
     pub until: DateTime<Utc>,
     /// The checks on which the answer is based.
     pub checks: ReplayChecks,
@@ -56,7 +56,7 @@ pub struct ReplayChecks {
     /// The number of verdicts that the rule "an alarm if the deciding metric exceeds its limit" reproduces with the
     /// stored limits.
     pub explained: u64,
-    /// The number of stored days of cameras that are damaged and were not read. The master's log names them.
+    /// The number of stored days, each of one camera, that are damaged and were not read. The master's log names them.
     pub damaged_days: u64,
 }
 
@@ -108,13 +108,13 @@ pub struct LimitThreshold {
 pub struct Replay {
     /// The id of the diagnosis.
     pub diagnosis: String,
-    /// The start of the time.
+    /// The start of the period.
     pub since: DateTime<Utc>,
-    /// The end of the time, which is not part of it.
+    /// The end of the period, which is not part of it.
     pub until: DateTime<Utc>,
     /// The present limit that was replaced.
     pub limit: MetricLimit,
-    /// The limit instead.
+    /// The limit that replaced it.
     pub threshold: f64,
     /// The only present limit that was replaced. Absent if all were.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -127,8 +127,8 @@ pub struct Replay {
     pub cameras: ReplayChanges,
     /// The number of verdicts that raised an alarm because the metric exceeded its present limit.
     pub alarms_beyond: u64,
-    /// The number of normal verdicts although the metric exceeded its present limit. In these the plugin weighed more
-    /// than the limit. If there are many, expect the same of a part of the new alarms.
+    /// The number of normal verdicts although the metric exceeded its present limit. For these verdicts, the plugin
+    /// considered more than the limit. If there are many of them, some of the new alarms may not occur either.
     pub quiet_beyond: u64,
     /// The cameras that would change, those with most changes first.
     pub changes: Vec<CameraReplay>,
@@ -143,7 +143,8 @@ pub struct ReplayChanges {
     pub raised: u64,
     /// An alarm before, normal after.
     pub cleared: u64,
-    /// The stored data do not determine whether it would change. These are counted neither as raised nor as cleared.
+    /// The stored data do not show whether the verdict would change. Such verdicts count neither as raised nor as
+    /// cleared.
     pub undetermined: u64,
 }
 
@@ -173,7 +174,7 @@ pub struct CameraReplay {
 pub struct CheckReplay {
     /// When the clip was captured.
     pub at: DateTime<Utc>,
-    /// The job of the check. Measurements are kept for longer than findings: an old check may be gone.
+    /// The job of the check. Measurements are kept for longer than findings, so an old job may no longer exist.
     pub job_id: JobId,
     /// The measured value.
     pub value: f64,

@@ -98,7 +98,7 @@ impl Area {
         }
     }
 
-    /// Returns those of the cameras that are in the area.
+    /// Returns the cameras that are in the area.
     pub(crate) async fn among(
         &self,
         target: impl Target,
@@ -161,7 +161,7 @@ impl Area {
     ///
     /// # Errors
     ///
-    /// Returns [`StoreError::Outside`] if it also concerns cameras that are not in the area.
+    /// Returns [`StoreError::Outside`] if the task or run also concerns cameras that are not in the area.
     pub(crate) async fn must_own(
         &self,
         target: impl Target,
@@ -248,7 +248,7 @@ fn named(dialect: Dialect, column: &str, parameter: &str) -> String {
     )
 }
 
-/// Something that is seen by a caller with an area: a task's definition, reduced to what is in the area.
+/// The definition of a task as a caller with an area sees it: reduced to what is in the area.
 pub(crate) struct Part {
     pub(crate) definition: TaskRequest,
     /// True if nothing was left out.
@@ -282,7 +282,7 @@ impl Area {
 }
 
 impl crate::Store {
-    /// Returns those of the cameras that are in an area.
+    /// Returns the cameras that are in an area.
     ///
     /// # Errors
     ///
@@ -295,7 +295,7 @@ impl crate::Store {
         area.among(&self.readers, self.dialect, cameras).await
     }
 
-    /// Returns those of the runs of which something is in an area.
+    /// Returns the runs of which at least a part is in an area.
     ///
     /// # Errors
     ///

@@ -65,7 +65,7 @@ impl Acting<'_> {
 }
 
 impl Store {
-    /// Returns the baselines of a camera, sorted by plugin. There are none of cameras that are not in the area.
+    /// Returns the baselines of a camera, sorted by plugin. The list is empty if the camera is not in the area.
     ///
     /// # Errors
     ///

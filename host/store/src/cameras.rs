@@ -216,8 +216,8 @@ impl Store {
         Ok(named)
     }
 
-    /// Returns those of the ids that a caller with this area cannot give to a camera, because they belong, or belonged,
-    /// to cameras that are not in the area.
+    /// Returns the ids that a caller with this area cannot give to a camera, because they belong, or belonged, to
+    /// cameras that are not in the area.
     ///
     /// # Errors
     ///
@@ -332,8 +332,8 @@ pub(crate) async fn lock(
 enum Existing {
     /// All.
     All,
-    /// Those that this command has locked. Another master may create a camera with the same id at this moment; that one
-    /// is not overwritten, because the caller may not be allowed to change it.
+    /// Those that this command has locked. If another master creates a camera with the same id at this moment, the
+    /// camera is not overwritten, because the caller may not be allowed to change it.
     Known,
 }
 

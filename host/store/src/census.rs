@@ -149,7 +149,7 @@ impl Store {
 }
 
 /// Returns the counts of the cameras that are in one of these groups in an hour, each camera once. None if no such
-/// group existed, or if it is not known which cameras are in several ones.
+/// group existed, or if it is not known which cameras are in several groups.
 fn union(row: &Row, groups: &BTreeSet<String>) -> Result<Option<HealthCounts>, StoreError> {
     let by_group: BTreeMap<String, [u64; 8]> = json(row, "group_counts")?;
     let mut of_groups = groups.iter().filter_map(|group| by_group.get(group));

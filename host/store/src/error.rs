@@ -21,10 +21,11 @@ pub enum StoreError {
     /// The database holds data that this program does not write.
     #[error("the database contains unexpected data: {0}")]
     Corrupt(Arc<str>),
-    /// The caller may not change this, or not to this, because it is not in the caller's area. Nothing was changed.
+    /// The caller may not make this change, because the object is not in the caller's area, or would leave it. Nothing
+    /// was changed.
     #[error("{detail}")]
     Outside {
-        /// A JSON pointer to the field that leads outside. Empty if the object itself is not all in the area.
+        /// A JSON pointer to the field that leads outside. Empty if the object itself is not completely in the area.
         field: String,
         /// What is outside, and what is allowed.
         detail: Arc<str>,

@@ -124,7 +124,7 @@ pub(crate) fn read_queued(row: &Row) -> Result<ReadyJob, StoreError> {
 }
 
 impl Store {
-    /// Lists the jobs of a run in the order of their ids: those of the cameras of an area.
+    /// Lists the jobs of a run for the cameras of an area, in the order of the jobs' ids.
     ///
     /// # Errors
     ///
@@ -158,7 +158,7 @@ impl Store {
         rows.iter().map(|row| text(row, "camera_id")).collect()
     }
 
-    /// Returns a job, or None if there is none of a camera of the area.
+    /// Returns a job, or None if no camera of the area has this job.
     ///
     /// # Errors
     ///

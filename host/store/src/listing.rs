@@ -40,7 +40,7 @@ pub enum CameraOrder {
     /// The id.
     #[default]
     Id,
-    /// The name, whether its letters A to Z are upper or lower case.
+    /// The name. The case of the letters A to Z does not matter.
     Name,
     /// The health, the most urgent first.
     Health,

@@ -35,7 +35,8 @@ impl Subjects {
         }
     }
 
-    /// Records what the pictures show, in the order of the keys, as another master may do it at this moment.
+    /// Records what the pictures show. The order of the keys is fixed, so that masters that do this at the same moment
+    /// cannot deadlock.
     pub(crate) async fn keep(
         self,
         connection: &mut Connection,
@@ -70,7 +71,8 @@ impl Store {
     pub async fn may_see_picture(&self, area: &Area, digest: &str) -> Result<bool, StoreError> {
         let (Some(groups), Some(user)) = (area.value(), area.user()) else { return Ok(true) };
         let within = |column: &str| area.and(self.dialect, column, "$2");
-        // What earlier versions of this program stored is known only of the latest pictures of each camera.
+        // Earlier versions of this program did not record what pictures show. For their pictures, only the latest ones
+        // of each camera are known.
         let sql = format!(
             "SELECT 1 AS seen WHERE EXISTS (SELECT 1 FROM picture_subjects WHERE digest = $1{}) \
              OR EXISTS (SELECT 1 FROM picture_subjects JOIN submitters ON submitters.run_id = picture_subjects.run_id \

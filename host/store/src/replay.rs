@@ -4,7 +4,8 @@
 //! A plugin names the metric that decided a verdict and its threshold, but not the rule behind its verdicts. A replay
 //! assumes the simplest one: a verdict is an alarm if the deciding metric is beyond its limit. The first reading
 //! ([`survey`]) shows the side of each limit and which stored verdicts the rule reproduces ([`limits`]). The second one
-//! applies it with the other limit ([`judge`]), and counts apart what the stored data do not determine ([`tally`]).
+//! applies the rule with the other limit ([`judge`]), and counts the verdicts ([`tally`]). Verdicts whose outcome does
+//! not follow from the stored data are counted separately.
 //! What a plugin remembers of a camera stays as it was, because it is not stored with the measurements.
 
 mod judge;
@@ -50,7 +51,7 @@ pub struct ReplayScope {
     pub cameras: ReplayCameras,
     /// The beginning, in milliseconds since 1970.
     pub since: i64,
-    /// The end, which is not part of the time, in milliseconds since 1970.
+    /// The end, which is not part of the period, in milliseconds since 1970.
     pub until: i64,
 }
 
@@ -63,7 +64,7 @@ pub struct OtherLimit {
     pub side: Option<LimitSide>,
     /// The only present limit that is replaced. None for all.
     pub from: Option<f64>,
-    /// The limit instead.
+    /// The limit that replaces it.
     pub threshold: f64,
     /// The maximum number of cameras in the answer.
     pub limit: usize,
@@ -86,7 +87,7 @@ struct Surveying {
     survey: Survey,
 }
 
-/// Reads them once more for the tally.
+/// Reads the verdicts once more for the tally.
 struct Tallying {
     diagnosis: String,
     names: Names,

@@ -189,7 +189,7 @@ impl Store {
         row.map(|row| row.try_get("day")).transpose()
     }
 
-    /// Reads up to [`REPORTS`] reports of a camera, from the name `from` on, whose clips were captured in a time.
+    /// Reads up to [`REPORTS`] reports of a camera, from the name `from` on, whose clips were captured in a period.
     pub(crate) async fn reports_of(
         &self,
         camera_id: &str,
@@ -236,8 +236,8 @@ fn take_reports<T: Trend>(
     Ok((trend, met))
 }
 
-/// Puts reports that are not folded yet into a chunk, as folding does. Each job counts once; `met` has the jobs that
-/// were met.
+/// Puts reports that are not folded yet into a chunk, as folding does. Each job counts once; `met` contains the jobs
+/// that were read before.
 pub(crate) fn chunk_of_reports(
     met: &mut HashSet<Uuid>,
     rows: &[Row],

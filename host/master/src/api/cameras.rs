@@ -76,7 +76,7 @@ pub(super) struct CameraQuery {
     cause: Option<String>,
     /// Only cameras that were last checked before this time. Cameras that were never checked are left out.
     checked_before: Option<DateTime<Utc>>,
-    /// The order: by `id`, by `name` (whether letters A to Z are upper or lower case), by `health` (the most urgent
+    /// The order: by `id`, by `name` (the case of the letters A to Z does not matter), by `health` (the most urgent
     /// first), by `checked_at` (never checked cameras first), or by `since` (cameras without `since` first). If absent,
     /// `id`. Equal cameras are sorted by id.
     #[param(inline)]

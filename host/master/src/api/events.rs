@@ -129,7 +129,7 @@ impl Follower {
         }
     }
 
-    /// Returns those of the events that concern the client's area, or no camera at all.
+    /// Returns the events that concern the client's area, or no camera at all.
     async fn within(&self, events: Vec<Event>) -> Result<Vec<Event>, StoreError> {
         let (mut cameras, mut runs) = (HashSet::new(), HashSet::new());
         for event in &events {

@@ -61,7 +61,7 @@ pub(super) struct ScopeQuery {
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct OtherQuery {
-    /// The name of the metric whose limit is replaced. It is one that decided verdicts.
+    /// The name of the metric whose limit is replaced. The metric must have decided verdicts.
     #[param(min_length = 1, max_length = 200)]
     metric: String,
     /// The limit that replaces the present ones, in the unit of the metric.

@@ -27,10 +27,10 @@ pub(super) const COOKIE: &str = "easysight_session";
 
 /// Opens a session. The request has a name and a password in its body, or a token in its header `Authorization`. The
 /// answer sets a cookie. The session of a user has the rights of the user; a request that changes something must also
-/// have the header `X-EasySight-Request`, with any value. A session ends by `DELETE`, after some hours without a
-/// request, and after some days in any case. The cookie of a token is accepted only for requests that read (`GET`),
-/// until the token is no longer valid. Both cookies end when the browser is closed. A master that requires no token
-/// sets no cookie for a token. After several wrong passwords, sign-ins must wait (429, `Retry-After`).
+/// have the header `X-EasySight-Request`, with any value. `DELETE` ends a session. A session also ends after some hours
+/// without a request, and after some days in any case. The cookie of a token is accepted only for requests that read
+/// (`GET`), until the token is no longer valid. Both cookies end when the browser is closed. A master that requires no
+/// token sets no cookie for a token. After several wrong passwords, sign-ins must wait (429, `Retry-After`).
 #[utoipa::path(post, path = "/api/v1/session", tag = "session", request_body = SessionRequest,
     responses((status = 204, description = "The session is open"), (status = "default", body = Problem)))]
 pub(super) async fn open(

@@ -103,8 +103,8 @@ pub(super) async fn confined<'a>(
     Ok(Cow::Owned(confined))
 }
 
-/// Returns those of the ids that callers with this area cannot use: those of cameras outside of the area, and those of
-/// removed cameras of which findings are left. These would fall to the callers if they used the id again.
+/// Returns the ids that callers with this area cannot use: ids of cameras outside of the area, and ids of removed
+/// cameras of which findings are left. A caller who used such an id again would see these findings.
 pub(super) async fn foreign(
     target: impl Target,
     dialect: Dialect,

@@ -1,5 +1,5 @@
-//! The rule of a replay, for one verdict: a verdict is an alarm if the metric that decided it is beyond its limit. It
-//! is applied only where the stored verdict follows from it too, and only to what the stored data determine.
+//! The rule of a replay, for one verdict: a verdict is an alarm if the metric that decided it is beyond its limit. The
+//! rule is applied only if it also explains the stored verdict, and only as far as the stored data show the outcome.
 
 use super::{
     limits::{Limit, Limits},
@@ -13,7 +13,7 @@ pub(super) struct Question {
     pub(super) limit: usize,
     /// Only this threshold is replaced. None for all.
     pub(super) from: Option<f64>,
-    /// The threshold instead.
+    /// The threshold that replaces it.
     pub(super) threshold: f64,
 }
 
@@ -23,11 +23,11 @@ pub(super) enum Outcome {
     Same,
     /// An alarm, because the metric that decided is beyond its new limit.
     Raised,
-    /// An alarm, because the metric is beyond its new limit, although another one decided so far.
+    /// An alarm, because the metric is beyond its new limit, although another metric has decided so far.
     RaisedBeside,
     Cleared,
-    /// The metric that decided is no longer beyond its limit, but another one is beyond its own, the limit with this
-    /// place.
+    /// The metric that decided is no longer beyond its limit, but another metric is beyond its own limit. The limit of
+    /// the other metric has this place in the list.
     Held(usize),
     Undetermined,
 }
@@ -55,7 +55,8 @@ pub(super) fn judge(
         let after = limit.is_beyond(decided.value, question.threshold);
         return match (before, after, verdict.alarm) {
             (_, None, _) => Outcome::Undetermined,
-            // The rule does not explain the verdict. What does not move across the limit cannot change.
+            // The rule does not explain the verdict. A verdict whose value does not move across the limit cannot
+            // change.
             (before, after, alarm) if before != Some(alarm) => {
                 if before == after {
                     Outcome::Same
@@ -82,7 +83,7 @@ pub(super) fn judge(
         question.from.is_none_or(|from| [range.0, range.1].iter().all(|one| one.to_bits() == from.to_bits()));
     match limit.is_beyond(value, question.threshold) {
         Some(false) => Outcome::Same,
-        // It was beyond the present limit too, and raised no alarm.
+        // The value was beyond the present limit too, and raised no alarm.
         _ if limit.is_beyond_all(value, range) == Some(true) => Outcome::Same,
         Some(true) if is_moved && limit.is_beyond_any(value, range) == Some(false) => Outcome::RaisedBeside,
         _ if question.from.is_some_and(|from| from < range.0 || from > range.1) => Outcome::Same,
@@ -106,7 +107,7 @@ fn beside(limits: &Limits, moved: usize, known: &Known, values: Values<'_>) -> O
     outcome
 }
 
-/// Returns true if a normal verdict has a value beyond this limit: the plugin weighed more than the limit.
+/// Returns true if a normal verdict has a value beyond this limit: the plugin considered more than the limit.
 pub(super) fn is_quiet(
     limits: &Limits,
     place: usize,

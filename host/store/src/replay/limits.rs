@@ -1,4 +1,4 @@
-//! The limits of a diagnosis, as its stored verdicts show them: of each metric that decided, the side on which values
+//! The limits of a diagnosis, as its stored verdicts show them: for each metric that decided, the side on which values
 //! raised an alarm, and how many verdicts this rule reproduces. Whatever the verdicts do not determine stays open.
 
 use std::collections::{BTreeMap, HashMap};
@@ -10,8 +10,8 @@ use super::{
     survey::{Group, Held, Place, Seen, Survey, place_of, widen},
 };
 
-/// From this number of verdicts on, the side of one threshold follows from the majority of its own verdicts, also if
-/// they do not agree. With fewer, it follows from those of all thresholds of the metric.
+/// From this number of verdicts on, the side of one threshold follows from the majority of its own verdicts, even if
+/// they do not agree. With fewer verdicts, the side follows from the verdicts of all thresholds of the metric.
 const ENOUGH: u64 = 20;
 /// The maximum number of thresholds that an answer lists.
 const LISTED: usize = 16;
@@ -21,7 +21,8 @@ const LISTED: usize = 16;
 pub(super) struct Limit {
     pub(super) metric: u16,
     pub(super) side: LimitSide,
-    /// Whether a value at the limit raises an alarm. None if no verdict or contradictory ones show it.
+    /// Whether a value at the limit raises an alarm. None if no verdict shows this, or if verdicts contradict each
+    /// other.
     boundary: Option<bool>,
     counts: Group,
     /// The thresholds that are told apart, with the number of their verdicts.

@@ -10,7 +10,7 @@ use super::part::{Decided, Names, Part};
 const MAX_GROUPS: usize = 64;
 /// The maximum number of limits of one metric and camera that are told apart.
 const MAX_HELD: usize = 16;
-/// After the first [`ALL_COUNTED`] values, only about one value in this number is counted for the usual range.
+/// After the first [`ALL_COUNTED`] values, only about one in this many values is counted for the usual range.
 const COUNTED: u64 = 8;
 const ALL_COUNTED: u64 = 4_096;
 /// The number of low bits of a value that the usual range ignores. Values that differ by less than 1.6 % may then count
@@ -172,7 +172,8 @@ impl Seen {
     fn measure(&mut self, value: f64) {
         widen(&mut self.range, value);
         self.measured += 1;
-        // Which of the later values count is mixed, because checks of a day come in a fixed number and order.
+        // The later values that count are chosen in a mixed order. With a regular order, they could all be of the same
+        // time of day, because each day has a fixed number of checks.
         let mixed = self.measured.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(32);
         if self.measured <= ALL_COUNTED {
             *self.coarse.entry(coarse_of(value)).or_default() += 1;
@@ -202,7 +203,7 @@ impl Seen {
         self.others_range.is_some()
     }
 
-    /// Returns about the value below which 1 % of the values are, and the one above which 1 % are.
+    /// Returns, approximately, the value below which 1 % of the values are, and the value above which 1 % are.
     pub(super) fn usual(&self) -> (f64, f64) {
         let mut counted: Vec<(i64, u64)> = self.coarse.iter().map(|(key, count)| (*key, *count)).collect();
         counted.sort_unstable();
@@ -228,7 +229,7 @@ pub(super) fn widen(range: &mut Option<(f64, f64)>, by: f64) {
     *range = Some(range.map_or((by, by), |(low, high)| (low.min(by), high.max(by))));
 }
 
-/// Returns the number of the narrow range in which a value is. The order of values stays.
+/// Returns the number of the narrow range in which a value is. The numbers sort like the values.
 const fn coarse_of(value: f64) -> i64 {
     let key = (value.abs().to_bits() >> COARSE).cast_signed();
     if value < 0.0 { -key - 1 } else { key }

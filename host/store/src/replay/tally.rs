@@ -12,7 +12,7 @@ use super::{
     part::{Part, Values, Verdict},
 };
 
-/// If more than one in this number of the values beyond a limit raised no alarm, being beyond it is not enough for an
+/// If more than one in this many values beyond a limit raised no alarm, a value beyond the limit is not enough for an
 /// alarm where another metric decides.
 const RARELY_QUIET: u64 = 100;
 
@@ -129,7 +129,7 @@ impl Tally {
             let Camera { verdicts, alarms, .. } = counts;
             changed.extend(ends.map(|ends| CameraChanges { camera, verdicts, alarms, changes, ends }));
         }
-        // The sort is stable, so cameras with as many changes stay in the order of their ids.
+        // The sort is stable, so cameras with equally many changes stay in the order of their ids.
         changed.sort_by_key(|one: &CameraChanges| Reverse(one.changes.raised + one.changes.cleared));
         let quiet = quiet.get(question.limit).copied().unwrap_or_default();
         Counted { limits, verdicts, cameras: of_cameras, quiet, changed }
@@ -163,7 +163,7 @@ impl Camera {
     ) -> (ReplayChanges, Option<(Change, Change)>) {
         let mut undetermined = self.undetermined;
         let mut ways = vec![self.cleared];
-        // A camera in which the plugin weighs more than the limit may stay quiet with the other limit too.
+        // A camera for which the plugin considers more than the limit may stay quiet with the other limit too.
         for (way, is_certain) in
             [(self.raised, self.quiet == 0), (self.raised_beside, self.quiet == 0 && by_metric)]
         {

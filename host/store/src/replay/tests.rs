@@ -23,7 +23,7 @@ fn dark(value: f64) -> Said {
     said(word, ("p95", 80.0), &[("p95", value)])
 }
 
-/// Makes a chunk of the verdicts of a camera, an hour from one to the next.
+/// Makes a chunk of the verdicts of a camera, one check each hour.
 fn chunk(camera: u128, verdicts: &[Said]) -> Chunk {
     let metric = |said: &Said, (name, value): &(&str, f64)| MeasuredMetric {
         name: (*name).to_owned(),
@@ -120,7 +120,7 @@ fn a_moved_limit_raises_and_clears_what_lies_between() {
     let looser = replayed(&cameras, "p95", None, 72.0);
     assert_eq!(looser.verdicts, changes(0, 1, 0));
     assert_eq!((looser.changed[0].ends.1.value, looser.changed[0].ends.1.becomes_alarm), (75.0, false));
-    // With the present limit nothing changes, nor with one on the same side of all values.
+    // Nothing changes with the present limit, or with a limit on the same side of all values.
     for same in [80.0, 84.9, 75.1] {
         let nothing = replayed(&cameras, "p95", None, same);
         assert_eq!((nothing.verdicts, nothing.changed.len()), (changes(0, 0, 0), 0), "{same}");
@@ -185,7 +185,7 @@ fn what_the_rule_does_not_explain_is_counted_apart() {
     // In the first camera the plugin may stay quiet again.
     assert_eq!((stricter.verdicts, stricter.cameras), (changes(1, 0, 1), changes(1, 0, 1)));
     assert_eq!((stricter.quiet, stricter.changed[0].camera), (2, 1));
-    // Across the limit, but the other way: nobody knows which rule it followed.
+    // The value moves across the limit, but in the other direction: the rule of this verdict is not known.
     assert_eq!(replayed(&cameras, "p95", None, 50.0).verdicts, changes(0, 1, 2));
     // An alarm without a deciding metric.
     let unknown = Said { word: "error", decided: None, values: vec![("p95", 75.0)] };
@@ -211,7 +211,7 @@ fn one_of_several_present_limits_is_replaced() {
     assert_eq!(chosen(&limits, &other("p95", None, Some(61.0))), None);
     assert_eq!(chosen(&limits, &other("p95", Some(LimitSide::Above), None)), None);
     assert_eq!(chosen(&limits, &other("p5", None, None)), None);
-    // A camera of which a limit is not known has one of those of all cameras.
+    // If a limit of a camera is not known, the limits of all cameras are possible.
     let unknown = said("normal", ("p5", 190.0), &[("p5", 100.0), ("p95", 75.0)]);
     let [first, second] = cameras;
     let more = [first, second, chunk(3, &[unknown])];

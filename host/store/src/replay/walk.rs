@@ -63,7 +63,7 @@ impl Store {
     ) -> Result<Vec<WalkedCamera>, StoreError> {
         let ReplayCameras { ids, groups, label } = cameras;
         let columns = "SELECT id, name, labels, created_at FROM cameras";
-        // A group outside of the area is as unknown as one that does not exist, also for cameras of the area.
+        // A group outside of the area counts as a group that does not exist, even for cameras of the area.
         let known: Vec<&String> = groups.iter().filter(|group| area.has_group(group)).collect();
         let asked = if ids.is_empty() && groups.is_empty() {
             let within = area.and(self.dialect, "id", "$1");
@@ -96,7 +96,7 @@ impl Store {
         Ok(walked)
     }
 
-    /// Hands all checks of the cameras to `visitor`. Returns it with the number of chunks that cannot be read.
+    /// Hands all checks of the cameras to `visitor`. Returns the visitor and the number of chunks that cannot be read.
     pub(super) async fn walk<V: Visit>(
         &self,
         walk: Walk<'_>,

@@ -15,8 +15,8 @@ use crate::{
 use super::StoredRun;
 
 impl Store {
-    /// Adds the progress of runs, as a caller with this area sees it. If a run is not all in the area, only the jobs of
-    /// the area's cameras count, and what the run waits for is hidden.
+    /// Adds the progress of runs, as a caller with this area sees it. If a run is not completely in the area, only the
+    /// jobs of the area's cameras count, and what the run waits for is hidden.
     pub(super) async fn complete(
         &self,
         area: &Area,
@@ -61,7 +61,7 @@ impl Store {
     }
 }
 
-/// Counts the jobs of runs by state: those of the cameras of an area.
+/// Counts the jobs of runs for the cameras of an area, by state.
 async fn progress(
     target: impl Target,
     dialect: Dialect,

@@ -1,4 +1,4 @@
-//! Areas: a caller who is limited to some groups sees and changes only their cameras, and what hangs on them.
+//! Areas: a caller who is limited to some groups sees and changes only the cameras of these groups, and their data.
 
 mod tasks;
 
@@ -184,11 +184,11 @@ pub(crate) async fn an_area_shows_what_was_found_of_its_cameras(store: &Store) {
     let act = store.urgent_cameras(&hall, 9).await.unwrap();
     assert_eq!(act.iter().map(|one| one.id.as_str()).collect::<Vec<_>>(), ["a", "both"]);
     assert_eq!(store.tally_cameras(&hall, 20_000).await.unwrap().causes.values().sum::<u64>(), 2);
-    // A camera that leaves the area takes along what was found of it.
+    // If a camera leaves the area, its findings and pictures leave the area too.
     store.by(anybody()).update_camera("a".into(), camera("a", &["yard"]), 13_000).await.unwrap();
     assert_eq!(found(&hall, &none()).await, ["both"]);
     assert!(!store.may_see_picture(&hall, "good of a").await.unwrap());
-    // What is known of pictures that never came is removed.
+    // Records of pictures that never arrived are removed.
     assert_eq!(store.forget_subjects(11_000, 100).await.unwrap(), 0);
     assert!(store.forget_subjects(12_001, 100).await.unwrap() > 0);
     assert_eq!(store.forget_subjects(12_001, 100).await.unwrap(), 0);
@@ -226,7 +226,7 @@ pub(crate) async fn nothing_outside_of_an_area_is_changed(store: &Store) {
         assert_eq!(outside(refused), field, "{groups:?}");
     }
     assert_eq!(ids(store, &Area::ALL, &CameraFilter::default()).await, ["a", "b", "both", "none"]);
-    // Inside, everything is as for others, and hidden groups stay.
+    // Within the area, the caller may do the same as others, and hidden groups stay.
     let made = by.create_camera("d".into(), camera("d", &["hall"]), 3_000).await.unwrap();
     assert_eq!(made.camera.groups, ["hall"]);
     let renamed = CameraRequest { name: "renamed".into(), ..camera("both", &["hall"]) };
@@ -234,7 +234,7 @@ pub(crate) async fn nothing_outside_of_an_area_is_changed(store: &Store) {
     let both = store.camera(&Area::ALL, "both").await.unwrap().unwrap().camera;
     assert_eq!((both.name.as_str(), both.groups), ("renamed", vec!["hall".to_owned(), "yard".to_owned()]));
     assert!(by.delete_camera("a".into(), 3_000).await.unwrap());
-    // What was found of a removed camera does not fall to whoever uses its id again.
+    // A caller does not get the findings of a removed camera by using its id again.
     assert!(store.by(anybody()).delete_camera("b".into(), 4_000).await.unwrap());
     let asked = ["b", "none", "d", "new"].map(str::to_owned);
     assert_eq!(store.foreign_ids(&hall(), &asked).await.unwrap(), ["b".to_owned(), "none".to_owned()].into());

@@ -35,7 +35,8 @@ pub(crate) async fn an_area_shows_its_part_of_runs(store: &Store) {
     assert_eq!((counts.finished, counts.with_failures), (2, 1));
     assert_eq!(store.queue_counts(&hall, 20_000).await.unwrap().dead, 1);
     assert_eq!(store.queue_counts(&Area::ALL, 20_000).await.unwrap().dead, 3);
-    // Only a run that is all in the area can be changed, and another one does not exist.
+    // Only a run that is completely in the area can be changed. A run of which nothing is in the area does not exist
+    // for the caller.
     let refused = store.by(ada()).retry_run(mixed, 21_000).await.unwrap_err();
     assert!(matches!(refused, StoreError::Outside { .. }), "{refused}");
     assert_eq!(store.by(ada()).retry_run(other, 21_000).await.unwrap(), Retried::Unknown);
@@ -113,7 +114,7 @@ pub(crate) async fn an_area_shows_its_part_of_tasks_and_changes_only_its_own(sto
         assert_eq!(task.definition, definition(cameras, groups));
         assert_eq!(task.updated_at.timestamp_millis(), 1_000);
     }
-    // What does not exist is refused as what is outside: it may exist later.
+    // Names that do not exist are refused like names outside of the area, because they may exist later.
     for (cameras, groups, field) in [
         (&["a", "b"][..], &[][..], "/cameras/1"),
         (&["a", "no-such"], &[], "/cameras/1"),

@@ -64,8 +64,8 @@ fn by_camera(replay: &Replay) -> BTreeMap<&str, &CameraReplay> {
     replay.changes.iter().map(|one| (one.camera_id.as_str(), one)).collect()
 }
 
-/// Three cameras for two days, a check an hour. Camera `a` has 60 and 70 in turn, camera `b` 85, 86, 87, …, camera `c`
-/// always 200. The limit is 80.
+/// Three cameras for two days, one check per hour. Camera `a` has 60 and 70 in turn, camera `b` 85, 86, 87, …, camera
+/// `c` always 200. The limit is 80.
 async fn observed(store: &Store, checks: &mut Checks, hours: std::ops::Range<i64>) {
     for hour in hours {
         let now = START + hour * HOUR;
@@ -135,7 +135,7 @@ pub(crate) async fn a_replay_says_what_another_limit_would_have_said(store: &Sto
         (48, 24, at(START + HOUR), false)
     );
     assert_eq!((stricter.changes.len(), looser.changes.len(), looser.cameras.cleared), (1, 1, 1));
-    // Between two values nothing changes, nor with the present limit.
+    // Nothing changes with a limit between two values, or with the present limit.
     for same in [80.0, 70.5, 84.9] {
         let nothing = all(store, until, same).await;
         assert_eq!((counts(&nothing), nothing.changes.len()), ((0, 0, 0), 0), "{same}");
@@ -199,11 +199,11 @@ pub(crate) async fn a_replay_is_of_the_chosen_cameras_and_time(store: &Store) {
     let part =
         ReplayScope { since: START + 20 * HOUR, until: START + 26 * HOUR, ..scope(ids(&["c"]), until) };
     assert_eq!(counts(&replayed(store, &part, &other(500.0)).await), (6, 0, 0));
-    // The list is cut, and says so.
+    // The list is shortened, and the answer says so.
     let few = OtherLimit { limit: 1, ..other(500.0) };
     let cut = replayed(store, &scope(ReplayCameras::default(), until), &few).await;
     assert_eq!((cut.changes.len(), cut.omitted, counts(&cut)), (1, 1, (72, 0, 0)));
-    // A camera that is removed takes its checks with it, and another one with its id has none.
+    // If a camera is removed, its checks are removed too. Another camera with the same id has none.
     assert!(store.by(anybody()).delete_camera("c".into(), until).await.unwrap());
     assert_eq!(counts(&all(store, until, 500.0).await), (36, 0, 0));
     store.by(anybody()).create_camera("c".into(), camera("c", &[]), until).await.unwrap();

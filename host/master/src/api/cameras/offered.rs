@@ -1,4 +1,4 @@
-//! Cameras in requests: checks their fields, and replaces `***` in their sources by the stored secrets.
+//! Cameras in requests: checks their fields, and replaces `***` in their sources with the stored secrets.
 
 use easysight_address::restored;
 use easysight_daemon::problem::Error;
@@ -14,7 +14,7 @@ pub(super) const KEPT: &str = "secrets that are masked in the source keep their 
 /// The largest number of groups of one camera.
 const MAX_GROUPS: usize = 64;
 
-/// Completes the request for a stored camera: replaces `***` in the source by the stored secrets, and checks the
+/// Completes the request for a stored camera: replaces `***` in the source with the stored secrets, and checks the
 /// fields. Returns true if secrets were kept although the address changed.
 pub(super) fn resolve(request: &mut CameraRequest, known: &StoredCamera) -> Result<bool, Error> {
     let offered = request.source.trim();
