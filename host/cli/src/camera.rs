@@ -177,7 +177,7 @@ fn status(camera: &Camera) -> Cell {
     }
 }
 
-/// Formats why and since when a camera gives no picture, and the time of the next full look.
+/// Formats why and since when a camera gives no picture, and the time at which it is asked for one again.
 fn lost_in_short(lost: &Lost) -> String {
     let (since, next) = (listing::time(lost.since), listing::time(lost.next_full_look_at));
     format!("{} since {since}, next full look {next}", lost.reason)

@@ -29,7 +29,7 @@ pub(crate) struct Arguments {
     /// The metric whose limit is replaced.
     #[arg(long, requires = "threshold")]
     metric: Option<String>,
-    /// The limit instead, in the unit of the metric.
+    /// The limit that replaces it, in the unit of the metric.
     #[arg(long, requires = "metric", allow_negative_numbers = true)]
     threshold: Option<f64>,
     /// The side on which values raise an alarm, if the metric has limits on both sides.
@@ -198,7 +198,7 @@ fn sentence(found: &Replay) -> String {
     said.push_str(&basis(&found.checks));
     if found.quiet_beyond > 0 {
         said.push_str(&format!(
-            "\nBeyond the present limit, {} verdicts were alarms and {} were normal: the plugin weighed more than the limit",
+            "\nBeyond the present limit, {} verdicts were alarms and {} were normal: the plugin considered more than the limit",
             found.alarms_beyond, found.quiet_beyond
         ));
     }

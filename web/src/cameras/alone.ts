@@ -1,14 +1,14 @@
-// Cameras that were read by themselves, and when. Each is newer than its place in a list whose reading began before.
+// Cameras that were read on their own, and when. Such a camera is newer than in a list whose reading began earlier.
 import type { Camera } from '@/api/types'
 
 const alone = new Map<string, { camera: Camera; at: number }>()
 
-/** Notes that a camera was just read by itself. */
+/** Notes that a camera was just read on its own. */
 export function noteAlone(camera: Camera): void {
   alone.set(camera.id, { camera, at: Date.now() })
 }
 
-/** The newer one of a camera in a list that was asked for at that time, and the same camera read by itself. */
+/** The newer state of a camera: as in a list that was requested at `askedAt`, or as it was read on its own. */
 export function newest(listed: Camera, askedAt: number): Camera {
   const one = alone.get(listed.id)
   return one && one.at >= askedAt ? one.camera : listed

@@ -11,7 +11,7 @@ const HISTORY = 200
 /** Enough for the latest findings of all diagnoses with one status. */
 const ALIKE = 50
 const MOST_CANDIDATES = 5
-/** A finding counts for a camera's status until this time before its newest check. */
+/** A finding counts for a camera's status if it is at most this much older than the camera's newest check. */
 const COUNTS_MS = 8 * 86_400_000
 
 export interface Cause {

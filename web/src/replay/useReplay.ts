@@ -1,4 +1,4 @@
-// What the master says of limits and replays. An answer is kept for a while: a slider that returns finds it again.
+// The master's answers about limits and replays. An answer is kept for a while: the slider may return to its value.
 import { useQuery } from '@tanstack/vue-query'
 import { computed, toValue, type MaybeRefOrGetter } from 'vue'
 import { api, take } from '@/api/client'
