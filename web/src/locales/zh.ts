@@ -671,7 +671,7 @@ export default {
     move: '请移动滑块',
     moveHint: '虚线是现有阈值，红线是用来比较的那一个。',
     basis: '依据 {cameras} 台摄像机的 {verdicts} 个结论，其中 {alarms} 个是报警。',
-    explains: '按“超出阈值即报警”的规则，能重现其中 {share} %。',
+    explains: '按“超出阈值即报警”的规则，能重现其中 {share}%。',
     quiet:
       '超出现有阈值的结论中，{quiet} 个正常，{alarms} 个报警：插件在这里还考虑了别的因素。部分新报警也可能不会出现，建议先在一个任务上试用。',
     damaged: '有 {n} 天的摄像机记录已损坏，没有计入。',
