@@ -42,7 +42,7 @@ pub enum Look {
     Short,
 }
 
-/// The maximum number of consecutive short checks. No camera here has so many checks.
+/// The maximum number of consecutive short checks. No camera of a case has that many checks.
 const SHORT_LOOKS: u32 = 1_000;
 /// Diagnoses of faults that no single picture shows.
 const OVER_TIME: [&str; 6] = ["freeze", "shake", "clock", "scene_change", "flower_screen", "stream"];

@@ -16,9 +16,9 @@ pub struct Mirrors {
 }
 
 impl Mirrors {
-    /// Uses the copies below a folder. A repository `owner/name` is searched as `owner+name` and as `owner/name`.
-    /// Each may be a git directory (the folder itself, `.git`, `repo`, `repo/.git` or `*.git` in the folder, or
-    /// the folder's name followed by `.git`) or a folder of plain files.
+    /// Uses the copies below a folder. A repository `owner/name` is searched for as `owner+name` and as
+    /// `owner/name`. Each may be a git directory (the folder itself, `.git`, `repo`, `repo/.git` or `*.git` in the
+    /// folder, or the folder's name followed by `.git`) or a folder of plain files.
     #[must_use]
     pub fn below(root: &Path) -> Self {
         Self { root: root.to_owned() }

@@ -1,4 +1,4 @@
-//! Areas: a user who is limited to the cameras of some groups gets at nothing else, through no route.
+//! Areas: no route lets a user who is limited to the cameras of some groups read or change anything else.
 
 mod routes;
 mod world;
@@ -30,7 +30,8 @@ async fn answer(request: RequestBuilder) -> (u16, String) {
     (status, text + &String::from_utf8_lossy(&answer.bytes().await.unwrap()))
 }
 
-/// Returns a text without what differs between any two answers: the id of the request.
+/// Removes from a text what differs between any two answers: the id of the request. Replaces `word` with a
+/// placeholder.
 fn comparable(text: &str, word: &str) -> String {
     let parsed = text.rsplit_once('\n').and_then(|(head, body)| {
         let mut body: Value = serde_json::from_str(body).ok()?;
@@ -51,7 +52,7 @@ async fn no_route_shows_or_changes_what_is_outside_of_an_area() {
             let Some(tries) = tries(&world, &method, path) else {
                 panic!(
                     "{method} {path} is not known here: hand the caller's area to its queries, and add to `tries` how \
-                     somebody could get at another area with it"
+                     somebody could try to read or change another area with it"
                 );
             };
             let method: Method = method.parse().unwrap();
@@ -124,7 +125,7 @@ async fn what_is_in_the_area_is_changed_as_by_others_and_what_is_shared_is_not()
     let camera =
         json!({"id": "alpha-2", "name": "Vixen", "source": "rtsp://fox.example/2", "groups": ["Alpha"]});
     assert_eq!(ask(Method::POST, CAMERAS, camera.clone()).await.0, 201);
-    // An id is taken wherever its camera is.
+    // An id cannot be used again, even if its camera is in another area.
     let mut taken = camera.clone();
     taken["id"] = json!(CAMERA);
     let (status, problem) = ask(Method::POST, CAMERAS, taken).await;
@@ -144,7 +145,8 @@ async fn what_is_in_the_area_is_changed_as_by_others_and_what_is_shared_is_not()
     let (status, problem) = ask(Method::PUT, &format!("{CAMERAS}/alpha-2"), ungrouped).await;
     assert_eq!((status, &problem["field"]), (403, &json!("/groups")), "{problem}");
     assert_eq!(ask(Method::DELETE, &format!("{CAMERAS}/alpha-2"), json!({})).await.0, 204);
-    // A task of both areas shows its part, and nothing more can be done with it.
+    // A task with cameras of both areas can be read, and shows only the groups of the user's area. Neither the task
+    // nor its runs can be changed.
     let (_, mixed) = ask(Method::GET, &format!("{TASKS}/mixed"), json!({})).await;
     assert_eq!(mixed["groups"], json!(["Alpha"]), "{mixed}");
     let own = json!({"name": "mixed", "groups": ["Alpha"], "diagnoses": ["brightness"]});
@@ -178,7 +180,7 @@ async fn what_is_in_the_area_is_changed_as_by_others_and_what_is_shared_is_not()
     assert_eq!(ask(Method::GET, &path, json!({})).await.0, 200);
 }
 
-/// The next data of a stream of events.
+/// Returns the data of the next event of a stream. None if the stream has ended.
 async fn next_event(events: &mut reqwest::Response) -> Option<Value> {
     loop {
         let chunk = tokio::time::timeout(PATIENCE, events.chunk()).await.unwrap().unwrap()?;
@@ -195,7 +197,7 @@ async fn events_of_an_area_only() {
     let request = world.ada.request(&world.master, Method::GET, "/api/v1/events");
     let mut events = request.send().await.unwrap();
     assert_eq!(events.status(), 200);
-    // Whatever happens outside of the area comes first.
+    // Two changes outside of the area come first, and the stream must not contain them.
     for (path, status) in [
         (format!("{TASKS}/{TASK}/submit"), 202),
         (format!("{RUNS}/{}/cancel", world.open_run), 200),
@@ -208,7 +210,7 @@ async fn events_of_an_area_only() {
             assert_eq!((&event["kind"], &event["run_id"]), (&json!("run"), &body["id"]), "{event}");
         }
     }
-    // Another area ends the stream at once, and holds for the session.
+    // If the user gets another area, the stream ends at once, and the user's session has the new area.
     let user = format!("/api/v1/users/{}", world.ada_id);
     let (status, changed) = world.by_root(Method::PATCH, &user, Some(&json!({"groups": ["Quokka"]}))).await;
     assert_eq!((status, &changed["groups"]), (200, &json!(["Quokka"])), "{changed}");
@@ -260,7 +262,7 @@ async fn administrators_are_not_limited_and_areas_are_set_at_the_terminal_too() 
         command.arg("--data-dir").arg(master.data.path()).arg("user").args(arguments);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut running = command.spawn().unwrap();
-        // A command that reads no password may have ended already.
+        // Writing fails if the command reads no password and has ended already. The error is ignored.
         drop(running.stdin.take().unwrap().write_all(format!("{PASSWORD}\n").as_bytes()));
         let done = running.wait_with_output().unwrap();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();

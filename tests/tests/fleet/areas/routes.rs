@@ -8,14 +8,14 @@ use super::world::{CAMERA, CAMERAS, RESULTS, RUNS, SUBMISSIONS, TASK, TASKS, Wor
 /// The place of an id or a word in a path or a body.
 const HERE: &str = "HERE";
 
-/// What Ada tries.
+/// What Ada tries to do.
 pub(super) enum Try {
-    /// To read or do what she may do. The answer succeeds, and shows nothing of the other area.
+    /// Something that she may do. The request succeeds, and its answer shows nothing of the other area.
     Look(Ask),
-    /// To name something of the other area: the first word. The answer has this status, and is the same as for the
-    /// second word, which names something that does not exist.
+    /// Something with an object of the other area, which the first word names. The answer has this status, and is the
+    /// same as for the second word, which names an object that does not exist.
     Name(Ask, u16, String, &'static str),
-    /// What her scope does not allow.
+    /// Something that her scope does not allow.
     Refused(Ask),
     /// Something that another test tries, for this reason.
     Elsewhere(&'static str),

@@ -183,7 +183,8 @@ impl World {
         all
     }
 
-    /// Returns a word that an answer must not contain, if it does. `sent` is what the request itself contained.
+    /// Returns a word of the other area that the answer contains. None if there is none. Words in `sent`, the content
+    /// of the request, may occur in the answer and do not count.
     pub(super) fn leak<'a>(&'a self, answer: &str, sent: &str) -> Option<&'a str> {
         let ids = [&self.dead_run, &self.job, &self.open_run, &self.picture, &self.submission];
         let answer = answer.to_lowercase();
