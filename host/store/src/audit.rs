@@ -232,7 +232,7 @@ impl Entry {
         Self { action, ..self }
     }
 
-    /// Adds the object, for a change of an object that was not known before.
+    /// Sets the object, for a change whose object is known only after the entry was made.
     pub(crate) fn about(self, object_id: Option<String>) -> Self {
         Self { object_id, ..self }
     }

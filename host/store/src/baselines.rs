@@ -104,7 +104,7 @@ pub(crate) struct Brought<'a> {
 pub(crate) struct Held {
     /// When the last good picture of each camera was taken.
     pictures: HashMap<String, Option<i64>>,
-    /// The cameras that give no picture, and are therefore asked for one more rarely.
+    /// The cameras that give no picture. A picture is requested from them less often.
     spared: Spared,
     /// The size of a baseline in a response, in base64 characters, by camera and plugin.
     letters: HashMap<(String, String), u64>,

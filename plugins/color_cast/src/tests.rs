@@ -313,7 +313,7 @@ fn blue_things_beside_white_ones_are_normal() {
 
 #[test]
 fn a_turned_phase_is_found_although_a_part_of_the_picture_has_colours_of_its_own() {
-    // Grey and black became violet, and green leans the other way.
+    // Grey and black are violet. The lawn has the opposite colour, green.
     let phase = clip(|x, y| {
         let lawn = y >= 66;
         if lawn { [70.0, 110.0, 60.0] } else { tinted(street(x, y), [14.0, -10.0, 22.0], 1.0) }
