@@ -160,6 +160,7 @@ impl Store {
         connection.raw(dialect.unlimited()).await.map_err(|error| failed(&error))?;
         connection.migrate(&SQLITE, &POSTGRES).await.map_err(|error| failed(&error))?;
         connection.raw(dialect.session()).await.map_err(|error| failed(&error))?;
+        storage::check_vacuum(&mut connection, dialect).await.map_err(|error| failed(&error))?;
         let known = Arc::new(Known::default());
         let readers = Pool::new(options.clone());
         let seat = Seat::new(connection, Arc::new(options));

@@ -4,7 +4,7 @@ use easysight_protocol::{DatabaseStorage, TableStorage};
 
 use crate::{
     Dialect, Store, StoreError,
-    db::query,
+    db::{Connection, query},
     query::{count, text},
 };
 
@@ -40,4 +40,19 @@ impl Store {
         let findings = self.count_findings().await?;
         Ok(DatabaseStorage { engine: engine.to_owned(), bytes, findings, tables })
     }
+}
+
+/// Logs a warning if PostgreSQL does not clear the space of changed and removed rows by itself.
+pub(crate) async fn check_vacuum(connection: &mut Connection, dialect: Dialect) -> Result<(), StoreError> {
+    if dialect == Dialect::Sqlite {
+        return Ok(());
+    }
+    let sql = "SELECT current_setting('autovacuum') AS autovacuum";
+    if text(&query(sql).fetch_one(connection).await?, "autovacuum")? == "off" {
+        tracing::warn!(
+            "autovacuum is off in PostgreSQL: the tables grow without limit, and the master becomes slower; set \
+             `autovacuum = on`, or run `VACUUM (ANALYZE)` regularly"
+        );
+    }
+    Ok(())
 }
