@@ -77,14 +77,9 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         eprintln!("FORMAT IS NOT CHECKED: rustfmt is missing");
     }
     if is_there("cargo-clippy", "--version") {
-        let deny = ["--", "-D", "warnings"];
-        let mut lints = command("cargo", &root);
-        steps.step("lints", lints.args(["clippy", "--workspace", "--all-targets"]).args(deny));
         let mut lints = native(&plugins::workspace_dir());
-        lints.args(["clippy", "--workspace", "--all-targets", "--target", &host]).args(deny);
+        lints.args(["clippy", "--workspace", "--all-targets", "--target", &host, "--", "-D", "warnings"]);
         steps.step("lints of plugins", &mut lints);
-    } else {
-        eprintln!("LINTS ARE NOT CHECKED: clippy is missing");
     }
     steps.outcome("built console", console::is_current());
     let node = console::prepare();
@@ -94,21 +89,18 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         Err(error) if std::env::var_os("CI").is_some() => steps.outcome("console", Err(error)),
         Err(error) => eprintln!("THE CONSOLE IS NOT CHECKED: {error:#}"),
     }
-    // Everything is built with one command, so that the code that programs and tests share is built once, not
-    // once for each set of features.
-    let mut build = command("cargo", &root);
-    steps.step("programs and tests", build.args(["build", "--workspace", "--bins", "--tests"]));
+    let compiler = steps.build(&root);
 
     let filter = arguments.filter.as_slice();
-    let mut tests = command("cargo", &root);
+    let mut tests = compiler.cargo(&root, if has_nextest() { &["nextest", "run"] } else { &["test"] });
     tests.env("EASYSIGHT_PLUGINS_DIR", &dir).env("EASYSIGHT_BIN_DIR", workspace::target().join("debug"));
     tests.env("EASYSIGHT_SDK_TOOLS", languages::dir());
-    if is_there("cargo-nextest", "--version") {
+    if has_nextest() {
         // If the filter names a test of a plugin, no test here matches.
         let none = if filter.is_empty() { "--no-tests=fail" } else { "--no-tests=pass" };
-        tests.args(["nextest", "run", "--workspace", "--no-fail-fast", none]).args(filter);
+        tests.args(["--workspace", "--no-fail-fast", none]).args(filter);
     } else {
-        tests.args(["test", "--workspace", "--no-fail-fast", "--lib", "--bins", "--tests"]).args(filter);
+        tests.args(["--workspace", "--no-fail-fast", "--lib", "--bins", "--tests"]).args(filter);
     }
     let before = steps.count.passed;
     steps.tests("tests", &mut tests, filter.is_empty());
@@ -129,8 +121,8 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     steps.tests("tests of plugins", &mut tests, filter.is_empty());
     match &arguments.filter {
         None => {
-            let mut examples = command("cargo", &root);
-            steps.tests("examples", examples.args(["test", "--doc", "--package", "easysight-sdk"]), true);
+            let mut examples = compiler.cargo(&root, &["test"]);
+            steps.tests("examples", examples.args(["--doc", "--package", "easysight-sdk"]), true);
         }
         Some(filter) if steps.count.passed == before => {
             steps.fail(&format!("no passed test has `{filter}` in its name"));
@@ -146,7 +138,51 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
+/// The compiler of the programs and tests. Clippy's compiler compiles as rustc does, and prints lints too. So with
+/// Clippy, nothing is compiled a second time for the lints.
+#[derive(Clone, Copy)]
+enum Compiler {
+    Rustc,
+    Clippy,
+}
+
+impl Compiler {
+    /// Makes a cargo command that uses this compiler for the crates of the workspace.
+    fn cargo(self, root: &Path, subcommand: &[&str]) -> Command {
+        let mut cargo = command("cargo", root);
+        cargo.args(subcommand);
+        if let Self::Clippy = self {
+            // The setting is passed as an argument, and not in the environment, because tests run cargo as well.
+            cargo.args(["--config", r#"build.rustc-workspace-wrapper="clippy-driver""#]);
+            // The arguments of Clippy, in the form in which `cargo clippy` passes them.
+            cargo.env("CLIPPY_ARGS", "-Dwarnings__CLIPPY_HACKERY__");
+        }
+        cargo
+    }
+}
+
 impl Steps {
+    /// Builds and lints the programs and tests. Returns the compiler to use from then on, so that nothing is built a
+    /// second time.
+    fn build(&mut self, root: &Path) -> Compiler {
+        const NAME: &str = "programs and tests";
+        // Everything is built with one command, so that the code that programs and tests share is built once, not
+        // once for each set of features.
+        let build = |compiler: Compiler| compiler.cargo(root, &["build", "--workspace", "--bins", "--tests"]);
+        if is_there("clippy-driver", "--version") {
+            let mut linted = build(Compiler::Clippy);
+            let failed = self.count.failed;
+            self.step("programs, tests and lints", linted.arg("--keep-going"));
+            if self.count.failed == failed {
+                return Compiler::Clippy;
+            }
+        } else {
+            eprintln!("LINTS ARE NOT CHECKED: clippy is missing");
+        }
+        self.step(NAME, &mut build(Compiler::Rustc));
+        Compiler::Rustc
+    }
+
     /// Runs a step that passes or fails.
     fn step(&mut self, name: &str, command: &mut Command) {
         eprintln!("== {name}");
@@ -270,6 +306,10 @@ fn without_colours(line: &str) -> String {
         rest = after.split_once('m').map_or("", |(_, after)| after);
     }
     plain + rest
+}
+
+fn has_nextest() -> bool {
+    is_there("cargo-nextest", "--version")
 }
 
 /// Makes a cargo command for the plugins that builds for this machine, with the toolchain that runs this command.
