@@ -13,7 +13,7 @@ use std::{
 
 use futures::future::BoxFuture;
 use tokio::{
-    sync::{Mutex, mpsc, oneshot},
+    sync::{Mutex, MutexGuard, mpsc, oneshot},
     time::timeout,
 };
 
@@ -122,6 +122,12 @@ pub(crate) struct Seat {
     first: Option<&'static str>,
 }
 
+/// The time in which a lane uses its connection. With SQLite, the other lanes wait meanwhile.
+struct Turn<'a> {
+    seat: &'a Seat,
+    connection: MutexGuard<'a, Option<Connection>>,
+}
+
 struct Item<K: Kind> {
     ask: K::Ask,
     answer: oneshot::Sender<Result<K::Answer, StoreError>>,
@@ -187,6 +193,11 @@ impl Seat {
         }
     }
 
+    /// Waits until the connection is free, and keeps it until the turn is dropped.
+    async fn turn(&self) -> Turn<'_> {
+        Turn { seat: self, connection: self.connection.lock().await }
+    }
+
     async fn connect(&self) -> Result<Connection, StoreError> {
         let mut connection = connect(&self.options).await?;
         if let Some(first) = self.first {
@@ -199,22 +210,31 @@ impl Seat {
         self.connection.lock().await.is_none()
     }
 
+    async fn close(self) {
+        if let Some(connection) = self.connection.lock().await.take()
+            && let Err(error) = connection.close().await
+        {
+            tracing::warn!(%error, "the database was not closed cleanly");
+        }
+    }
+}
+
+impl Turn<'_> {
     /// Executes `work` in one transaction. `frame` decides how the transaction begins and ends. An error undoes the
     /// whole transaction.
     async fn transaction<T: Send>(
-        &self,
+        &mut self,
         frame: Frame,
         extra: Duration,
         work: impl Work<T> + Send,
     ) -> Result<T, StoreError> {
-        let mut seat = self.connection.lock().await;
         // The connection is taken out of the seat. If this call is cancelled half-way, the next caller does not find
         // a connection in the middle of a transaction.
-        let kept = seat.take();
+        let kept = self.connection.take();
         let is_new = kept.is_none();
         let mut connection = match kept {
             Some(connection) => connection,
-            None => self.connect().await?,
+            None => self.seat.connect().await?,
         };
         let dialect = connection.dialect();
         let trying = async {
@@ -223,7 +243,7 @@ impl Seat {
                 match connection.raw(begin).await {
                     // The connection was closed after its last use.
                     Err(error) if is_closed(&error) && !is_new => {
-                        connection = self.connect().await?;
+                        connection = self.seat.connect().await?;
                         connection.raw(begin).await?;
                     }
                     begun => begun?,
@@ -246,17 +266,9 @@ impl Seat {
         let limit = TRANSACTION + extra;
         let (outcome, usable) = timeout(limit, trying).await.map_err(|_| silent(limit))??;
         if usable {
-            *seat = Some(connection);
+            *self.connection = Some(connection);
         }
         outcome
-    }
-
-    async fn close(self) {
-        if let Some(connection) = self.connection.lock().await.take()
-            && let Err(error) = connection.close().await
-        {
-            tracing::warn!(%error, "the database was not closed cleanly");
-        }
     }
 }
 
@@ -287,6 +299,9 @@ impl<K: Kind> Lane<K> {
 
 async fn drive<K: Kind>(kind: K, seat: Seat, mut waiting: mpsc::Receiver<Item<K>>) {
     while let Some(first) = waiting.recv().await {
+        // The commands are collected once the connection is free, so that those that were sent in the meantime are part
+        // of the same transaction.
+        let mut turn = seat.turn().await;
         let mut weight = K::weight(&first.ask);
         let mut batch = vec![first];
         while weight < BATCH_WEIGHT && batch.len() < BATCH {
@@ -297,7 +312,8 @@ async fn drive<K: Kind>(kind: K, seat: Seat, mut waiting: mpsc::Receiver<Item<K>
         // Commands whose callers have stopped waiting are dropped. These callers try again.
         batch.retain(|item| !item.answer.is_closed());
         let (asks, answers): (Vec<_>, Vec<_>) = batch.into_iter().map(|item| (item.ask, item.answer)).unzip();
-        let refused = together(&kind, &seat, asks, answers).await;
+        let refused = together(&kind, &mut turn, asks, answers).await;
+        drop(turn);
         if let Some(error) = refused
             && seat.is_lost().await
         {
@@ -313,11 +329,11 @@ async fn drive<K: Kind>(kind: K, seat: Seat, mut waiting: mpsc::Receiver<Item<K>
 /// Executes a batch and answers its commands. Returns the error if the whole batch failed.
 async fn together<K: Kind>(
     kind: &K,
-    seat: &Seat,
+    turn: &mut Turn<'_>,
     asks: Vec<K::Ask>,
     answers: Vec<oneshot::Sender<Result<K::Answer, StoreError>>>,
 ) -> Option<StoreError> {
-    let error = match attempt(kind, seat, &asks).await {
+    let error = match attempt(kind, turn, &asks).await {
         Ok(done) => {
             // The commands are dropped first, because a caller may need sole ownership of data that it shares with
             // its command.
@@ -339,33 +355,34 @@ async fn together<K: Kind>(
     }
     // One of the commands caused the error, so each is tried alone.
     for (ask, answer) in asks.iter().zip(answers) {
-        let done = attempt(kind, seat, std::slice::from_ref(ask)).await;
+        let done = attempt(kind, turn, std::slice::from_ref(ask)).await;
         let done = done.map(|mut one| one.pop()).and_then(|one| one.ok_or_else(stopped));
         answer.send(done).ok();
     }
     None
 }
 
-async fn attempt<K: Kind>(kind: &K, seat: &Seat, asks: &[K::Ask]) -> Result<Vec<K::Answer>, StoreError> {
+async fn attempt<K: Kind>(
+    kind: &K,
+    turn: &mut Turn<'_>,
+    asks: &[K::Ask],
+) -> Result<Vec<K::Answer>, StoreError> {
     let extra = asks.iter().map(K::extra).sum();
     let frame = match kind.is_one_statement(asks) {
         true => Frame::None,
         // Whether commits wait for the disk is already set for the whole connection.
         false => Frame::Explicit { may_be_lost: false },
     };
-    let try_it = || seat.transaction(frame, extra, Together { kind, asks });
     let began = Instant::now();
-    match try_it().await {
+    match turn.transaction(frame, extra, Together { kind, asks }).await {
         // The connection was probably closed after its last use. If the database is unavailable, connecting fails too.
-        Err(StoreError::Unavailable(_)) if matches!(frame, Frame::None) && began.elapsed() < RECONNECT => {
-            try_it().await
-        }
+        Err(StoreError::Unavailable(_)) if matches!(frame, Frame::None) && began.elapsed() < RECONNECT => {}
         Err(StoreError::Contended(reason)) => {
             tracing::warn!(%reason, "a transaction conflicted with another one; retrying");
-            try_it().await
         }
-        other => other,
+        outcome => return outcome,
     }
+    turn.transaction(frame, extra, Together { kind, asks }).await
 }
 
 impl Commands {
@@ -428,7 +445,7 @@ impl Commands {
         let work: Command = Box::new(move |seat| {
             Box::pin(async move {
                 let frame = Frame::Explicit { may_be_lost };
-                let outcome = seat.transaction(frame, extra, Once(command)).await;
+                let outcome = seat.turn().await.transaction(frame, extra, Once(command)).await;
                 let reached = !matches!(outcome, Err(StoreError::Unavailable(_)));
                 if let Some(answer) = answer.lock().take() {
                     // The answer has no receiver if the request was cancelled meanwhile.
