@@ -18,6 +18,8 @@ use crate::{
 const LEVEL: i32 = 1;
 /// The maximum size of a document before it is compressed, in bytes.
 const MAX_DOCUMENT: usize = 64 << 20;
+/// The maximum number of reports that one statement inserts into SQLite.
+const MOST_INSERTED: usize = 32;
 /// The kind of reports that were made before kinds were recorded (see [`Document::kind`]). Such a report may have
 /// findings of any diagnosis.
 pub(crate) const ANY_KIND: i64 = 0;
@@ -174,6 +176,17 @@ fn new_kinds<'a>(known: &Mutex<HashSet<i64>>, reports: &'a [Report<'_>]) -> Vec<
     kinds
 }
 
+/// Returns the statement that inserts this number of reports.
+fn insert_into_sqlite(columns: &str, reports: usize) -> String {
+    let width = columns.split(',').count();
+    let row = |at: usize| {
+        let values: Vec<String> = (1..=width).map(|column| format!("${}", at * width + column)).collect();
+        format!("({})", values.join(", "))
+    };
+    let rows: Vec<String> = (0..reports).map(row).collect();
+    format!("INSERT INTO reports ({columns}) VALUES {} ON CONFLICT (job_id) DO NOTHING", rows.join(", "))
+}
+
 async fn insert(
     connection: &mut Connection,
     dialect: Dialect,
@@ -184,27 +197,29 @@ async fn insert(
         "id, job_id, run_id, task_id, camera_id, node_id, captured_at, kind, findings, document, recorded_at";
     let count = |report: &Report<'_>| i64::try_from(report.document.count).unwrap_or(i64::MAX);
     match dialect {
-        // JSON has no bytes, so the batch cannot be one JSON text.
+        // JSON has no bytes, so the batch cannot be one JSON text. A statement has a power of two of reports, so that few
+        // different statements are prepared.
         Dialect::Sqlite => {
-            for report in reports {
-                let sql = format!(
-                    "INSERT INTO reports ({columns}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) \
-                     ON CONFLICT (job_id) DO NOTHING"
-                );
-                query(sql)
-                    .bind(report.id.to_string())
-                    .bind(report.job_id.to_string())
-                    .bind(report.run_id.to_string())
-                    .bind(report.task_id)
-                    .bind(report.camera_id)
-                    .bind(report.node_id)
-                    .bind(report.captured_at)
-                    .bind(report.document.kind)
-                    .bind(count(report))
-                    .bind(report.document.bytes.clone())
-                    .bind(now)
-                    .execute(&mut *connection)
-                    .await?;
+            let mut rest = reports;
+            while let Some(fitting) = rest.len().min(MOST_INSERTED).checked_ilog2() {
+                let (portion, later) = rest.split_at(1 << fitting);
+                rest = later;
+                let mut insert = query(insert_into_sqlite(columns, portion.len()));
+                for report in portion {
+                    insert = insert
+                        .bind(report.id.to_string())
+                        .bind(report.job_id.to_string())
+                        .bind(report.run_id.to_string())
+                        .bind(report.task_id)
+                        .bind(report.camera_id)
+                        .bind(report.node_id)
+                        .bind(report.captured_at)
+                        .bind(report.document.kind)
+                        .bind(count(report))
+                        .bind(report.document.bytes.clone())
+                        .bind(now);
+                }
+                insert.execute(&mut *connection).await?;
             }
         }
         Dialect::Postgres => {
