@@ -100,10 +100,28 @@ pub fn parse_json<T: DeserializeOwned>(json: &[u8]) -> Result<T, Error> {
             "." => String::new(),
             path => format!("/{}", path.replace(['.', '['], "/").replace(']', "")),
         };
-        invalid(error.inner().to_string()).at(pointer)
+        invalid(without_value(&error.inner().to_string())).at(pointer)
     })?;
     reader.end().map_err(|error| invalid(error.to_string()))?;
     Ok(parsed)
+}
+
+/// Removes the value that was sent from a message of the parser: it may be a password, or an address with one, that was
+/// sent in a wrong type or field. The messages are those of `serde::de::Error`.
+fn without_value(message: &str) -> String {
+    for problem in ["invalid type: ", "invalid value: "] {
+        // A text may contain anything, even the words of the message.
+        if let Some((found, expected)) =
+            message.strip_prefix(problem).and_then(|rest| rest.rsplit_once(", expected "))
+        {
+            let kind = found.split(['`', '"']).next().unwrap_or_default().trim_end();
+            return format!("{problem}{kind}, expected {expected}");
+        }
+    }
+    match message.strip_prefix("unknown variant ").and_then(|rest| rest.rsplit_once(", expected ")) {
+        Some((_, expected)) => format!("unknown word, expected {expected}"),
+        None => message.to_owned(),
+    }
 }
 
 /// A JSON body of at most `MAX` bytes. An empty body counts as `{}`.
@@ -127,5 +145,60 @@ impl<T: DeserializeOwned, S: Send + Sync, const MAX: usize> FromRequest<S> for J
             return Err(Error::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", detail));
         }
         parse_json(if bytes.is_empty() { b"{}" } else { &bytes }).map(Self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    enum Kind {
+        Plain,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Asked {
+        #[serde(default)]
+        _password: Option<String>,
+        #[serde(default)]
+        _cameras: Vec<String>,
+        #[serde(default)]
+        _count: Option<u8>,
+        #[serde(default)]
+        _kind: Option<Kind>,
+    }
+
+    /// Returns the detail of the problem of a body.
+    fn detail(body: &Value) -> String {
+        parse_json::<Asked>(body.to_string().as_bytes()).unwrap_err().detail().to_owned()
+    }
+
+    #[test]
+    fn a_problem_says_what_is_expected_but_repeats_no_value() {
+        for (body, expected) in [
+            (json!({"_password": 7_391_846_250_u64}), "invalid type: integer, expected a string"),
+            (json!({"_password": -7391.5}), "invalid type: floating point, expected a string"),
+            (json!({"_password": true}), "invalid type: boolean, expected a string"),
+            (json!({"_password": ["7391"]}), "invalid type: sequence, expected a string"),
+            (json!({"_cameras": "rtsp://u:7391@h"}), "invalid type: string, expected a sequence"),
+            (
+                json!({"_cameras": "7391\", expected 7391, expected `7391`"}),
+                "invalid type: string, expected a sequence",
+            ),
+            (json!({"_count": 7391}), "invalid value: integer, expected u8"),
+            (json!({"_kind": "7391, expected `7391`"}), "unknown word, expected `plain`"),
+        ] {
+            let detail = detail(&body);
+            assert!(detail.starts_with(expected), "{body}: {detail}");
+            assert!(!detail.contains("7391") && !detail.contains("true"), "{body}: {detail}");
+        }
+        let detail = detail(&json!({"pasword": "7391"}));
+        assert!(detail.contains("unknown field `pasword`") && !detail.contains("7391"), "{detail}");
     }
 }

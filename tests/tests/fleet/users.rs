@@ -185,6 +185,26 @@ async fn a_cookie_changes_nothing_without_a_page_of_this_master() {
     assert_eq!(read(own.json(&camera)).await.0, 201);
 }
 
+/// Scripts often send a password of digits as a number.
+#[tokio::test]
+async fn no_problem_repeats_a_password_or_an_address_of_a_wrong_type() {
+    let (master, ada) = with_admin().await;
+    for (method, path, body) in [
+        (Method::POST, SESSION, json!({"name": "Ada", "password": 7_391_846_250_u64})),
+        (Method::PUT, "/api/v1/session/password", json!({"old_password": 7_391_846_250_u64, "new_password": "x"})),
+        (Method::POST, "/api/v1/users", json!({"name": "x", "scope": "7391846250", "password": PASSWORD})),
+        (Method::POST, "/api/v1/users", json!({"name": "x", "scope": "viewer", "password": 7_391_846_250_u64})),
+        (Method::POST, CAMERAS, json!({"name": "x", "source": 7_391_846_250_u64})),
+        (Method::POST, CAMERAS, json!({"name": "x", "source": "rtsp://a/", "groups": "rtsp:u:7391846250"})),
+        (Method::POST, "/api/v1/diagnosis/submissions", json!({"source": 7_391_846_250_u64})),
+        (Method::POST, "/api/v1/welcome", json!({"secret": 7_391_846_250_u64})),
+    ] {
+        let (status, problem) = read(ada.request(&master, method.clone(), path).json(&body)).await;
+        assert_eq!(status, 400, "{method} {path}: {problem}");
+        assert!(!problem.to_string().contains("7391846250"), "{method} {path}: {problem}");
+    }
+}
+
 #[tokio::test]
 async fn scripts_do_not_see_the_cookie_and_other_sites_do_not_get_it() {
     let (master, _) = with_admin().await;
