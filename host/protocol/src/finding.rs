@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use serde::{Deserialize, Serialize};
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{Error, Unexpected},
+};
 use utoipa::ToSchema;
 
 /// A text in the users' languages. At least one of the two fields is not empty.
@@ -67,15 +70,29 @@ pub struct Metric {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Region {
     /// The distance from the picture's left edge.
+    #[serde(deserialize_with = "share")]
     pub left: f32,
     /// The distance from the picture's top edge.
+    #[serde(deserialize_with = "share")]
     pub top: f32,
     /// Width of the box.
+    #[serde(deserialize_with = "share")]
     pub width: f32,
     /// Height of the box.
+    #[serde(deserialize_with = "share")]
     pub height: f32,
     /// What the box shows.
     pub caption: Text,
+}
+
+/// Reads a share of the picture. JSON has numbers that are too large for single precision: they would become infinite,
+/// and could not be read again, because JSON has no infinity.
+fn share<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f32, D::Error> {
+    let share = f32::deserialize(deserializer)?;
+    if share.is_finite() {
+        return Ok(share);
+    }
+    Err(D::Error::invalid_value(Unexpected::Other("infinity"), &"a share of the picture"))
 }
 
 /// The metric that decided the verdict, and its threshold.
@@ -254,5 +271,28 @@ impl Finding {
     #[must_use]
     pub fn is_failed(&self) -> bool {
         self.failure.as_ref().is_some_and(|failure| !failure.is_harmless())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_region_that_is_read_can_be_written_and_read_again() {
+        let region = |left: f64| {
+            let region =
+                json!({"left": left, "top": 0, "width": 0.5, "height": 1, "caption": {"zh": "", "en": "x"}});
+            serde_json::from_value::<Region>(region)
+        };
+        let read = region(0.25).unwrap();
+        assert_eq!(serde_json::from_value::<Region>(json!(read)).unwrap(), read);
+        assert!(region(f64::from(f32::MAX)).is_ok());
+        for too_large in [1e39, -1e39, f64::MAX] {
+            let error = region(too_large).unwrap_err().to_string();
+            assert!(error.contains("a share of the picture"), "{error}");
+        }
     }
 }

@@ -3,9 +3,10 @@
 use std::fs;
 
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
+    bare_node::{Node, result},
     component::{HONEST, guest_named},
     process::{Master, PATIENCE, read, worker},
     programs::{has_ffmpeg, make_clip},
@@ -51,4 +52,41 @@ async fn a_plugin_that_never_ends_costs_nobody_else_a_finding() {
     let failures = of("endlessl", "failure");
     assert_eq!(failures.len(), 2);
     assert!(failures.iter().all(|failure| failure["kind"] == "fuel-exhausted"), "{failures:?}");
+}
+
+/// A number that is too large, in a region or in a metric, would be stored as null. Findings with it could not be read,
+/// and neither could the page on which they are.
+#[tokio::test]
+async fn a_number_that_cannot_be_read_again_is_refused_and_costs_no_other_result() {
+    let master = Master::start();
+    master.publish_standard().await;
+    master.add_cameras(2, "rtsp://camera.example/live").await;
+    master.add_task(json!({"id": "t", "name": "t", "groups": ["hall"], "diagnoses": ["brightness"]})).await;
+    let (mut node, status, _) = Node::register(&master, "n", json!({})).await;
+    assert_eq!(status, 200);
+    master.submit("t").await;
+    let lease = node.lease(5_000).await;
+    let found = |left: Value, mean: Value| {
+        json!({"kind": "finished", "decode_ms": 1.0, "findings": [{
+            "diagnosis": "brightness", "status": "error", "score": 1.0,
+            "decision": {"metric": "mean", "threshold": 40.0}, "metrics": {"mean": {"value": mean}},
+            "regions": [{"left": left, "top": 0.0, "width": 0.5, "height": 0.5, "caption": {"zh": "", "en": "x"}}],
+            "message": {"zh": "", "en": "dark"}, "failure": null, "fuel": 1, "compute_ms": 1.0,
+            "plugin": "brightness@1.0.0", "digest": null,
+        }]})
+    };
+    let good = result(&lease, 0, &found(json!(0.25), json!(12.0)));
+    for (left, mean, field) in [(json!(1e39), json!(12.0), "/left"), (json!(0.25), Value::Null, "/value")] {
+        let bad = result(&lease, 1, &found(left, mean));
+        let path = "/api/v1/diagnosis/workers/n/results";
+        let (status, problem) = master.post(path, &json!({"results": [good, bad]})).await;
+        let at = problem["field"].as_str().unwrap_or_default();
+        assert!(status == 400 && at.starts_with("/results/1/") && at.ends_with(field), "{problem}");
+        // A node sends the results of a refused batch again, each for itself.
+        let (status, problem) = master.post(path, &json!({"results": [bad]})).await;
+        assert_eq!(status, 400, "{problem}");
+    }
+    node.report(json!([good])).await;
+    let page = master.get("/api/v1/diagnosis/results").await;
+    assert_eq!(page["items"].as_array().unwrap().len(), 1, "{page}");
 }
