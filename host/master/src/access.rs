@@ -14,14 +14,14 @@ use axum::http::StatusCode;
 use chrono::{DateTime, TimeDelta, Utc};
 use easysight_daemon::problem::Error;
 use easysight_protocol::{NewToken, TokenInfo, TokenRequest};
-use easysight_store::{Acting, Area, Store, StoreError, StoredToken};
+use easysight_store::{Acting, Store, StoreError, StoredToken};
 use parking_lot::Mutex;
 use subtle::ConstantTimeEq;
 use tokio::sync::watch;
 
 use crate::{
     clock::Clock,
-    principal::{Identity, Principal, area_of},
+    principal::{Identity, Principal, area_of, area_of_user},
     problems::store_error,
     sessions::{Lifetimes, Sessions},
 };
@@ -138,8 +138,9 @@ impl Access {
         if !bool::from(matches) || !is_in_force(&token.info, self.clock.now()) {
             return Err(unknown());
         }
-        let TokenInfo { id, name, scope, .. } = token.info;
-        Ok(Principal { identity: Identity::Token { id, name }, scope, area: Area::ALL })
+        let TokenInfo { id, name, scope, groups, .. } = token.info;
+        let area = area_of(&id, scope, groups.as_deref());
+        Ok(Principal { identity: Identity::Token { id, name }, scope, area })
     }
 
     /// Returns true if a principal is still valid. Long requests check this again after they were admitted. The answer
@@ -155,7 +156,7 @@ impl Access {
                 let session = self.sessions.current(session).await?;
                 // A request does not outlive a change of its user's scope or area.
                 Ok(session.is_some_and(|session| {
-                    session.user.scope == principal.scope && area_of(&session.user) == principal.area
+                    session.user.scope == principal.scope && area_of_user(&session.user) == principal.area
                 }))
             }
             Identity::Token { id, .. } => {
@@ -220,6 +221,7 @@ pub(crate) async fn make_token(
         created_at,
         expires_at: lifetime.map(|lifetime| created_at + lifetime).or(request.expires_at),
         revoked_at: None,
+        groups: request.groups,
     };
     let lifetime_ms = lifetime.map(|lifetime| lifetime.num_milliseconds());
     by.create_token(StoredToken { info: info.clone(), hash: hash(&secret), lifetime_ms }).await?;
@@ -241,7 +243,7 @@ pub(crate) fn random_bytes<const N: usize>() -> anyhow::Result<[u8; N]> {
 #[cfg(test)]
 mod tests {
     use easysight_protocol::{ActorKind, Scope, UserChange, UserInfo};
-    use easysight_store::{Actor, SignIn, StoredUser};
+    use easysight_store::{Actor, Area, SignIn, StoredUser};
 
     use super::*;
 
@@ -268,7 +270,7 @@ mod tests {
     }
 
     fn request(scope: Scope) -> TokenRequest {
-        TokenRequest { name: "t".into(), scope, expires_at: None, lifetime_s: None }
+        TokenRequest { name: "t".into(), scope, expires_at: None, lifetime_s: None, groups: None }
     }
 
     #[tokio::test]
@@ -330,6 +332,18 @@ mod tests {
         assert_eq!(holder(&viewer.token).await, None);
         assert!(!access.still_knows(&known).await.unwrap());
     }
+
+    #[tokio::test]
+    async fn a_token_with_an_area_names_its_cameras() {
+        let (access, store, _dir) = access(false).await;
+        let groups = Some(vec!["yard".to_owned(), "gates".to_owned(), "yard".to_owned()]);
+        let limited = TokenRequest { groups: groups.clone(), ..request(Scope::Operator) };
+        let limited = make_token(&store, limited, easysight_protocol::now()).await.unwrap();
+        let holder = access.authenticate(Credentials::Bearer(&limited.token)).await.unwrap();
+        assert_eq!(holder.area, Area::of(&limited.info.id, groups.as_deref()));
+        assert!(!holder.area.is_all() && access.still_knows(&holder).await.unwrap());
+    }
+
     async fn add_user(store: &Store, disabled: bool) -> String {
         let id = random_hex::<8>().unwrap();
         let info = UserInfo {

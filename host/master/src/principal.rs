@@ -91,11 +91,15 @@ impl Principal {
     }
 }
 
-/// Returns the area of a user. An administrator has none, whatever is stored: a version of this program that knows no
-/// areas may have changed the scope.
-pub(crate) fn area_of(user: &UserInfo) -> Area {
-    let groups = user.groups.as_deref().filter(|_| user.scope != Scope::Admin);
-    Area::of(&user.id, groups)
+/// Returns the area of a user or token. An administrator has none, whatever is stored: a version of this program that
+/// knows no areas may have changed the scope.
+pub(crate) fn area_of(id: &str, scope: Scope, groups: Option<&[String]>) -> Area {
+    Area::of(id, groups.filter(|_| scope != Scope::Admin))
+}
+
+/// Returns the area of a user.
+pub(crate) fn area_of_user(user: &UserInfo) -> Area {
+    area_of(&user.id, user.scope, user.groups.as_deref())
 }
 
 /// The text in log lines and problem responses.

@@ -13,7 +13,7 @@ use subtle::ConstantTimeEq;
 use crate::{
     access::{FRESH, MAX_KEPT, hash, random_hex},
     clock::Clock,
-    principal::{Identity, Principal, area_of},
+    principal::{Identity, Principal, area_of_user},
     problems::store_error,
 };
 
@@ -75,7 +75,7 @@ impl Sessions {
             self.record_use(&session.id, now).await;
         }
         let StoredSession { id: session, user, .. } = session;
-        let area = area_of(&user);
+        let area = area_of_user(&user);
         let identity = Identity::User { id: user.id, name: user.name, session };
         Ok(Principal { identity, scope: user.scope, area })
     }

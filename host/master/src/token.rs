@@ -7,7 +7,7 @@ use easysight_protocol::{Scope, TokenRequest};
 use easysight_store::Store;
 use tokio::task::JoinHandle;
 
-use crate::{access::make_token, operator::actor, settings::MasterSettings};
+use crate::{access::make_token, operator::actor, settings::MasterSettings, user::{area, group, groups_of}};
 
 /// The maximum difference between the clocks of masters that share a database. The clock of this machine counts as
 /// behind only if it is behind the latest entry of the database by more than this time.
@@ -28,7 +28,8 @@ pub(crate) fn command(command: Command) -> Command {
                 .value_name("N")
                 .value_parser(clap::value_parser!(u32).range(1..))
                 .help("Days until the token expires [default: never]"),
-        );
+        )
+        .arg(group("Limit the token to the cameras of this group; repeat it for several groups"));
     let revoke = Command::new("revoke")
         .about("Revoke a token; it stops working within seconds")
         .arg(Arg::new("id").required(true).value_name("ID"));
@@ -70,19 +71,24 @@ async fn carry_out(store: &Store, matches: &ArgMatches) -> anyhow::Result<()> {
             if lifetime_s.is_some() {
                 check_clock(store).await?;
             }
-            let request = TokenRequest { name: text("name"), scope, expires_at: None, lifetime_s };
+            let groups = groups_of(given)?;
+            if groups.is_some() && !scope.may_be_limited() {
+                bail!("--group: only tokens of operators and viewers can be limited to groups");
+            }
+            let request = TokenRequest { name: text("name"), scope, expires_at: None, lifetime_s, groups };
             let made = make_token(&store.by(actor()), request, easysight_protocol::now()).await?;
             eprintln!("token {} ({}); keep it, because it is not shown again:", made.info.id, scope.as_str());
             println!("{}", made.token);
         }
         Some(("list", _)) => {
             let time = |at: Option<DateTime<Utc>>| at.map_or_else(|| "-".to_owned(), |at| at.to_rfc3339());
-            println!("id\tscope\tcreated\texpires\trevoked\tname");
+            println!("id\tscope\tcreated\texpires\trevoked\tname\tarea");
             for token in store.tokens().await? {
                 let one = token.info;
                 let (created, expires) = (one.created_at.to_rfc3339(), time(one.expires_at));
                 let (scope, revoked) = (one.scope.as_str(), time(one.revoked_at));
-                println!("{}\t{scope}\t{created}\t{expires}\t{revoked}\t{}", one.id, one.name);
+                let area = area(one.groups.as_deref());
+                println!("{}\t{scope}\t{created}\t{expires}\t{revoked}\t{}\t{area}", one.id, one.name);
             }
         }
         Some(("revoke", given)) => {

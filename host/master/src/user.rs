@@ -23,9 +23,6 @@ pub(crate) fn command(command: Command) -> Command {
             .about(about)
             .arg(Arg::new("name").required(true).value_name("NAME").help("The user's name"))
     };
-    let group = |help: &'static str| {
-        Arg::new("group").long("group").action(ArgAction::Append).value_name("GROUP").help(help)
-    };
     let create = Command::new("create")
         .about("Create a user; the command asks for the password, or reads it from standard input")
         .arg(required("name", "The name with which the user signs in"))
@@ -80,7 +77,7 @@ async fn carry_out(store: &Store, matches: &ArgMatches) -> anyhow::Result<()> {
             eprintln!(
                 "user {} may see {}; this holds for open sessions within seconds",
                 user.name,
-                area(&user)
+                area(user.groups.as_deref())
             );
             Ok(())
         }
@@ -110,8 +107,13 @@ async fn carry_out(store: &Store, matches: &ArgMatches) -> anyhow::Result<()> {
     }
 }
 
+/// Makes the argument that names the groups of an area.
+pub(crate) fn group(help: &'static str) -> Arg {
+    Arg::new("group").long("group").action(ArgAction::Append).value_name("GROUP").help(help)
+}
+
 /// Returns the given groups, or None if there is none.
-fn groups_of(given: &ArgMatches) -> anyhow::Result<Option<Vec<String>>> {
+pub(crate) fn groups_of(given: &ArgMatches) -> anyhow::Result<Option<Vec<String>>> {
     let groups: Vec<String> = given.get_many("group").into_iter().flatten().cloned().collect();
     let is_name = |group: &String| {
         (1..=MAX_NAME).contains(&group.chars().count())
@@ -124,9 +126,9 @@ fn groups_of(given: &ArgMatches) -> anyhow::Result<Option<Vec<String>>> {
     Ok((!groups.is_empty()).then_some(groups))
 }
 
-/// Describes the area of a user.
-fn area(user: &UserInfo) -> String {
-    match &user.groups {
+/// Describes an area.
+pub(crate) fn area(groups: Option<&[String]>) -> String {
+    match groups {
         None => "all cameras".to_owned(),
         Some(groups) => format!("the cameras of the groups {}", groups.join(", ")),
     }
@@ -171,7 +173,7 @@ async fn list(store: &Store) -> anyhow::Result<()> {
         let state = if one.disabled { "disabled" } else { "enabled" };
         let signed_in = one.last_signed_in_at.map_or_else(|| "-".to_owned(), |at| at.to_rfc3339());
         let (scope, created) = (one.scope.as_str(), one.created_at.to_rfc3339());
-        let area = area(&one);
+        let area = area(one.groups.as_deref());
         println!("{}\t{scope}\t{state}\t{created}\t{signed_in}\t{}\t{area}", one.id, one.name);
     }
     Ok(())

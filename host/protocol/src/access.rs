@@ -25,7 +25,7 @@ pub enum Scope {
 }
 
 impl Scope {
-    /// Returns true if a user with this scope can be limited to the cameras of some groups. Administrators may see
+    /// Returns true if a user or token with this scope can be limited to the cameras of some groups. Administrators may see
     /// everything, and the other scopes have nothing to do with cameras.
     #[must_use]
     pub const fn may_be_limited(self) -> bool {
@@ -81,6 +81,9 @@ pub struct TokenInfo {
     pub expires_at: Option<DateTime<Utc>>,
     /// When the token was revoked; null if the token is not revoked.
     pub revoked_at: Option<DateTime<Utc>>,
+    /// The token's area: its holder may see and change only the cameras of these groups. Null for all cameras.
+    #[serde(default)]
+    pub groups: Option<Vec<String>>,
 }
 
 /// The body of `POST /api/v1/tokens`.
@@ -100,6 +103,11 @@ pub struct TokenRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1, maximum = 3_153_600_000_u64)]
     pub lifetime_s: Option<u64>,
+    /// The token's area: its holder may see and change only the cameras of these groups, at least one and at most 64.
+    /// If absent, all cameras. Only tokens of operators and viewers can have an area.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Vec<Name>>, min_items = 1, max_items = 64)]
+    pub groups: Option<Vec<String>>,
 }
 
 /// A token that was just created. The secret is never shown again.

@@ -1,19 +1,25 @@
 //! Tokens. Only their hashes are stored.
+//!
+//! The stored hash of a token with an area has a prefix, so that a master of an earlier version, which does not know the
+//! area, refuses the token. It still lists and revokes the token, and still counts it as a credential.
 
 use easysight_protocol::TokenInfo;
 use serde_json::json;
 
 use crate::{
     Acting, Store, StoreError,
-    audit::fields,
+    audit::{Fields, fields},
     db::{Row, query},
-    query::{Select, maybe_time, text, time_of, word},
+    query::{Select, maybe_json, maybe_time, text, time_of, word},
     runs::word_of,
-    users,
+    users::{self, sorted},
 };
 
 const COLUMNS: &str =
-    "SELECT id, name, scope, hash, created_at, expires_at, revoked_at, lifetime_ms FROM tokens";
+    "SELECT id, name, scope, hash, created_at, expires_at, revoked_at, lifetime_ms, area FROM tokens";
+
+/// The prefix of the stored hash of a token with an area.
+const LIMITED: &str = "area:";
 
 /// The maximum number of ids in the list of tokens that were created through this store.
 const REMEMBERED: usize = 1_000;
@@ -35,14 +41,11 @@ impl Acting<'_> {
     /// # Errors
     ///
     /// Returns an error if the database fails.
-    pub async fn create_token(&self, token: StoredToken) -> Result<(), StoreError> {
+    pub async fn create_token(&self, mut token: StoredToken) -> Result<(), StoreError> {
+        token.info.groups = token.info.groups.map(sorted);
         let scope = word_of(&token.info.scope)?;
         let created_at = token.info.created_at.timestamp_millis();
-        let entry = self.entry("token.create", "token", &token.info.id, created_at).after(fields([
-            ("name", json!(token.info.name)),
-            ("scope", json!(token.info.scope)),
-            ("expires_at", json!(token.info.expires_at)),
-        ]));
+        let entry = self.entry("token.create", "token", &token.info.id, created_at).after(shown(&token.info));
         if token.lifetime_ms.is_some() {
             let mut made_here = self.store.known.tokens.lock();
             // The oldest token is dropped, because it is least likely to be moved when the clock is corrected.
@@ -56,16 +59,21 @@ impl Acting<'_> {
             .run(move |connection| {
                 Box::pin(async move {
                     let info = token.info;
-                    let sql = "INSERT INTO tokens (id, name, scope, hash, created_at, expires_at, lifetime_ms) \
-                               VALUES ($1, $2, $3, $4, $5, $6, $7)";
+                    let sql = "INSERT INTO tokens (id, name, scope, hash, created_at, expires_at, lifetime_ms, area) \
+                               VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+                    let hash = match info.groups {
+                        Some(_) => format!("{LIMITED}{}", token.hash),
+                        None => token.hash,
+                    };
                     query(sql)
                         .bind(info.id)
                         .bind(info.name)
                         .bind(scope)
-                        .bind(token.hash)
+                        .bind(hash)
                         .bind(created_at)
                         .bind(info.expires_at.map(|at| at.timestamp_millis()))
                         .bind(token.lifetime_ms)
+                        .bind(info.groups.as_ref().map(serde_json::to_string).transpose()?)
                         .execute(&mut *connection)
                         .await?;
                     entry.write(connection).await
@@ -125,12 +133,30 @@ impl Store {
     ///
     /// Returns an error if the database fails.
     pub async fn tokens(&self) -> Result<Vec<StoredToken>, StoreError> {
-        let sql = "SELECT id, name, scope, hash, created_at, expires_at, revoked_at, lifetime_ms FROM tokens ORDER BY created_at, id";
-        query(sql).fetch_all(&self.readers).await?.iter().map(read).collect()
+        query(format!("{COLUMNS} ORDER BY created_at, id")).fetch_all(&self.readers).await?.iter().map(read).collect()
     }
 }
 
+/// Returns the fields of a token that the audit log shows.
+fn shown(token: &TokenInfo) -> Fields {
+    let mut shown = fields([
+        ("name", json!(token.name)),
+        ("scope", json!(token.scope)),
+        ("expires_at", json!(token.expires_at)),
+    ]);
+    if let Some(groups) = &token.groups {
+        shown.insert("groups".into(), json!(groups));
+    }
+    shown
+}
+
 fn read(row: &Row) -> Result<StoredToken, StoreError> {
+    let (hash, groups) = (text(row, "hash")?, maybe_json::<Vec<String>>(row, "area")?);
+    let hash = match (hash.strip_prefix(LIMITED), &groups) {
+        (Some(hash), Some(_)) => hash.to_owned(),
+        (None, None) => hash,
+        _ => return Err(StoreError::corrupt("a token has an area, but its hash does not show it")),
+    };
     Ok(StoredToken {
         info: TokenInfo {
             id: text(row, "id")?,
@@ -139,8 +165,9 @@ fn read(row: &Row) -> Result<StoredToken, StoreError> {
             created_at: time_of(row, "created_at")?,
             expires_at: maybe_time(row, "expires_at")?,
             revoked_at: maybe_time(row, "revoked_at")?,
+            groups,
         },
-        hash: text(row, "hash")?,
+        hash,
         lifetime_ms: row.try_get("lifetime_ms")?,
     })
 }

@@ -295,7 +295,7 @@ pub(crate) async fn insert(connection: &mut Connection, user: StoredUser) -> Res
 }
 
 /// Returns groups as they are stored.
-fn sorted(mut groups: Vec<String>) -> Vec<String> {
+pub(crate) fn sorted(mut groups: Vec<String>) -> Vec<String> {
     groups.sort();
     groups.dedup();
     groups

@@ -115,7 +115,7 @@ use users::{
     a_name_belongs_to_one_user_however_it_is_written, a_session_belongs_to_a_user_with_this_password,
     a_user_s_sessions_end_with_the_password, guesses_at_the_same_moment_are_all_counted,
     sessions_of_a_clock_that_was_ahead_are_brought_back, sign_ins_do_not_keep_old_failures_alive,
-    somebody_can_always_administer, what_is_over_is_pruned,
+    somebody_can_always_administer, the_area_of_a_token_is_kept_sorted, what_is_over_is_pruned,
 };
 
 /// Makes two tests of each function, one for each database.
@@ -158,6 +158,16 @@ async fn findings_of_before_are_there_after_an_upgrade_of_sqlite() {
 #[tokio::test]
 async fn findings_of_before_are_there_after_an_upgrade_of_postgres() {
     upgrades::findings_of_before_are_there_after_an_upgrade(Dialect::Postgres).await;
+}
+
+#[tokio::test]
+async fn masters_that_know_no_areas_refuse_a_token_with_an_area_on_sqlite() {
+    users::masters_that_know_no_areas_refuse_a_token_with_an_area(Dialect::Sqlite).await;
+}
+
+#[tokio::test]
+async fn masters_that_know_no_areas_refuse_a_token_with_an_area_on_postgres() {
+    users::masters_that_know_no_areas_refuse_a_token_with_an_area(Dialect::Postgres).await;
 }
 
 #[tokio::test]
@@ -297,6 +307,7 @@ on_both!(
     sign_ins_do_not_keep_old_failures_alive,
     a_link_for_the_first_administrator_works_once_and_only_for_the_first,
     sessions_of_a_clock_that_was_ahead_are_brought_back,
+    the_area_of_a_token_is_kept_sorted,
     what_is_over_is_pruned,
 );
 
@@ -481,6 +492,7 @@ async fn tokens_are_revoked_once(store: &Store) {
         created_at: chrono::DateTime::UNIX_EPOCH,
         expires_at: None,
         revoked_at: None,
+        groups: None,
     };
     store
         .by(anybody())

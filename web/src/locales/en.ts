@@ -838,6 +838,7 @@ export default {
     revokeSure: 'Programs that use “{name}” lose access within seconds. This cannot be undone.',
     revoked: '“{name}” was revoked.',
     create: 'Make token',
+    areaHint: 'Programs with the token see and change only the cameras of these groups, and what belongs to them.',
     once: 'The token is shown only this once. Save it now.',
     copy: 'Copy',
     copied: 'Copied',

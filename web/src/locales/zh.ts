@@ -823,6 +823,7 @@ export default {
     revokeSure: '使用“{name}”的人或程序将在几秒内失去访问权限。此操作无法撤销。',
     revoked: '已吊销“{name}”。',
     create: '创建令牌',
+    areaHint: '使用该令牌的程序只能查看和更改这些分组的摄像机及相关内容。',
     once: '令牌只显示这一次，请立即妥善保存。',
     copy: '复制',
     copied: '已复制',

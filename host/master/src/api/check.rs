@@ -9,6 +9,8 @@ use crate::{passwords, problems::invalid};
 const MAX_NAME: usize = 200;
 /// The largest number of labels of one item.
 const MAX_LABELS: usize = 64;
+/// The largest number of groups in an area.
+const MAX_GROUPS: usize = 64;
 
 /// Checks the given id, or makes a new one.
 pub(super) fn id_or_new(given: Option<String>) -> Result<String, Error> {
@@ -56,6 +58,14 @@ pub(super) fn names(field: &str, names: &[String], most: usize) -> Result<(), Er
         return Err(invalid(field, format!("at most {most} are allowed")));
     }
     names.iter().enumerate().try_for_each(|(at, one)| name(&format!("{field}/{at}"), one))
+}
+
+/// Checks the groups of an area.
+pub(super) fn area(field: &str, groups: &[String]) -> Result<(), Error> {
+    if groups.is_empty() {
+        return Err(invalid(field, "name at least one group, or leave the field out for all cameras"));
+    }
+    names(field, groups, MAX_GROUPS)
 }
 
 pub(super) fn labels(field: &str, labels: &Labels) -> Result<(), Error> {

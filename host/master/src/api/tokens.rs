@@ -29,6 +29,12 @@ pub(super) async fn create(
     JsonBody(request): JsonBody<TokenRequest>,
 ) -> Result<(StatusCode, Json<NewToken>), Error> {
     check::name("/name", &request.name)?;
+    if let Some(groups) = &request.groups {
+        check::area("/groups", groups)?;
+        if !request.scope.may_be_limited() {
+            return Err(invalid("/groups", "only tokens of operators and viewers can be limited to groups"));
+        }
+    }
     match (request.expires_at, request.lifetime_s) {
         (Some(_), Some(_)) => {
             return Err(invalid("/lifetime_s", "expected `expires_at` or `lifetime_s`, not both"));

@@ -13,9 +13,6 @@ use crate::{
 
 use super::{by::By, check, parameters::Path};
 
-/// The largest number of groups in an area.
-const MAX_GROUPS: usize = 64;
-
 /// Lists all users, oldest first.
 #[utoipa::path(get, path = "/api/v1/users", tag = "users",
     responses((status = 200, body = Vec<UserInfo>), (status = "default", body = Problem)))]
@@ -38,7 +35,7 @@ pub(super) async fn create(
     check::name("/name", &request.name)?;
     check_scope(request.scope)?;
     if let Some(groups) = &request.groups {
-        check_groups(groups)?;
+        check::area("/groups", groups)?;
         if !request.scope.may_be_limited() {
             return Err(unlimitable(request.scope));
         }
@@ -88,7 +85,7 @@ pub(super) async fn change(
     }
     change.scope.map(check_scope).transpose()?;
     if let Some(groups) = &change.groups {
-        check_groups(groups)?;
+        check::area("/groups", groups)?;
         if change.everywhere == Some(true) {
             return Err(invalid("/everywhere", "expected either groups, or `everywhere`"));
         }
@@ -141,14 +138,6 @@ fn check_scope(scope: Scope) -> Result<(), Error> {
             Err(invalid("/scope", detail))
         }
     }
-}
-
-/// Checks the groups of an area.
-fn check_groups(groups: &[String]) -> Result<(), Error> {
-    if groups.is_empty() {
-        return Err(invalid("/groups", "name at least one group, whose cameras the user may see"));
-    }
-    check::names("/groups", groups, MAX_GROUPS)
 }
 
 fn unlimitable(scope: Scope) -> Error {

@@ -40,6 +40,7 @@ fn token(id: &str) -> StoredToken {
         created_at: chrono::DateTime::from_timestamp_millis(1_000).unwrap(),
         expires_at: None,
         revoked_at: None,
+        groups: None,
     };
     StoredToken { info, hash: "0123hash".into(), lifetime_ms: None }
 }

@@ -141,6 +141,7 @@ pub(crate) async fn a_token_holds_for_as_long_as_it_was_made_for(store: &Store) 
             created_at: at(made),
             expires_at: Some(at(made + lifetime_ms.unwrap_or(day))),
             revoked_at: None,
+            groups: None,
         };
         store.by(anybody()).create_token(StoredToken { info, hash: "h".into(), lifetime_ms }).await.unwrap();
     };

@@ -2,9 +2,11 @@
 
 use chrono::{DateTime, TimeDelta};
 use easysight_protocol::{Scope, TokenInfo, UserChange, UserInfo};
-use easysight_store::{Changed, NewSession, SignIn, Store, StoreError, StoredToken, StoredUser, Welcomed};
+use easysight_store::{
+    Changed, Dialect, NewSession, SignIn, Store, StoreError, StoredToken, StoredUser, Welcomed,
+};
 
-use crate::databases::anybody;
+use crate::databases::{anybody, empty, execute};
 
 const DAY: i64 = 86_400_000;
 /// A time at which all tests begin.
@@ -95,6 +97,7 @@ pub(crate) async fn somebody_can_always_administer(store: &Store) {
         created_at: DateTime::UNIX_EPOCH,
         expires_at: DateTime::from_timestamp_millis(NOW),
         revoked_at: None,
+        groups: None,
     };
     let token = StoredToken { info, hash: "h".into(), lifetime_ms: None };
     store.by(anybody()).create_token(token).await.unwrap();
@@ -294,4 +297,38 @@ pub(crate) async fn what_is_over_is_pruned(store: &Store) {
     store.touch_session("used".into(), NOW + 7 * DAY - 1).await.unwrap();
     assert_eq!(store.prune_sessions(DAY, NOW + 7 * DAY).await.unwrap(), 1);
     assert_eq!(store.session("used").await.unwrap(), None);
+}
+
+fn token_with(groups: &[&str]) -> StoredToken {
+    let info = TokenInfo {
+        id: "t".into(),
+        name: "wall".into(),
+        scope: Scope::Viewer,
+        created_at: DateTime::UNIX_EPOCH,
+        expires_at: None,
+        revoked_at: None,
+        groups: Some(groups.iter().map(|one| (*one).to_owned()).collect()),
+    };
+    StoredToken { info, hash: "0123".into(), lifetime_ms: None }
+}
+
+pub(crate) async fn the_area_of_a_token_is_kept_sorted(store: &Store) {
+    store.by(anybody()).create_token(token_with(&["yard", "gate", "yard"])).await.unwrap();
+    let stored = token_with(&["gate", "yard"]);
+    assert_eq!(store.token("t").await.unwrap(), Some(stored.clone()));
+    assert_eq!(store.tokens().await.unwrap(), [stored]);
+}
+
+/// A master that knows no areas of tokens compares the stored hash with the hash of the secret.
+pub(crate) async fn masters_that_know_no_areas_refuse_a_token_with_an_area(dialect: Dialect) {
+    let Some(empty) = empty(dialect).await else { return };
+    let url = empty.url.clone();
+    let fresh = empty.store().await;
+    fresh.store.by(anybody()).create_token(token_with(&["yard"])).await.unwrap();
+    let known_to_them = "UPDATE tokens SET name = name WHERE hash = '0123'".to_owned();
+    assert_eq!(execute(dialect, &url, known_to_them).await, 0);
+    // Whatever they change, a token never loses its area without becoming invalid.
+    assert_eq!(execute(dialect, &url, "UPDATE tokens SET area = NULL".to_owned()).await, 1);
+    assert!(matches!(fresh.store.token("t").await, Err(StoreError::Corrupt(_))));
+    fresh.close().await;
 }

@@ -1,6 +1,7 @@
 //! Areas: no route lets a user who is limited to the cameras of some groups read or change anything else.
 
 mod routes;
+mod tokens;
 mod world;
 
 use std::{io::Write, process::Stdio};
