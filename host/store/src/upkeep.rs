@@ -269,7 +269,8 @@ impl Store {
                    AND finished_at < $1 ORDER BY finished_at LIMIT 1) AS e) \
                    + (SELECT COUNT(*) FROM (SELECT id, created_at FROM shadow_findings ORDER BY id LIMIT 1) AS s WHERE created_at < $1) \
                    + (SELECT COUNT(*) FROM (SELECT day FROM plugin_usage WHERE (day + 1) * 86400000 < $1 LIMIT 1) AS u) \
-                   AS old";
+                   + (SELECT COUNT(*) FROM (SELECT run_id FROM submitters WHERE run_id < $2 AND NOT EXISTS \
+                   (SELECT 1 FROM runs WHERE runs.id = submitters.run_id) LIMIT 1) AS m) AS old";
         let floor = self.known.upkeep.lock().reports.floor(now);
         let query_old = query(sql).bind(before).bind(first_name(before)).bind(&floor);
         if count(&query_old.fetch_one(&self.readers).await?, "old")? == 0 {
@@ -297,6 +298,13 @@ impl Store {
                         let gone = query(sql).bind(before).bind(PRUNE_STEP).execute(&mut *connection).await?;
                         pruned += gone.rows_affected();
                     }
+                    // A submission that failed, or that an earlier request had made already, has no run. The id of a run
+                    // tells its time.
+                    let sql = "DELETE FROM submitters WHERE run_id IN (SELECT run_id FROM submitters WHERE run_id < $1 \
+                               AND NOT EXISTS (SELECT 1 FROM runs WHERE runs.id = submitters.run_id) \
+                               ORDER BY run_id LIMIT $2)";
+                    let without_run = query(sql).bind(first_name(before)).bind(PRUNE_STEP);
+                    pruned += without_run.execute(&mut *connection).await?.rows_affected();
                     Ok((pruned, last))
                 })
             })

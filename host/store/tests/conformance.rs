@@ -21,7 +21,8 @@ mod upgrades;
 mod users;
 
 use areas::{
-    a_submission_is_seen_by_who_made_it, an_area_shows_its_cameras_and_hides_their_other_groups,
+    a_submission_is_seen_by_who_made_it, a_submitter_without_a_run_is_forgotten_with_the_history,
+    an_area_shows_its_cameras_and_hides_their_other_groups,
     an_area_shows_its_part_of_runs, an_area_shows_its_part_of_tasks_and_changes_only_its_own,
     an_area_shows_what_was_found_of_its_cameras, nothing_outside_of_an_area_is_changed,
     only_operators_and_viewers_are_limited, the_census_of_an_area_counts_each_camera_once,
@@ -207,6 +208,7 @@ on_both!(
     nothing_outside_of_an_area_is_changed,
     an_area_shows_its_part_of_tasks_and_changes_only_its_own,
     a_submission_is_seen_by_who_made_it,
+    a_submitter_without_a_run_is_forgotten_with_the_history,
     the_census_of_an_area_counts_each_camera_once,
     only_operators_and_viewers_are_limited,
     a_change_has_an_entry_that_says_who_and_what,

@@ -3,8 +3,8 @@
 mod tasks;
 
 pub(crate) use tasks::{
-    a_submission_is_seen_by_who_made_it, an_area_shows_its_part_of_runs,
-    an_area_shows_its_part_of_tasks_and_changes_only_its_own,
+    a_submission_is_seen_by_who_made_it, a_submitter_without_a_run_is_forgotten_with_the_history,
+    an_area_shows_its_part_of_runs, an_area_shows_its_part_of_tasks_and_changes_only_its_own,
 };
 
 use chrono::DateTime;

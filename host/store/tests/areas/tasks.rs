@@ -180,3 +180,24 @@ pub(crate) async fn a_submission_is_seen_by_who_made_it(store: &Store) {
     assert!(!store.may_see_picture(&hall, "picture of second.").await.unwrap());
     assert!(!store.may_see_picture(&bob, "picture of first.").await.unwrap());
 }
+
+pub(crate) async fn a_submitter_without_a_run_is_forgotten_with_the_history(store: &Store) {
+    let ids = Ids::default();
+    let new = |at: i64| NewRun {
+        id: RunId(ids.next(at)),
+        task_id: None,
+        trigger: Trigger::Submission,
+        fire_time: None,
+        idempotency_key: Some("once".into()),
+        definition: definition(&["rtsp://a/live"], &[]),
+        origin: plan().origin,
+    };
+    let start = || Start::Now(FanOut { plan: plan(), cameras: vec![(None, "a".to_owned())], missing: Vec::new() });
+    let (mine, _) = store.by(ada()).create_run(new(1_000), start(), 1_000).await.unwrap();
+    let (again, is_new) = store.by(ada()).create_run(new(1_001), start(), 1_001).await.unwrap();
+    assert_eq!((again.id, is_new), (mine.id, false));
+    assert_eq!(store.prune(10_000, 11_000).await.unwrap(), 0, "nothing is old");
+    assert_eq!(store.prune(10_000, 12_000).await.unwrap(), 1);
+    assert_eq!(store.prune(10_000, 12_000).await.unwrap(), 0);
+    assert!(store.submission(&hall(), mine.id).await.unwrap().is_some());
+}
