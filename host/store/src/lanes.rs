@@ -6,6 +6,8 @@
 //!
 //! PostgreSQL gives each lane its own connection. SQLite has one connection that writes, and the lanes take turns.
 
+mod commands;
+
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -21,6 +23,8 @@ use crate::{
     Dialect, StoreError,
     db::{Connection, Options, is_closed},
 };
+
+pub(crate) use commands::Commands;
 
 /// The maximum number of commands that wait in a lane.
 const QUEUE: usize = 1_024;
@@ -89,18 +93,6 @@ enum Frame {
     Explicit { may_be_lost: bool },
 }
 
-/// A single command.
-struct Once<F>(F);
-
-impl<T, F> Work<T> for Once<F>
-where
-    F: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, Result<T, StoreError>> + Send,
-{
-    fn run(self, connection: &mut Connection) -> impl Future<Output = Result<T, StoreError>> + Send {
-        (self.0)(connection)
-    }
-}
-
 /// Commands of one kind.
 struct Together<'a, K: Kind> {
     kind: &'a K,
@@ -142,17 +134,6 @@ impl<K: Kind> Clone for Lane<K> {
     fn clone(&self) -> Self {
         Self { queue: self.queue.clone() }
     }
-}
-
-/// A single command with its own transaction. Returns false if the database was unavailable.
-type Command = Box<dyn FnOnce(Seat) -> BoxFuture<'static, bool> + Send>;
-/// The function that is called if the command is not tried at all.
-type Refuse = Box<dyn FnOnce(StoreError) + Send>;
-
-/// The queue for rare commands.
-#[derive(Clone)]
-pub(crate) struct Commands {
-    queue: mpsc::Sender<(Command, Refuse)>,
 }
 
 /// Opens a connection that writes.
@@ -383,93 +364,4 @@ async fn attempt<K: Kind>(
         outcome => return outcome,
     }
     turn.transaction(frame, extra, Together { kind, asks }).await
-}
-
-impl Commands {
-    /// Opens the lane of rare commands.
-    pub(crate) fn open(seat: Seat) -> (Self, impl Future<Output = ()> + Send + 'static) {
-        let (queue, mut waiting) = mpsc::channel::<(Command, Refuse)>(QUEUE);
-        let driving = async move {
-            while let Some((work, refuse)) = waiting.recv().await {
-                drop(refuse);
-                if !work(seat.clone()).await && seat.is_lost().await {
-                    let error = StoreError::unavailable("it cannot be reached");
-                    while let Ok((_, refuse)) = waiting.try_recv() {
-                        refuse(error.clone());
-                    }
-                    tokio::time::sleep(RECONNECT).await;
-                }
-            }
-            seat.close().await;
-        };
-        (Self { queue }, driving)
-    }
-
-    /// Executes a command. Returns the answer once the transaction is committed. An error undoes the changes of the
-    /// command.
-    pub(crate) async fn run<T, F>(&self, command: F) -> Result<T, StoreError>
-    where
-        T: Send + 'static,
-        F: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, Result<T, StoreError>> + Send + 'static,
-    {
-        self.enqueue(command, false, Duration::ZERO).await
-    }
-
-    /// Does the same as [`Self::run`], for a command that may take `extra` longer than usual.
-    pub(crate) async fn run_long<T, F>(&self, extra: Duration, command: F) -> Result<T, StoreError>
-    where
-        T: Send + 'static,
-        F: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, Result<T, StoreError>> + Send + 'static,
-    {
-        self.enqueue(command, false, extra).await
-    }
-
-    /// Does the same as [`Self::run`], for a command that may be lost after it was answered; see
-    /// [`Kind::MAY_BE_LOST`].
-    pub(crate) async fn run_relaxed<T, F>(&self, command: F) -> Result<T, StoreError>
-    where
-        T: Send + 'static,
-        F: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, Result<T, StoreError>> + Send + 'static,
-    {
-        self.enqueue(command, true, Duration::ZERO).await
-    }
-
-    async fn enqueue<T, F>(&self, command: F, may_be_lost: bool, extra: Duration) -> Result<T, StoreError>
-    where
-        T: Send + 'static,
-        F: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, Result<T, StoreError>> + Send + 'static,
-    {
-        let (answer, answered) = oneshot::channel();
-        let answer = Arc::new(parking_lot::Mutex::new(Some(answer)));
-        let refused = Arc::clone(&answer);
-        let work: Command = Box::new(move |seat| {
-            Box::pin(async move {
-                let frame = Frame::Explicit { may_be_lost };
-                let outcome = seat.turn().await.transaction(frame, extra, Once(command)).await;
-                let reached = !matches!(outcome, Err(StoreError::Unavailable(_)));
-                if let Some(answer) = answer.lock().take() {
-                    // The answer has no receiver if the request was cancelled meanwhile.
-                    answer.send(outcome).ok();
-                }
-                reached
-            })
-        });
-        let refuse: Refuse = Box::new(move |error| {
-            if let Some(answer) = refused.lock().take() {
-                answer.send(Err(error)).ok();
-            }
-        });
-        let sending = async {
-            self.queue.send((work, refuse)).await.map_err(|_| stopped())?;
-            answered.await.unwrap_or_else(|_| Err(stopped()))
-        };
-        timeout(PATIENCE + extra, sending)
-            .await
-            .unwrap_or_else(|_| Err(StoreError::Busy { waiting: self.depth() }))
-    }
-
-    /// Returns the number of commands that wait now.
-    pub(crate) fn depth(&self) -> usize {
-        self.queue.max_capacity() - self.queue.capacity()
-    }
 }
