@@ -6,6 +6,7 @@ use clap::ValueEnum;
 use comfy_table::{Cell, Color, Table};
 use easysight_protocol::{
     CameraReplay, CheckReplay, LimitSide, MetricLimit, Replay, ReplayChecks, ReplayLimits,
+    UntoldLimit,
 };
 use reqwest::Method;
 
@@ -101,11 +102,14 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     };
     if arguments.metric.is_none() {
         let found: ReplayLimits = master.answer(request(&["diagnosis", "replay", "limits"])?).await?;
-        if found.limits.is_empty() && format == Format::Table {
+        if found.limits.is_empty() && found.untold.is_empty() && format == Format::Table {
             format.say(&found, "no verdict of these cameras and days was decided by a metric")?;
         } else {
             format.show(&found, limits)?;
             if format == Format::Table {
+                for one in &found.untold {
+                    format.say(&found, &untold(one))?;
+                }
                 format.say(&found, &basis(&found.checks))?;
             }
         }
@@ -125,6 +129,14 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         )?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn untold(one: &UntoldLimit) -> String {
+    format!(
+        "it cannot be told on which side of its limit {} raises an alarm: it decided only {} verdicts, and no alarm \
+         shows it",
+        one.metric, one.verdicts
+    )
 }
 
 fn limits(found: &ReplayLimits) -> Table {

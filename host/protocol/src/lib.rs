@@ -61,7 +61,7 @@ pub use plugin::{
 pub use problem::{PROBLEM_MEDIA_TYPE, Problem};
 pub use replay::{
     CameraReplay, CheckReplay, LimitSide, LimitThreshold, MetricLimit, Replay, ReplayChanges, ReplayChecks,
-    ReplayLimits,
+    ReplayLimits, UntoldLimit,
 };
 pub use run::{DiagnosisResult, Job, JobState, Progress, Run, RunState, Trigger};
 pub use shadow::{

@@ -40,6 +40,21 @@ pub struct ReplayLimits {
     pub checks: ReplayChecks,
     /// The limits, the one that decided most verdicts first.
     pub limits: Vec<MetricLimit>,
+    /// The metrics that decided verdicts, but too few to show on which side of their limit values raise an alarm.
+    #[serde(default)]
+    pub untold: Vec<UntoldLimit>,
+}
+
+/// A metric that decided verdicts which do not show on which side of its limit values raise an alarm: they are few, and
+/// none of them is an alarm that shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct UntoldLimit {
+    /// The name of the metric.
+    pub metric: String,
+    /// Its unit; empty for a plain number.
+    pub unit: String,
+    /// The number of these verdicts.
+    pub verdicts: u64,
 }
 
 /// Counts of the checks that were read.

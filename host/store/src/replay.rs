@@ -19,6 +19,7 @@ use std::collections::HashMap;
 
 use easysight_protocol::{
     CameraReplay, CheckReplay, Evidence, JobId, LimitSide, MetricLimit, Replay, ReplayChecks, ReplayLimits,
+    UntoldLimit,
 };
 use serde::Deserialize;
 
@@ -77,8 +78,13 @@ pub enum Replayed {
     Done(Box<Replay>),
     /// No check has a verdict of the diagnosis.
     NoVerdicts(ReplayChecks),
-    /// The metric decided no verdict on this side or with this limit. These limits did.
-    NoSuchLimit(Vec<MetricLimit>),
+    /// The metric decided no verdict on this side or with this limit, or its verdicts do not show the side.
+    NoSuchLimit {
+        /// The limits that decided verdicts.
+        limits: Vec<MetricLimit>,
+        /// The metrics whose verdicts do not show the side.
+        untold: Vec<UntoldLimit>,
+    },
 }
 
 /// Reads the verdicts of one diagnosis for the survey.
@@ -128,6 +134,7 @@ impl Store {
             until: time(scope.until)?,
             checks,
             limits: limits.shown(),
+            untold: limits.untold,
         })
     }
 
@@ -149,7 +156,7 @@ impl Store {
             return Ok(Replayed::NoVerdicts(checks));
         }
         let Some(limit) = chosen(&limits, other) else {
-            return Ok(Replayed::NoSuchLimit(limits.shown()));
+            return Ok(Replayed::NoSuchLimit { limits: limits.shown(), untold: limits.untold });
         };
         let question = Question { limit, from: other.from, threshold: other.threshold };
         let tallying = Tallying {

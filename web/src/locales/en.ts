@@ -666,6 +666,8 @@ export default {
     days: 'Last {n} days',
     noLimits: 'There is nothing to replay',
     noLimitsHint: 'No verdict of these cameras and days was decided by a metric. Choose more cameras or more days.',
+    untold:
+      '{metric} decided only {n} verdicts, and no alarm shows on which side of its limit it raises one. Choose more cameras or more days.',
     otherMetric: 'The metric {metric} decided no verdict',
     firstMetric: 'Show the metrics that did',
     limit: '{metric}, alarm {side} ({n})',

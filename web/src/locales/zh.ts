@@ -655,6 +655,7 @@ export default {
     days: '最近 {n} 天',
     noLimits: '没有可以回放的检测',
     noLimitsHint: '这些摄像机在这段时间内没有由指标决定的结论。请选择更多摄像机或更长时间。',
+    untold: '{metric} 只决定了 {n} 个结论，没有报警能说明阈值的哪一侧报警。请选择更多摄像机或更长时间。',
     otherMetric: '指标 {metric} 没有决定过结论',
     firstMetric: '查看决定结论的指标',
     limit: '{metric}，{side}时报警（{n}）',

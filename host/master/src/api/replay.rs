@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::{Json, extract::State, http::StatusCode};
 use easysight_daemon::problem::Error;
-use easysight_protocol::{LimitSide, MetricLimit, Problem, Replay, ReplayChecks, ReplayLimits};
+use easysight_protocol::{LimitSide, MetricLimit, Problem, Replay, ReplayChecks, ReplayLimits, UntoldLimit};
 use easysight_store::{Area, OtherLimit, ReplayCameras, ReplayScope, Replayed};
 use serde::Deserialize;
 use tokio::{sync::MutexGuard, time::timeout};
@@ -129,7 +129,7 @@ pub(super) async fn replay(
             Ok(Json(*replay))
         }
         Replayed::NoVerdicts(checks) => Err(nothing(&scope, &checks)),
-        Replayed::NoSuchLimit(limits) => Err(no_limit(&scope, &other, &limits)),
+        Replayed::NoSuchLimit { limits, untold } => Err(no_limit(&scope, &other, &limits, &untold)),
     }
 }
 
@@ -227,7 +227,21 @@ fn nothing(scope: &ReplayScope, checks: &ReplayChecks) -> Error {
     Error::new(StatusCode::NOT_FOUND, "nothing-to-replay", detail)
 }
 
-fn no_limit(scope: &ReplayScope, other: &OtherLimit, limits: &[MetricLimit]) -> Error {
+fn no_limit(
+    scope: &ReplayScope,
+    other: &OtherLimit,
+    limits: &[MetricLimit],
+    untold: &[UntoldLimit],
+) -> Error {
+    let is_limit = limits.iter().any(|one| one.metric == other.metric);
+    if let (false, Some(one)) = (is_limit, untold.iter().find(|one| one.metric == other.metric)) {
+        let detail = format!(
+            "it cannot be told on which side of its limit `{}` raises an alarm: it decided only {} verdicts, and no alarm \
+             shows it. Choose more cameras or more days",
+            one.metric, one.verdicts
+        );
+        return Error::new(StatusCode::NOT_FOUND, "no-such-limit", detail);
+    }
     let side =
         other.side.map_or_else(String::new, |side| format!(" by a limit with alarms {} it", side.as_str()));
     let from = other.from.map_or_else(String::new, |from| format!(" by the limit {from}"));

@@ -3,15 +3,16 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use easysight_protocol::{LimitSide, LimitThreshold, MetricLimit};
+use easysight_protocol::{LimitSide, LimitThreshold, MetricLimit, UntoldLimit};
 
 use super::{
     part::Names,
     survey::{Group, Held, Place, Seen, Survey, place_of, widen},
 };
 
-/// From this number of verdicts on, the side of one threshold follows from the majority of its own verdicts, even if
-/// they do not agree. With fewer verdicts, the side follows from the verdicts of all thresholds of the metric.
+/// From this number of verdicts on, the side of one threshold follows from the majority of its own verdicts, also if
+/// they do not agree, or if none of them was an alarm. With fewer, it follows from those of all thresholds of the metric,
+/// and at least one alarm has to show it: a few normal verdicts may all be beyond the limit, where the plugin was quiet.
 const ENOUGH: u64 = 20;
 /// The maximum number of thresholds that an answer lists.
 const LISTED: usize = 16;
@@ -38,6 +39,8 @@ pub(super) struct Limit {
 pub(super) struct Limits {
     pub(super) names: Names,
     pub(super) list: Vec<Limit>,
+    /// The metrics whose verdicts do not show the side.
+    pub(super) untold: Vec<UntoldLimit>,
     /// The limit of each metric and threshold, by the bits of the threshold.
     by_threshold: HashMap<(u16, u64), usize>,
     /// The limit of each metric with more thresholds than are told apart.
@@ -97,18 +100,25 @@ impl Limits {
     pub(super) fn of(survey: Survey) -> Self {
         let Survey { names, metrics: seen, held, .. } = survey;
         let (mut list, mut by_threshold, mut varying) = (Vec::new(), HashMap::new(), HashMap::new());
+        let mut untold = Vec::new();
         for (metric, seen) in (0_u16..).zip(&seen) {
             let mut sides: BTreeMap<LimitSide, Vec<u64>> = BTreeMap::new();
             let all = seen.groups.values().chain([&seen.others]).fold(Group::default(), |mut all, one| {
                 all.join(*one);
                 all
             });
+            let mut open = 0;
             for (bits, group) in &seen.groups {
-                if let Some(side) = side_of(group, &all, seen.varies()) {
-                    sides.entry(side).or_default().push(*bits);
+                match side_of(group, &all, seen.varies()) {
+                    Some(side) => sides.entry(side).or_default().push(*bits),
+                    None => open += group.all(),
                 }
             }
-            let overall = majority(&all);
+            if open > 0 {
+                let (metric, unit) = names.get(metric);
+                untold.push(UntoldLimit { metric: metric.to_owned(), unit: unit.to_owned(), verdicts: open });
+            }
+            let overall = told(&all);
             for (side, bits) in sides {
                 let with_others = seen.varies() && overall == Some(side);
                 for bits in &bits {
@@ -120,7 +130,7 @@ impl Limits {
                 list.extend(Limit::of(metric, side, &bits, seen, with_others));
             }
         }
-        Self { names, list, by_threshold, varying, held, seen }
+        Self { names, list, untold, by_threshold, varying, held, seen }
     }
 
     /// Returns the place of the limit that a metric and a threshold belong to.
@@ -249,9 +259,21 @@ const fn votes(group: &Group) -> (u64, u64) {
     (group.above.alarms + group.below.normal, group.below.alarms + group.above.normal)
 }
 
+/// Returns the side that the verdicts show, or None if they are too few and no alarm shows it.
+fn told(group: &Group) -> Option<LimitSide> {
+    let (above, below) = votes(group);
+    let side = majority(group)?;
+    let alarms = if side == LimitSide::Above { group.above.alarms } else { group.below.alarms };
+    (alarms > 0 || above + below >= ENOUGH).then_some(side)
+}
+
 /// Returns the side of one threshold. `all` has the verdicts of all thresholds of the metric.
-const fn side_of(group: &Group, all: &Group, varies: bool) -> Option<LimitSide> {
+fn side_of(group: &Group, all: &Group, varies: bool) -> Option<LimitSide> {
     let (above, below) = votes(group);
     let agree = (above == 0) != (below == 0);
-    if !varies && (agree || above + below >= ENOUGH) { majority(group) } else { majority(all) }
+    if varies || (!agree && above + below < ENOUGH) {
+        return told(all);
+    }
+    // A metric may have limits on both sides, so the verdicts of other thresholds count only if they agree.
+    told(group).or_else(|| majority(group).filter(|side| told(all) == Some(*side)))
 }

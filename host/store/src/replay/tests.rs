@@ -110,6 +110,31 @@ fn the_side_of_a_limit_follows_from_the_verdicts() {
 }
 
 #[test]
+fn a_few_normal_verdicts_do_not_show_the_side() {
+    let quiet = || said("normal", ("p95", 80.0), &[("p95", 60.0)]);
+    let untold = |verdicts: Vec<Said>| {
+        let limits = surveyed(&[chunk(1, &verdicts)]);
+        assert_eq!(limits.list.len() + limits.untold.len(), 1);
+        limits.untold.first().map(|one| one.verdicts)
+    };
+    let side = |verdicts: Vec<Said>| surveyed(&[chunk(1, &verdicts)]).list.first().map(|one| one.side);
+    // A plugin that knows how dark the camera usually is raises no alarm.
+    assert_eq!(untold((0..5).map(|_| quiet()).collect()), Some(5));
+    assert_eq!(untold(vec![dark(100.0), dark(120.0)]), Some(2));
+    assert_eq!(untold(vec![quiet(), quiet(), dark(100.0)]), Some(3));
+    // The only alarm contradicts the others.
+    assert_eq!(untold(vec![quiet(), quiet(), quiet(), dark(70.0)]), Some(4));
+    // An alarm shows the side, and so do many normal verdicts.
+    assert_eq!(side(vec![quiet(), dark(70.0), dark(75.0)]), Some(LimitSide::Below));
+    assert_eq!(side((0..20).map(|_| dark(100.0)).collect()), Some(LimitSide::Below));
+    // The verdicts of another threshold of the metric count if they agree.
+    let task = |threshold: f64, value: f64| said("normal", ("p95", threshold), &[("p95", value)]);
+    let limits = surveyed(&[chunk(1, &[dark(70.0), dark(100.0), task(60.0, 90.0), task(200.0, 190.0)])]);
+    assert_eq!(limits.list.iter().map(|one| (one.side, one.counts.all())).collect::<Vec<_>>(), [(LimitSide::Below, 3)]);
+    assert_eq!(limits.untold, [UntoldLimit { metric: "p95".into(), unit: "grey level".into(), verdicts: 1 }]);
+}
+
+#[test]
 fn a_moved_limit_raises_and_clears_what_lies_between() {
     let cameras = [chunk(1, &[dark(70.0), dark(75.0), dark(85.0), dark(120.0)]), chunk(2, &[dark(100.0)])];
     let stricter = replayed(&cameras, "p95", None, 90.0);

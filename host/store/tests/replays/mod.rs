@@ -197,8 +197,8 @@ pub(crate) async fn a_replay_is_of_the_chosen_cameras_and_time(store: &Store) {
     }
     // The time begins and ends within stored days and reports.
     let part =
-        ReplayScope { since: START + 20 * HOUR, until: START + 26 * HOUR, ..scope(ids(&["c"]), until) };
-    assert_eq!(counts(&replayed(store, &part, &other(500.0)).await), (6, 0, 0));
+        ReplayScope { since: START + 10 * HOUR, until: START + 34 * HOUR, ..scope(ids(&["c"]), until) };
+    assert_eq!(counts(&replayed(store, &part, &other(500.0)).await), (24, 0, 0));
     // The list is shortened, and the answer says so.
     let few = OtherLimit { limit: 1, ..other(500.0) };
     let cut = replayed(store, &scope(ReplayCameras::default(), until), &few).await;
@@ -230,7 +230,7 @@ pub(crate) async fn a_replay_refuses_what_it_cannot_answer(store: &Store) {
         OtherLimit { from: Some(81.0), ..other(90.0) },
     ] {
         let refused = store.replay(&Area::ALL, &everywhere, &wrong, until).await.unwrap();
-        assert!(matches!(&refused, Replayed::NoSuchLimit(limits) if *limits == known), "{refused:?}");
+        assert!(matches!(&refused, Replayed::NoSuchLimit { limits, .. } if *limits == known), "{refused:?}");
     }
     let other_diagnosis = ReplayScope { diagnosis: "noise".into(), ..everywhere.clone() };
     let none = store.replay(&Area::ALL, &other_diagnosis, &other(90.0), until).await.unwrap();
