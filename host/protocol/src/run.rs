@@ -156,7 +156,7 @@ pub struct DiagnosisResult {
     pub job_id: JobId,
     /// The run's id.
     pub run_id: RunId,
-    /// The task's id; null for a submission without a task.
+    /// The task's id; null for a submission without a task, and for a caller with an area of which the task names nothing.
     pub task_id: Option<String>,
     /// The camera's id; null for a submission without a task.
     pub camera_id: Option<String>,

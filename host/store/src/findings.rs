@@ -1,11 +1,13 @@
 //! Stored findings.
 
+use std::collections::HashSet;
+
 use easysight_protocol::{DiagnosisResult, Failure, JobId, Page, RunId, Status};
 
 use crate::{
     Area, PageRequest, Store, StoreError,
     db::{Row, query},
-    query::{Select, text},
+    query::{Select, parsed, text},
     reports::{COLUMNS, finding_name, first_name, kinds_with, list, parts, read},
 };
 
@@ -36,8 +38,9 @@ pub struct FindingFilter {
 }
 
 impl Store {
-    /// Lists the findings of the cameras of an area, latest first. If only a few of very many findings match, a page
-    /// may have fewer findings than requested although there is a next page.
+    /// Lists the findings of the cameras of an area, latest first. A camera of the area may have been checked by a task
+    /// that names nothing of the area: its findings do not name the task, and are not found by it or its run. If only a
+    /// few of very many findings match, a page may have fewer findings than requested although there is a next page.
     ///
     /// # Errors
     ///
@@ -73,13 +76,18 @@ impl Store {
                 }
                 None => self.step(area, filter, None, after.as_ref()).await?,
             };
+            let runs = self.runs_of(area, &rows).await?;
             for row in &rows {
                 let found = read(row)?;
-                for (position, finding) in found.into_iter().enumerate().rev() {
+                for (position, mut finding) in found.into_iter().enumerate().rev() {
                     let is_before = after
                         .as_ref()
                         .is_none_or(|(report, at)| parts(&finding.id).0 != report || position < *at);
-                    if is_before && filter.is_met_by(&finding) {
+                    let is_run_seen = runs.contains(&finding.run_id);
+                    if is_before && filter.is_met_by(&finding) && (is_run_seen || !filter.names_run()) {
+                        if !is_run_seen {
+                            finding.task_id = None;
+                        }
                         items.push(finding);
                     }
                 }
@@ -119,6 +127,11 @@ impl Store {
 }
 
 impl FindingFilter {
+    /// Returns true if the filter names a run or a task.
+    const fn names_run(&self) -> bool {
+        self.run_id.is_some() || self.task_id.is_some()
+    }
+
     /// Returns true if only few reports can match, even if very many are stored.
     const fn is_narrow(&self) -> bool {
         self.run_id.is_some() || self.job_id.is_some() || self.camera_id.is_some()
@@ -140,6 +153,12 @@ impl FindingFilter {
 }
 
 impl Store {
+    /// Returns the runs of reports, as far as something of them is in the area.
+    async fn runs_of(&self, area: &Area, reports: &[Row]) -> Result<HashSet<RunId>, StoreError> {
+        let runs = reports.iter().map(|row| parsed(row, "run_id")).collect::<Result<HashSet<RunId>, _>>()?;
+        self.runs_within(area, runs.into_iter().collect()).await
+    }
+
     /// Reads the next reports that may have matching findings, latest first.
     async fn step(
         &self,

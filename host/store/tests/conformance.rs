@@ -24,7 +24,8 @@ use areas::{
     a_submission_is_seen_by_who_made_it, a_submitter_without_a_run_is_forgotten_with_the_history,
     an_area_shows_its_cameras_and_hides_their_other_groups,
     an_area_shows_its_part_of_runs, an_area_shows_its_part_of_tasks_and_changes_only_its_own,
-    an_area_shows_what_was_found_of_its_cameras, nothing_outside_of_an_area_is_changed,
+    an_area_shows_what_was_found_of_its_cameras,
+    findings_do_not_name_a_task_that_names_nothing_of_the_area, nothing_outside_of_an_area_is_changed,
     only_operators_and_viewers_are_limited, the_census_of_an_area_counts_each_camera_once,
 };
 use audit::{
@@ -204,6 +205,7 @@ async fn a_damaged_day_is_left_out_of_a_replay_on_postgres() {
 on_both!(
     an_area_shows_its_cameras_and_hides_their_other_groups,
     an_area_shows_what_was_found_of_its_cameras,
+    findings_do_not_name_a_task_that_names_nothing_of_the_area,
     an_area_shows_its_part_of_runs,
     nothing_outside_of_an_area_is_changed,
     an_area_shows_its_part_of_tasks_and_changes_only_its_own,

@@ -134,7 +134,10 @@ impl Follower {
         let (mut cameras, mut runs) = (HashSet::new(), HashSet::new());
         for event in &events {
             match event {
-                Event::Finding { finding } => cameras.extend(finding.camera_id.clone()),
+                Event::Finding { finding } => {
+                    cameras.extend(finding.camera_id.clone());
+                    runs.insert(finding.run_id);
+                }
                 Event::Run { run_id, .. } => {
                     runs.insert(*run_id);
                 }
@@ -149,6 +152,15 @@ impl Follower {
             Event::Run { run_id, .. } => runs.contains(run_id),
             Event::Node { .. } | Event::Missed { .. } => true,
         };
-        Ok(events.into_iter().filter(is_seen).collect())
+        let mut seen: Vec<Event> = events.into_iter().filter(is_seen).collect();
+        for event in &mut seen {
+            // A task that names nothing of the area may check a camera of the area.
+            if let Event::Finding { finding } = event
+                && !runs.contains(&finding.run_id)
+            {
+                finding.task_id = None;
+            }
+        }
+        Ok(seen)
     }
 }

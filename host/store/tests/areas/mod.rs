@@ -132,6 +132,28 @@ pub(crate) async fn an_area_shows_its_cameras_and_hides_their_other_groups(store
     assert_eq!(tally.groups.keys().collect::<Vec<_>>(), ["hall"]);
 }
 
+/// A task of the yard also checks a camera that is in the hall too.
+pub(crate) async fn findings_do_not_name_a_task_that_names_nothing_of_the_area(store: &Store) {
+    add_cameras(store).await;
+    let mut node = Node::new("n");
+    node.register(store, 1_000).await;
+    let hidden = check(store, &mut node, definition(&[], &["yard"]), &["b", "both"], "").await;
+    let own = check(store, &mut node, definition(&["both"], &[]), &["both"], "").await;
+    let found = async |area: &Area, filter: FindingFilter| -> Vec<_> {
+        let page = store.findings(area, &filter, &page(9)).await.unwrap();
+        page.items.into_iter().map(|one| (one.camera_id.unwrap(), one.task_id.is_some())).collect()
+    };
+    let both = |named: bool| ("both".to_owned(), named);
+    assert_eq!(found(&hall(), FindingFilter::default()).await, [both(true), both(false)]);
+    assert_eq!(found(&Area::ALL, FindingFilter::default()).await.iter().filter(|one| one.1).count(), 3);
+    for (run, mine, all) in [(hidden, 0, 2), (own, 1, 1)] {
+        let of_run = || FindingFilter { run_id: Some(run), ..FindingFilter::default() };
+        assert_eq!((found(&hall(), of_run()).await.len(), found(&Area::ALL, of_run()).await.len()), (mine, all));
+    }
+    let of_task = FindingFilter { task_id: Some("t".into()), ..FindingFilter::default() };
+    assert_eq!(found(&hall(), of_task).await, [both(true)]);
+}
+
 pub(crate) async fn an_area_shows_what_was_found_of_its_cameras(store: &Store) {
     add_cameras(store).await;
     let mut node = Node::new("n");
