@@ -35,7 +35,7 @@ impl Attempt<'_> {
 /// many people sign in at the same time or the database is unavailable.
 pub(crate) async fn sign_in(master: &Master, attempt: Attempt<'_>) -> Result<String, Error> {
     let (counted, client) = (attempt.counted(), attempt.client);
-    let Some(user) = compare(master, attempt).await? else { return Err(wrong()) };
+    let Some(user) = compare(master, attempt, false).await? else { return Err(wrong()) };
     let now = master.now_ms();
     let (session, secret) = master.access.sessions.make(now).map_err(|error| unmade(&error))?;
     let StoredUser { info, password } = user;
@@ -47,14 +47,14 @@ pub(crate) async fn sign_in(master: &Master, attempt: Attempt<'_>) -> Result<Str
     Ok(secret)
 }
 
-/// Counts an attempt as failed, and compares its password. Returns the user if the password is right and the user is
-/// not disabled. In this case, the caller must undo the count with [`easysight_store::Store::open_session`] or
-/// [`easysight_store::Store::forgive_sign_in`].
+/// Counts an attempt as failed, and compares its password. `known` is true for a user who has signed in already. Returns
+/// the user if the password is right and the user is not disabled. In this case, the caller must undo the count with
+/// [`easysight_store::Store::open_session`] or [`easysight_store::Store::forgive_sign_in`].
 ///
 /// # Errors
 ///
-/// Returns 429 after too many failures, 503 if too many people sign in at the same time or the database is unavailable.
-async fn compare(master: &Master, attempt: Attempt<'_>) -> Result<Option<StoredUser>, Error> {
+/// Returns 429 after too many failures or if too many sign-ins of the same origin wait, 503 if too many people sign in at the same time or the database is unavailable.
+async fn compare(master: &Master, attempt: Attempt<'_>, known: bool) -> Result<Option<StoredUser>, Error> {
     let counted = attempt.counted();
     let Attempt { name, password, client } = attempt;
     if password.reveal().len() > MAX_PASSWORD_BYTES {
@@ -65,7 +65,10 @@ async fn compare(master: &Master, attempt: Attempt<'_>) -> Result<Option<StoredU
     if let Some(wait) = master.store.sign_in_wait(&counted, master.now_ms()).await.map_err(failed)? {
         return Err(too_many(wait));
     }
-    let place = master.passwords.place().await?;
+    let place = match known {
+        true => master.passwords.place().await?,
+        false => master.passwords.place_of(&login_of(name), &client.counted()).await?,
+    };
     if let Some(wait) = master.store.count_sign_in(counted, master.now_ms()).await.map_err(failed)? {
         return Err(too_many(wait));
     }
@@ -91,7 +94,7 @@ async fn compare(master: &Master, attempt: Attempt<'_>) -> Result<Option<StoredU
 /// Returns the errors of [`compare`].
 pub(crate) async fn confirm(master: &Master, attempt: Attempt<'_>) -> Result<Option<StoredUser>, Error> {
     let counted = attempt.counted();
-    let confirmed = compare(master, attempt).await?;
+    let confirmed = compare(master, attempt, true).await?;
     if confirmed.is_some() {
         let forgiven = master.store.forgive_sign_in(counted, master.now_ms()).await;
         forgiven.map_err(|error| store_error(&error))?;
