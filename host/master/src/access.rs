@@ -364,7 +364,8 @@ mod tests {
         let now = easysight_protocol::now().timestamp_millis() - ago_ms;
         let (session, secret) = access.sessions.make(now).unwrap();
         let sign_in = SignIn::new("user", "10.0.0.1");
-        assert!(store.open_session(session, user.into(), "hash".into(), sign_in, now).await.unwrap());
+        let by = store.by(nobody());
+        assert!(by.open_session(session, user.into(), "hash".into(), sign_in, now).await.unwrap());
         secret
     }
 

@@ -8,6 +8,7 @@ mod census;
 mod clock;
 mod declared;
 mod events;
+mod failures;
 mod folding;
 mod master;
 mod metrics;

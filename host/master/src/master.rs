@@ -15,7 +15,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    access::Access, clock::Clock, events::Events, metrics::Metrics, news::Relay, passwords::Passwords,
+    access::Access, clock::Clock, events::Events, failures::Failures, metrics::Metrics, news::Relay, passwords::Passwords,
     pictures::Pictures, pollers::Pollers, proxies::Proxies, refusals::Refusals, registry::Registry,
     storage::Storage, uploads::Uploads, waiting::Waiting,
 };
@@ -41,6 +41,8 @@ pub(crate) struct Master {
     pub(crate) replay_turn: tokio::sync::Mutex<()>,
     /// Refused requests that the audit log has already.
     pub(crate) refusals: Refusals,
+    /// Refused sign-ins that the audit log has already.
+    pub(crate) failures: Failures,
     pub(crate) passwords: Passwords,
     /// The proxies that may name the address of a client.
     pub(crate) proxies: Proxies,

@@ -6,7 +6,7 @@ use std::{collections::HashMap, sync::Arc, time::Instant};
 use axum::http::StatusCode;
 use chrono::{DateTime, TimeDelta, Utc};
 use easysight_daemon::problem::Error;
-use easysight_store::{NewSession, Store, StoredSession};
+use easysight_store::{Actor, NewSession, Store, StoredSession};
 use parking_lot::Mutex;
 use subtle::ConstantTimeEq;
 
@@ -74,10 +74,7 @@ impl Sessions {
         if now - session.used_at >= TimeDelta::milliseconds(RECORD_MS) {
             self.record_use(&session.id, now).await;
         }
-        let StoredSession { id: session, user, .. } = session;
-        let area = area_of_user(&user);
-        let identity = Identity::User { id: user.id, name: user.name, session };
-        Ok(Principal { identity, scope: user.scope, area })
+        Ok(principal_of(session))
     }
 
     async fn record_use(&self, id: &str, now: DateTime<Utc>) {
@@ -109,16 +106,24 @@ impl Sessions {
         Ok(self.look_up(id).await?.filter(|session| self.is_in_force(session)))
     }
 
-    /// Ends the session with this secret. Does nothing if there is none.
+    /// Ends the session with this secret. Does nothing if there is none. `by` describes its user as the caller, for the
+    /// audit log.
     ///
     /// # Errors
     ///
     /// Returns 503 if the database is unavailable.
-    pub(crate) async fn close(&self, secret: &str) -> Result<(), Error> {
+    pub(crate) async fn close(
+        &self,
+        secret: &str,
+        by: impl FnOnce(&Principal) -> Actor + Send,
+    ) -> Result<(), Error> {
         if let Some(session) = self.find(secret).await? {
-            self.store.end_session(session.id.clone()).await.map_err(|error| store_error(&error))?;
-            self.known.lock().remove(&session.id);
-            tracing::info!(user = session.user.name, "signed out");
+            let (id, principal) = (session.id.clone(), principal_of(session));
+            let Identity::User { id: user, name, .. } = &principal.identity else { return Ok(()) };
+            let ended = self.store.by(by(&principal)).end_session(id.clone(), user, self.clock.now_ms()).await;
+            ended.map_err(|error| store_error(&error))?;
+            self.known.lock().remove(&id);
+            tracing::info!(user = name, "signed out");
         }
         Ok(())
     }
@@ -151,4 +156,12 @@ impl Sessions {
     pub(crate) fn forget(&self) {
         self.known.lock().clear();
     }
+}
+
+/// Returns the user of a session.
+fn principal_of(session: StoredSession) -> Principal {
+    let StoredSession { id: session, user, .. } = session;
+    let area = area_of_user(&user);
+    let identity = Identity::User { id: user.id, name: user.name, session };
+    Principal { identity, scope: user.scope, area }
 }

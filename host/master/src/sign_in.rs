@@ -1,14 +1,15 @@
 //! Compares the password of a person, with delays after failures. An unknown name, a wrong password and a disabled user
 //! get the same answer in the same time.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::http::StatusCode;
 use easysight_daemon::problem::Error;
-use easysight_protocol::{MAX_PASSWORD_BYTES, Password};
-use easysight_store::{SignIn, StoredUser, login_of};
+use easysight_protocol::{ActorKind, AuditActor, MAX_PASSWORD_BYTES, Password, UserInfo};
+use easysight_store::{Actor, SignIn, StoreError, StoredUser, login_of};
 
 use crate::{
+    failures::{Refusal, Step},
     master::Master,
     problems::{invalid, store_error},
     proxies::Client,
@@ -19,6 +20,8 @@ pub(crate) struct Attempt<'a> {
     pub(crate) name: &'a str,
     pub(crate) password: Password,
     pub(crate) client: Client,
+    /// The caller of the request, for the audit log.
+    pub(crate) actor: Actor,
 }
 
 impl Attempt<'_> {
@@ -34,12 +37,14 @@ impl Attempt<'_> {
 /// Returns 401 if the name or the password is wrong or the user is disabled, 429 after too many failures, 503 if too
 /// many people sign in at the same time or the database is unavailable.
 pub(crate) async fn sign_in(master: &Master, attempt: Attempt<'_>) -> Result<String, Error> {
-    let (counted, client) = (attempt.counted(), attempt.client);
+    let (counted, client, actor) = (attempt.counted(), attempt.client, attempt.actor.clone());
     let Some(user) = compare(master, attempt, false).await? else { return Err(wrong()) };
     let now = master.now_ms();
     let (session, secret) = master.access.sessions.make(now).map_err(|error| unmade(&error))?;
     let StoredUser { info, password } = user;
-    let opened = master.store.open_session(session, info.id, password, counted, now).await;
+    let (id, name) = (Some(info.id.clone()), Some(info.name.clone()));
+    let actor = Actor { who: AuditActor { kind: ActorKind::User, id, name }, ..actor };
+    let opened = master.store.by(actor).open_session(session, info.id, password, counted, now).await;
     if !opened.map_err(|error| store_error(&error))? {
         return Err(wrong());
     }
@@ -49,20 +54,21 @@ pub(crate) async fn sign_in(master: &Master, attempt: Attempt<'_>) -> Result<Str
 
 /// Counts an attempt as failed, and compares its password. `known` is true for a user who has signed in already. Returns
 /// the user if the password is right and the user is not disabled. In this case, the caller must undo the count with
-/// [`easysight_store::Store::open_session`] or [`easysight_store::Store::forgive_sign_in`].
+/// [`easysight_store::Acting::open_session`] or [`easysight_store::Store::forgive_sign_in`].
 ///
 /// # Errors
 ///
 /// Returns 429 after too many failures or if too many sign-ins of the same origin wait, 503 if too many people sign in at the same time or the database is unavailable.
 async fn compare(master: &Master, attempt: Attempt<'_>, known: bool) -> Result<Option<StoredUser>, Error> {
     let counted = attempt.counted();
-    let Attempt { name, password, client } = attempt;
+    let Attempt { name, password, client, actor } = attempt;
     if password.reveal().len() > MAX_PASSWORD_BYTES {
         return Err(invalid("/password", format!("a password has at most {MAX_PASSWORD_BYTES} bytes")));
     }
     let failed = |error| store_error(&error);
     // Most refused sign-ins end here, before they need a place.
     if let Some(wait) = master.store.sign_in_wait(&counted, master.now_ms()).await.map_err(failed)? {
+        note_refusal(master, Refusal::TooEarly, name, client, actor, None).await;
         return Err(too_many(wait));
     }
     let place = match known {
@@ -70,6 +76,7 @@ async fn compare(master: &Master, attempt: Attempt<'_>, known: bool) -> Result<O
         false => master.passwords.place_of(&login_of(name), &client.counted()).await?,
     };
     if let Some(wait) = master.store.count_sign_in(counted, master.now_ms()).await.map_err(failed)? {
+        note_refusal(master, Refusal::TooEarly, name, client, actor, None).await;
         return Err(too_many(wait));
     }
     let user = master.store.user_named(name).await.map_err(failed)?;
@@ -80,11 +87,51 @@ async fn compare(master: &Master, attempt: Attempt<'_>, known: bool) -> Result<O
         user => {
             // The name is logged only if a user has it, because people sometimes type their password into the field for
             // the name.
-            let user = user.map_or_else(|| "nobody".to_owned(), |user| user.info.name);
-            tracing::warn!(user, address = %client.0, "a sign-in failed");
+            let shown = user.as_ref().map_or("nobody", |user| user.info.name.as_str());
+            tracing::warn!(user = shown, address = %client.0, "a sign-in failed");
+            let user = user.map(|user| user.info);
+            note_refusal(master, Refusal::Wrong, name, client, actor, user).await;
             Ok(None)
         }
     }
+}
+
+/// Records a refused sign-in in the audit log. The answer to the client does not depend on it. `user` is the user with this
+/// name, if it was looked up already.
+async fn note_refusal(
+    master: &Master,
+    refusal: Refusal,
+    name: &str,
+    client: Client,
+    actor: Actor,
+    user: Option<UserInfo>,
+) {
+    let (login, address, now) = (login_of(name), client.counted(), Instant::now());
+    let (entry, actor) = match master.failures.count(refusal, &login, &address, now) {
+        Step::Nothing => return,
+        Step::Update(entry) => (entry, actor),
+        Step::Begin { named } => {
+            let user = match (named, refusal, user) {
+                (false, ..) => None,
+                (true, Refusal::TooEarly, None) => match master.store.user_named(name).await {
+                    Ok(user) => user.map(|user| user.info),
+                    Err(error) => return unrecorded(&error),
+                },
+                (true, _, user) => user,
+            };
+            let entry = master.store.refused_sign_ins(user.as_ref(), refusal.word(), master.now_ms());
+            let origin = named.then_some((login, address));
+            let actor = if named { actor } else { Actor { address: None, forwarded_for: None, request_id: None, ..actor } };
+            (master.failures.begin(refusal, origin, entry, now), actor)
+        }
+    };
+    if let Err(error) = master.store.by(actor).note_refused_sign_ins(entry).await {
+        unrecorded(&error);
+    }
+}
+
+fn unrecorded(error: &StoreError) {
+    tracing::error!(%error, "a refused sign-in cannot be recorded in the audit log");
 }
 
 /// Compares the current password of a user who wants to change it. Returns the user, or None if the password is wrong.

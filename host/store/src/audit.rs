@@ -6,6 +6,7 @@
 
 mod difference;
 mod imports;
+mod sign_ins;
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -24,6 +25,7 @@ use crate::{
 
 pub(crate) use difference::difference;
 pub(crate) use imports::Tally;
+pub use sign_ins::RefusedSignIns;
 
 /// The maximum number of entries that one step of pruning removes.
 const PRUNE_STEP: i64 = 500;
@@ -264,11 +266,11 @@ impl Entry {
         Ok(())
     }
 
-    /// Replaces the fields after the change of an entry that was written before.
-    async fn write_after(&self, connection: &mut Connection) -> Result<(), StoreError> {
+    /// Replaces the fields after the change of an entry that was written before. Returns 0 if it was not.
+    async fn write_after(&self, connection: &mut Connection) -> Result<u64, StoreError> {
         let sql = "UPDATE audit SET after_json = $2 WHERE id = $1";
-        query(sql).bind(&self.id).bind(document(self.after.as_ref())?).execute(connection).await?;
-        Ok(())
+        let changed = query(sql).bind(&self.id).bind(document(self.after.as_ref())?).execute(connection).await?;
+        Ok(changed.rows_affected())
     }
 
     /// Returns a statement that writes entries, with its batch of rows. The statement leaves out entries that do not

@@ -63,7 +63,7 @@ use sqlx::{migrate::Migrator, postgres::PgConnectOptions, sqlite::SqliteConnectO
 use tokio::task::JoinHandle;
 
 pub use area::Area;
-pub use audit::{Acting, Actor, AuditFilter};
+pub use audit::{Acting, Actor, AuditFilter, RefusedSignIns};
 pub use beats::HeartbeatOutcome;
 pub use cameras::{Imported, StoredCamera};
 pub use census::HourCounts;

@@ -2,9 +2,11 @@
 
 use chrono::{DateTime, Utc};
 use easysight_protocol::UserInfo;
+use serde_json::json;
 
 use crate::{
-    Store, StoreError,
+    Acting, Store, StoreError,
+    audit::fields,
     db::{Connection, Row, query},
     query::{maybe_json, maybe_time, text, time_of, word},
     sign_ins::{self, SignIn},
@@ -37,9 +39,9 @@ pub struct NewSession {
     pub expires_at: i64,
 }
 
-impl Store {
-    /// Opens a session of a user, and records the successful sign-in as [`Store::forgive_sign_in`] does. `password` is
-    /// the hash with which the password was compared. Returns false if, in the meantime, the user was disabled or
+impl Acting<'_> {
+    /// Opens a session of a user, who is the caller, and records the successful sign-in as [`Store::forgive_sign_in`]
+    /// does. `password` is the hash with which the password was compared. Returns false if, in the meantime, the user was disabled or
     /// removed or got another password.
     ///
     /// # Errors
@@ -53,7 +55,9 @@ impl Store {
         sign_in: SignIn,
         now: i64,
     ) -> Result<bool, StoreError> {
-        self.writer
+        let entry = self.entry("session.open", "session", &user, now);
+        self.store
+            .writer
             .run(move |connection| {
                 Box::pin(async move {
                     let sql = "UPDATE users SET last_signed_in_at = $3 \
@@ -65,12 +69,68 @@ impl Store {
                     }
                     insert(connection, session, &user, now).await?;
                     sign_ins::succeeded(connection, sign_in, now).await?;
+                    entry.write(connection).await?;
                     Ok(true)
                 })
             })
             .await
     }
 
+    /// Records that the holder of a token, who is the caller, has signed in with it in a browser.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the database fails.
+    pub async fn note_session_of_token(&self, token: &str, now: i64) -> Result<(), StoreError> {
+        let entry = self.entry("session.open", "session", token, now);
+        self.store.writer.run(move |connection| Box::pin(async move { entry.write(connection).await })).await
+    }
+
+    /// Ends a session of a user. Returns false if it does not exist.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the database fails.
+    pub async fn end_session(&self, id: String, user: &str, now: i64) -> Result<bool, StoreError> {
+        let entry = self.entry("session.close", "session", user, now);
+        self.store
+            .writer
+            .run(move |connection| {
+                Box::pin(async move {
+                    let sql = "DELETE FROM sessions WHERE id = $1";
+                    if query(sql).bind(id).execute(&mut *connection).await?.rows_affected() == 0 {
+                        return Ok(false);
+                    }
+                    entry.write(connection).await?;
+                    Ok(true)
+                })
+            })
+            .await
+    }
+
+    /// Ends all sessions of a user. Returns their number.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the database fails.
+    pub async fn end_sessions_of(&self, user: String, now: i64) -> Result<u64, StoreError> {
+        let entry = self.entry("session.close_all", "session", &user, now);
+        self.store
+            .writer
+            .run(move |connection| {
+                Box::pin(async move {
+                    let ended = end_sessions(connection, &user, None).await?;
+                    if ended > 0 {
+                        entry.after(fields([("sessions", json!(ended))])).write(connection).await?;
+                    }
+                    Ok(ended)
+                })
+            })
+            .await
+    }
+}
+
+impl Store {
     /// Returns a session, or None if it does not exist.
     ///
     /// # Errors
@@ -98,33 +158,6 @@ impl Store {
                     Ok(())
                 })
             })
-            .await
-    }
-
-    /// Ends a session. Returns false if it does not exist.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if the database fails.
-    pub async fn end_session(&self, id: String) -> Result<bool, StoreError> {
-        self.writer
-            .run(move |connection| {
-                Box::pin(async move {
-                    let sql = "DELETE FROM sessions WHERE id = $1";
-                    Ok(query(sql).bind(id).execute(connection).await?.rows_affected() > 0)
-                })
-            })
-            .await
-    }
-
-    /// Ends all sessions of a user. Returns their number.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if the database fails.
-    pub async fn end_sessions_of(&self, user: String) -> Result<u64, StoreError> {
-        self.writer
-            .run(move |connection| Box::pin(async move { end_sessions(connection, &user, None).await }))
             .await
     }
 

@@ -31,6 +31,7 @@ use areas::{
 use audit::{
     a_change_has_an_entry_that_says_who_and_what, a_change_that_fails_leaves_no_entry,
     an_import_has_one_entry_with_what_was_written, no_secret_gets_into_the_audit_log,
+    refused_sign_ins_share_an_entry_that_counts_them,
     runs_are_recorded_once_and_only_if_a_person_starts_them, the_audit_log_is_searched_paged_and_pruned,
     what_is_removed_stays_in_the_audit_log,
 };
@@ -218,6 +219,7 @@ on_both!(
     what_is_removed_stays_in_the_audit_log,
     an_import_has_one_entry_with_what_was_written,
     no_secret_gets_into_the_audit_log,
+    refused_sign_ins_share_an_entry_that_counts_them,
     runs_are_recorded_once_and_only_if_a_person_starts_them,
     the_audit_log_is_searched_paged_and_pruned,
     measurements_are_what_the_reports_say,

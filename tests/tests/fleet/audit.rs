@@ -20,9 +20,9 @@ const NODES: &str = "/api/v1/diagnosis/workers";
 
 /// The routes that write no entry although their methods are not safe, each with the reason.
 const EXCEPTIONS: &[(&str, &str, &str)] = &[
-    ("POST", "/api/v1/session", "sign-ins are recorded in the log of the master only"),
-    ("DELETE", "/api/v1/session", "sign-outs are recorded in the log of the master only"),
-    ("DELETE", "/api/v1/session/all", "sign-outs are recorded in the log of the master only"),
+    ("POST", "/api/v1/session", "the request needs a user; `users` tests it"),
+    ("DELETE", "/api/v1/session", "the request needs a session; `users` tests it"),
+    ("DELETE", "/api/v1/session/all", "the request needs a session; `users` tests it"),
     ("PUT", "/api/v1/session/password", "the request needs a session; `users` tests it"),
     ("POST", "/api/v1/welcome", "the request needs a master without users; `users` tests it"),
     ("POST", "/api/v1/diagnosis/workers/register", "a node sends it; no person changes anything"),

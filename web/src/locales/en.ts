@@ -876,6 +876,7 @@ export default {
     after: 'After',
     nothing: 'No field was changed.',
     anybody: 'Anybody on the master’s machine',
+    stranger: 'Somebody who is not signed in',
     onMachine: '{name}, on the master’s machine',
     outcomes: { done: 'Done', refused: 'Refused' },
     ways: { api: 'API', console: 'Console', cli: 'Command line' },
@@ -887,6 +888,7 @@ export default {
       token: 'Tokens',
       node: 'Nodes',
       user: 'Users',
+      session: 'Sign-ins',
       request: 'Refused requests',
     },
     actions: {
@@ -919,6 +921,12 @@ export default {
       token: { create: 'Token made', revoke: 'Token revoked' },
       user: { create: 'User added', update: 'User changed', delete: 'User deleted', password: 'Own password changed' },
       node: { remove: 'Node removed', drain: 'Node drained', resume: 'Node resumed' },
+      session: {
+        open: 'Signed in',
+        close: 'Signed out',
+        close_all: 'Signed out everywhere',
+        refuse: 'Sign-in refused',
+      },
       request: { refuse: 'Refused' },
     },
   },

@@ -859,6 +859,7 @@ export default {
     after: '更改后',
     nothing: '没有字段被更改。',
     anybody: '主节点所在机器上的任何人',
+    stranger: '未登录者',
     onMachine: '{name}，在主节点所在机器上',
     outcomes: { done: '完成', refused: '拒绝' },
     ways: { api: '接口', console: '控制台', cli: '命令行' },
@@ -870,6 +871,7 @@ export default {
       token: '令牌',
       user: '用户',
       node: '工作节点',
+      session: '登录',
       request: '被拒绝的请求',
     },
     actions: {
@@ -902,6 +904,7 @@ export default {
       token: { create: '创建令牌', revoke: '吊销令牌' },
       user: { create: '新增用户', update: '修改用户', delete: '删除用户', password: '修改本人密码' },
       node: { remove: '移除工作节点', drain: '工作节点停止派发', resume: '工作节点恢复派发' },
+      session: { open: '登录', close: '退出登录', close_all: '退出所有登录', refuse: '登录被拒绝' },
       request: { refuse: '请求被拒绝' },
     },
   },

@@ -12,7 +12,7 @@ export function useAuditWords() {
   }
   const whoOf = (entry: AuditEntry): string => {
     const { kind, id, name } = entry.actor
-    if (kind === 'anybody') return t('audit.anybody')
+    if (kind === 'anybody') return t(entry.action === 'session.refuse' ? 'audit.stranger' : 'audit.anybody')
     const known = name ?? id ?? '–'
     return kind === 'command_line' ? t('audit.onMachine', { name: known }) : known
   }

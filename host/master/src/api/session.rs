@@ -5,7 +5,7 @@
 use axum::{
     Extension, Json,
     extract::State,
-    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
+    http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
     response::{AppendHeaders, IntoResponse, Response},
 };
 use easysight_daemon::{body::JsonBody, problem::Error, requests};
@@ -20,7 +20,10 @@ use crate::{
     sign_in::{Attempt, confirm, sign_in},
 };
 
-use super::{by::By, check, guard};
+use super::{
+    by::{By, actor},
+    check, guard,
+};
 
 /// The name of the cookie.
 pub(super) const COOKIE: &str = "easysight_session";
@@ -37,14 +40,16 @@ pub(super) async fn open(
     State(master): State<Shared>,
     client: Client,
     headers: HeaderMap,
+    extensions: Extensions,
     JsonBody(request): JsonBody<SessionRequest>,
 ) -> Result<Response, Error> {
     guard::same_site(&headers)?;
     let secret = match (request.name, request.password) {
         (Some(name), Some(password)) => {
             check::name("/name", &name)?;
-            let secret = sign_in(&master, Attempt { name: &name, password, client }).await?;
-            close_former(&master, &headers).await;
+            let actor = actor(&Principal::ANYBODY, &headers, &extensions);
+            let secret = sign_in(&master, Attempt { name: &name, password, client, actor }).await?;
+            close_former(&master, &headers, &extensions).await;
             secret
         }
         (None, None) => {
@@ -52,9 +57,12 @@ pub(super) async fn open(
             let credentials = bearer.map_or(Credentials::Missing, Credentials::Bearer);
             let principal = master.access.authenticate(credentials).await?;
             requests::note_principal(&principal);
-            match (principal.identity, bearer) {
-                (Identity::Token { .. }, Some(token)) => {
-                    close_former(&master, &headers).await;
+            match (&principal.identity, bearer) {
+                (Identity::Token { id, .. }, Some(token)) => {
+                    let by = master.store.by(actor(&principal, &headers, &extensions));
+                    let noted = by.note_session_of_token(id, master.now_ms()).await;
+                    noted.map_err(|error| store_error(&error))?;
+                    close_former(&master, &headers, &extensions).await;
                     token.to_owned()
                 }
                 _ => return Ok(StatusCode::NO_CONTENT.into_response()),
@@ -68,9 +76,10 @@ pub(super) async fn open(
 
 /// Closes the previous session of this browser, perhaps of another user. If this fails, the session ends later by
 /// itself.
-async fn close_former(master: &Master, headers: &HeaderMap) {
+async fn close_former(master: &Master, headers: &HeaderMap, extensions: &Extensions) {
     let Some(former) = guard::cookie(headers) else { return };
-    if let Err(error) = master.access.sessions.close(former).await {
+    let by = |principal: &Principal| actor(principal, headers, extensions);
+    if let Err(error) = master.access.sessions.close(former, by).await {
         tracing::warn!(?error, "the former session of a browser was not closed");
     }
 }
@@ -131,10 +140,15 @@ pub(super) async fn about(
 /// Closes the session of this browser: the answer removes the cookie. The session of a user ends; a token stays valid.
 #[utoipa::path(delete, path = "/api/v1/session", tag = "session",
     responses((status = 204, description = "The session has ended"), (status = "default", body = Problem)))]
-pub(super) async fn close(State(master): State<Shared>, headers: HeaderMap) -> Result<Response, Error> {
+pub(super) async fn close(
+    State(master): State<Shared>,
+    headers: HeaderMap,
+    extensions: Extensions,
+) -> Result<Response, Error> {
     guard::same_site(&headers)?;
+    let by = |principal: &Principal| actor(principal, &headers, &extensions);
     match guard::credentials(&Method::DELETE, &headers) {
-        Credentials::Session(secret) => master.access.sessions.close(secret).await?,
+        Credentials::Session(secret) => master.access.sessions.close(secret, by).await?,
         credentials @ Credentials::Unproven => drop(master.access.authenticate(credentials).await?),
         Credentials::Missing | Credentials::Bearer(_) => {}
     }
@@ -150,10 +164,12 @@ pub(super) async fn close(State(master): State<Shared>, headers: HeaderMap) -> R
 pub(super) async fn close_all(
     State(master): State<Shared>,
     Extension(principal): Extension<Principal>,
+    By(actor): By,
     headers: HeaderMap,
 ) -> Result<Response, Error> {
     let (user, _, _) = user_of(&principal)?;
-    let ended = master.store.end_sessions_of(user.to_owned()).await.map_err(|error| store_error(&error))?;
+    let ended = master.store.by(actor).end_sessions_of(user.to_owned(), master.now_ms()).await;
+    let ended = ended.map_err(|error| store_error(&error))?;
     master.access.forget();
     tracing::info!(%principal, sessions = ended, "signed out everywhere");
     set(&master, &headers, &format!("{COOKIE}=; Max-Age=0"))
@@ -174,7 +190,7 @@ pub(super) async fn change_password(
     check::new_password("/new_password", &change.new_password)?;
     let (id, name, session) = user_of(&principal)?;
     let wrong = || invalid("/old_password", "this is not your current password");
-    let attempt = Attempt { name, password: change.old_password, client };
+    let attempt = Attempt { name, password: change.old_password, client, actor: actor.clone() };
     let confirmed = confirm(&master, attempt).await.map_err(|error| error.at("/old_password"))?;
     let user = confirmed.filter(|user| user.info.id == id).ok_or_else(wrong)?;
     let password = master.passwords.place().await?.hash(change.new_password).await?;

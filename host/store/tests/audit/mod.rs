@@ -1,8 +1,10 @@
 //! The audit log: each change has one entry, each entry belongs to a change, and no entry contains a secret.
 
+use std::sync::Arc;
+
 use easysight_protocol::{
     ActorKind, AuditActor, AuditEntry, AuditOutcome, AuditWay, CameraRequest, KeySignature, PluginSignature,
-    RunId, Scope, TaskRequest, TokenInfo, Trigger,
+    RunId, Scope, TaskRequest, TokenInfo, Trigger, UserInfo,
 };
 use easysight_store::{Actor, Area, AuditFilter, Dialect, NewRun, PageRequest, Start, Store, StoredToken};
 use serde_json::{Value, json};
@@ -333,4 +335,37 @@ pub(crate) async fn the_audit_log_is_searched_paged_and_pruned(store: &Store) {
     assert_eq!(entries(store).await.len(), 5);
     let left: Value = json!(entries(store).await.last().unwrap().object.id);
     assert_eq!(left, json!("c2"));
+}
+
+pub(crate) async fn refused_sign_ins_share_an_entry_that_counts_them(store: &Store) {
+    let by = store.by(operator());
+    let user = UserInfo {
+        id: "u".into(),
+        name: "x".repeat(200),
+        scope: Scope::Viewer,
+        disabled: false,
+        created_at: chrono::DateTime::UNIX_EPOCH,
+        last_signed_in_at: None,
+        groups: None,
+    };
+    let known = Arc::new(store.refused_sign_ins(Some(&user), "wrong-password", 1_000));
+    let unknown = Arc::new(store.refused_sign_ins(None, "too-early", 2_000));
+    by.note_refused_sign_ins(Arc::clone(&known)).await.unwrap();
+    by.note_refused_sign_ins(unknown).await.unwrap();
+    assert_eq!((known.add(), known.add()), (2, 3));
+    by.note_refused_sign_ins(known).await.unwrap();
+    let entries = entries(store).await;
+    let told: Vec<_> = entries
+        .iter()
+        .map(|one| (one.object.id.as_deref(), one.outcome, serde_json::to_value(&one.after).unwrap()))
+        .collect();
+    let (refused, name) = (AuditOutcome::Refused, "x".repeat(64));
+    assert_eq!(
+        told,
+        [
+            (None, refused, json!({"reason": "too-early", "attempts": 1})),
+            (Some("u"), refused, json!({"reason": "wrong-password", "attempts": 3, "name": name})),
+        ]
+    );
+    assert!(entries.iter().all(|one| one.action == "session.refuse" && one.object.kind == "session"));
 }

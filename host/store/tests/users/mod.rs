@@ -34,7 +34,7 @@ fn from(address: &str) -> SignIn {
 }
 
 async fn opens(store: &Store, id: &str, user: &str, password: &str) -> bool {
-    store.open_session(session(id), user.into(), password.into(), from("10.0.0.1"), NOW).await.unwrap()
+    store.by(anybody()).open_session(session(id), user.into(), password.into(), from("10.0.0.1"), NOW).await.unwrap()
 }
 
 fn disabled(is: bool) -> UserChange {
@@ -126,8 +126,8 @@ pub(crate) async fn a_session_belongs_to_a_user_with_this_password(store: &Store
     // A request that was slow does not make the session look older.
     store.touch_session("s".into(), NOW + 3).await.unwrap();
     assert_eq!(store.session("s").await.unwrap().unwrap().used_at.timestamp_millis(), NOW + 5);
-    assert!(store.end_session("s".into()).await.unwrap());
-    assert!(!store.end_session("s".into()).await.unwrap());
+    assert!(store.by(anybody()).end_session("s".into(), "b", NOW).await.unwrap());
+    assert!(!store.by(anybody()).end_session("s".into(), "b", NOW).await.unwrap());
     change(store, "b", disabled(true)).await;
     assert!(!opens(store, "s", "b", "hash of b").await);
 }
@@ -163,7 +163,7 @@ pub(crate) async fn a_user_s_sessions_end_with_the_password(store: &Store) {
     for id in ["1", "2"] {
         assert!(opens(store, id, "a", "newer").await);
     }
-    assert_eq!(store.end_sessions_of("a".into()).await.unwrap(), 2);
+    assert_eq!(store.by(anybody()).end_sessions_of("a".into(), NOW).await.unwrap(), 2);
     assert!(opens(store, "1", "a", "newer").await);
     change(store, "a", disabled(true)).await;
     assert_eq!(open(&["1", "other"]).await, "other");
@@ -191,7 +191,7 @@ pub(crate) async fn guesses_at_the_same_moment_are_all_counted(store: &Store) {
     let now = NOW + 6_000;
     assert_eq!(store.count_sign_in(from("10.0.0.1"), now).await.unwrap(), None);
     let (password, one) = ("hash of a".to_owned(), session("s"));
-    assert!(store.open_session(one, "a".into(), password, from("10.0.0.1"), now).await.unwrap());
+    assert!(store.by(anybody()).open_session(one, "a".into(), password, from("10.0.0.1"), now).await.unwrap());
     assert_eq!(store.sign_in_wait(&from("10.0.0.1"), now).await.unwrap(), None);
     // Strangers guess from many addresses, until every stranger must wait. The user at the known address need not wait.
     for at in 0..30 {
@@ -273,7 +273,7 @@ pub(crate) async fn sessions_of_a_clock_that_was_ahead_are_brought_back(store: &
         store.count_sign_in(from("10.0.0.9"), ahead).await.unwrap();
     }
     let password = "hash of a".to_owned();
-    assert!(store.open_session(made, "a".into(), password, from("10.0.0.1"), ahead).await.unwrap());
+    assert!(store.by(anybody()).open_session(made, "a".into(), password, from("10.0.0.1"), ahead).await.unwrap());
     store.create_welcome("link".into(), ahead, ahead + DAY).await.unwrap();
     store.bring_back(NOW, 8_000).await.unwrap();
     let session = store.session("s").await.unwrap().unwrap();
