@@ -5,8 +5,7 @@ use std::{process::ExitCode, time::Duration};
 use clap::ValueEnum;
 use comfy_table::{Cell, Color, Table};
 use easysight_protocol::{
-    CameraReplay, CheckReplay, LimitSide, MetricLimit, Replay, ReplayChecks, ReplayLimits,
-    UntoldLimit,
+    CameraReplay, CheckReplay, LimitSide, MetricLimit, Replay, ReplayChecks, ReplayLimits, UntoldLimit,
 };
 use reqwest::Method;
 

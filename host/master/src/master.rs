@@ -15,9 +15,9 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    access::Access, clock::Clock, events::Events, failures::Failures, metrics::Metrics, news::Relay, passwords::Passwords,
-    pictures::Pictures, pollers::Pollers, proxies::Proxies, refusals::Refusals, registry::Registry,
-    storage::Storage, uploads::Uploads, waiting::Waiting,
+    access::Access, clock::Clock, events::Events, failures::Failures, metrics::Metrics, news::Relay,
+    passwords::Passwords, pictures::Pictures, pollers::Pollers, proxies::Proxies, refusals::Refusals,
+    registry::Registry, storage::Storage, uploads::Uploads, waiting::Waiting,
 };
 
 /// The longest time between two rounds of the scheduler. If the time is longer, the process counts as stuck.

@@ -127,7 +127,8 @@ impl Passwords {
     /// Returns 429 at once if too many sign-ins from the address or with the name wait, 503 if too many requests wait.
     pub(crate) async fn place_of(&self, login: &str, address: &str) -> Result<Place, Error> {
         let Some(turn) = Turn::take(&self.queue, login, address) else {
-            let detail = "too many sign-ins from this address or with this name are waiting; try again in a second";
+            let detail =
+                "too many sign-ins from this address or with this name are waiting; try again in a second";
             return Err(
                 Error::new(StatusCode::TOO_MANY_REQUESTS, "too-many-sign-ins", detail).retry_after(AGAIN)
             );

@@ -120,7 +120,8 @@ impl Sessions {
         if let Some(session) = self.find(secret).await? {
             let (id, principal) = (session.id.clone(), principal_of(session));
             let Identity::User { id: user, name, .. } = &principal.identity else { return Ok(()) };
-            let ended = self.store.by(by(&principal)).end_session(id.clone(), user, self.clock.now_ms()).await;
+            let ended =
+                self.store.by(by(&principal)).end_session(id.clone(), user, self.clock.now_ms()).await;
             ended.map_err(|error| store_error(&error))?;
             self.known.lock().remove(&id);
             tracing::info!(user = name, "signed out");

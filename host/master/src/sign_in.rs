@@ -121,7 +121,11 @@ async fn note_refusal(
             };
             let entry = master.store.refused_sign_ins(user.as_ref(), refusal.word(), master.now_ms());
             let origin = named.then_some((login, address));
-            let actor = if named { actor } else { Actor { address: None, forwarded_for: None, request_id: None, ..actor } };
+            let actor = if named {
+                actor
+            } else {
+                Actor { address: None, forwarded_for: None, request_id: None, ..actor }
+            };
             (master.failures.begin(refusal, origin, entry, now), actor)
         }
     };

@@ -7,7 +7,12 @@ use easysight_protocol::{Scope, TokenRequest};
 use easysight_store::Store;
 use tokio::task::JoinHandle;
 
-use crate::{access::make_token, operator::actor, settings::MasterSettings, user::{area, group, groups_of}};
+use crate::{
+    access::make_token,
+    operator::actor,
+    settings::MasterSettings,
+    user::{area, group, groups_of},
+};
 
 /// The maximum difference between the clocks of masters that share a database. The clock of this machine counts as
 /// behind only if it is behind the latest entry of the database by more than this time.

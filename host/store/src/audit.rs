@@ -34,6 +34,10 @@ const PRUNE_STEP: i64 = 500;
 const COLUMNS: &str = "id, recorded_at, actor_kind, actor_id, actor_name, way, address, forwarded_for, request_id, \
                        action, object_kind, object_id, outcome, before_json, after_json";
 
+/// The text that is searched.
+const TEXT: &str = "COALESCE(actor_id, '') || ' ' || COALESCE(actor_name, '') || ' ' || COALESCE(object_id, '') \
+                    || ' ' || COALESCE(before_json, '') || ' ' || COALESCE(after_json, '')";
+
 /// Fields of an object, by name.
 pub(crate) type Fields = BTreeMap<String, Value>;
 
@@ -132,11 +136,7 @@ impl Store {
             .and("object_id = ?", filter.object.clone())
             .and_integer("recorded_at >= ?", filter.since)
             .and_integer("recorded_at < ?", filter.until)
-            .and(
-                "LOWER(COALESCE(actor_id, '') || ' ' || COALESCE(actor_name, '') || ' ' || COALESCE(object_id, '') \
-                 || ' ' || COALESCE(before_json, '') || ' ' || COALESCE(after_json, '')) LIKE ? ESCAPE '\\'",
-                wanted,
-            )
+            .and(&format!("{} LIKE ? ESCAPE '\\'", self.dialect.ascii_lower(TEXT)), wanted)
             .page(&self.readers, "id DESC", "id < ?", page)
             .await?;
         page_of(&rows, page.limit, read, |entry| entry.id.to_string())
@@ -269,7 +269,8 @@ impl Entry {
     /// Replaces the fields after the change of an entry that was written before. Returns 0 if it was not.
     async fn write_after(&self, connection: &mut Connection) -> Result<u64, StoreError> {
         let sql = "UPDATE audit SET after_json = $2 WHERE id = $1";
-        let changed = query(sql).bind(&self.id).bind(document(self.after.as_ref())?).execute(connection).await?;
+        let changed =
+            query(sql).bind(&self.id).bind(document(self.after.as_ref())?).execute(connection).await?;
         Ok(changed.rows_affected())
     }
 

@@ -49,6 +49,27 @@ impl Dialect {
         }
     }
 
+    /// Returns the letters A to Z of a text in lower case. All other letters stay.
+    pub(crate) fn ascii_lower(self, text: &str) -> String {
+        match self {
+            Self::Sqlite => format!("lower({text})"),
+            // Without the collation, other letters change too, as far as the database's locale knows them.
+            Self::Postgres => format!("lower(({text}) COLLATE \"C\")"),
+        }
+    }
+
+    /// Returns the first two lines of a text that has at least three.
+    pub(crate) fn first_two_lines(self, column: &str) -> String {
+        match self {
+            Self::Sqlite => format!(
+                "substr({column}, 1, instr({column}, char(10)) + instr(substr({column}, instr({column}, char(10)) + 1), char(10)))"
+            ),
+            Self::Postgres => {
+                format!("split_part({column}, chr(10), 1) || chr(10) || split_part({column}, chr(10), 2)")
+            }
+        }
+    }
+
     /// Returns an `UPDATE` of those rows of a table that are in a batch and meet `condition`. In the SQL, the batch
     /// is named `x`; its column `key` contains the ids of the table's rows. The statement locks the rows in the order
     /// of their ids. With `skip`, it leaves out rows that another transaction is changing.

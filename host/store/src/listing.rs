@@ -195,9 +195,9 @@ impl Store {
                 // so that nobody can find out their names.
                 let visible = format!(
                     "(NOT EXISTS (SELECT 1 FROM camera_groups AS hidden WHERE hidden.camera_id = cameras.id \
-                     AND NOT {}) OR {})",
+                     AND NOT {}) OR EXISTS (SELECT 1 FROM camera_words AS own WHERE own.camera_id = cameras.id AND {}))",
                     self.dialect.among("hidden.name", "?"),
-                    self.dialect.contains("lower(id || ' ' || name)", "?")
+                    self.dialect.contains(&self.dialect.first_two_lines("own.words"), "?")
                 );
                 select.and_pair(&visible, groups, &words::lower(words))
             }

@@ -133,7 +133,12 @@ impl Store {
     ///
     /// Returns an error if the database fails.
     pub async fn tokens(&self) -> Result<Vec<StoredToken>, StoreError> {
-        query(format!("{COLUMNS} ORDER BY created_at, id")).fetch_all(&self.readers).await?.iter().map(read).collect()
+        query(format!("{COLUMNS} ORDER BY created_at, id"))
+            .fetch_all(&self.readers)
+            .await?
+            .iter()
+            .map(read)
+            .collect()
     }
 }
 

@@ -13,7 +13,8 @@ use crate::{
 const STEP: i64 = 500;
 
 /// Returns the searched text of a camera. Line breaks separate the fields, and no field contains one, so no search
-/// spans two fields.
+/// spans two fields. The id and the name are the first two lines: users who may not see all groups of a camera search
+/// only in these.
 pub(crate) fn of<'a>(
     id: &str,
     name: &str,

@@ -21,10 +21,10 @@ mod upgrades;
 mod users;
 
 use areas::{
-    a_submission_is_seen_by_who_made_it, a_submitter_without_a_run_is_forgotten_with_the_history,
-    an_area_shows_its_cameras_and_hides_their_other_groups,
-    an_area_shows_its_part_of_runs, an_area_shows_its_part_of_tasks_and_changes_only_its_own,
-    an_area_shows_what_was_found_of_its_cameras,
+    a_camera_with_hidden_groups_is_found_by_its_id_and_name_only, a_submission_is_seen_by_who_made_it,
+    a_submitter_without_a_run_is_forgotten_with_the_history,
+    an_area_shows_its_cameras_and_hides_their_other_groups, an_area_shows_its_part_of_runs,
+    an_area_shows_its_part_of_tasks_and_changes_only_its_own, an_area_shows_what_was_found_of_its_cameras,
     findings_do_not_name_a_task_that_names_nothing_of_the_area, nothing_outside_of_an_area_is_changed,
     only_operators_and_viewers_are_limited, the_census_of_an_area_counts_each_camera_once,
 };
@@ -32,7 +32,8 @@ use audit::{
     a_change_has_an_entry_that_says_who_and_what, a_change_that_fails_leaves_no_entry,
     an_import_has_one_entry_with_what_was_written, no_secret_gets_into_the_audit_log,
     refused_sign_ins_share_an_entry_that_counts_them,
-    runs_are_recorded_once_and_only_if_a_person_starts_them, the_audit_log_is_searched_paged_and_pruned,
+    runs_are_recorded_once_and_only_if_a_person_starts_them,
+    the_audit_log_is_searched_alike_on_both_databases, the_audit_log_is_searched_paged_and_pruned,
     what_is_removed_stays_in_the_audit_log,
 };
 use clocks::{
@@ -204,6 +205,7 @@ async fn a_damaged_day_is_left_out_of_a_replay_on_postgres() {
 }
 
 on_both!(
+    a_camera_with_hidden_groups_is_found_by_its_id_and_name_only,
     an_area_shows_its_cameras_and_hides_their_other_groups,
     an_area_shows_what_was_found_of_its_cameras,
     findings_do_not_name_a_task_that_names_nothing_of_the_area,
@@ -221,6 +223,7 @@ on_both!(
     no_secret_gets_into_the_audit_log,
     refused_sign_ins_share_an_entry_that_counts_them,
     runs_are_recorded_once_and_only_if_a_person_starts_them,
+    the_audit_log_is_searched_alike_on_both_databases,
     the_audit_log_is_searched_paged_and_pruned,
     measurements_are_what_the_reports_say,
     nothing_is_folded_twice_or_lost,

@@ -191,9 +191,17 @@ async fn no_problem_repeats_a_password_or_an_address_of_a_wrong_type() {
     let (master, ada) = with_admin().await;
     for (method, path, body) in [
         (Method::POST, SESSION, json!({"name": "Ada", "password": 7_391_846_250_u64})),
-        (Method::PUT, "/api/v1/session/password", json!({"old_password": 7_391_846_250_u64, "new_password": "x"})),
+        (
+            Method::PUT,
+            "/api/v1/session/password",
+            json!({"old_password": 7_391_846_250_u64, "new_password": "x"}),
+        ),
         (Method::POST, "/api/v1/users", json!({"name": "x", "scope": "7391846250", "password": PASSWORD})),
-        (Method::POST, "/api/v1/users", json!({"name": "x", "scope": "viewer", "password": 7_391_846_250_u64})),
+        (
+            Method::POST,
+            "/api/v1/users",
+            json!({"name": "x", "scope": "viewer", "password": 7_391_846_250_u64}),
+        ),
         (Method::POST, CAMERAS, json!({"name": "x", "source": 7_391_846_250_u64})),
         (Method::POST, CAMERAS, json!({"name": "x", "source": "rtsp://a/", "groups": "rtsp:u:7391846250"})),
         (Method::POST, "/api/v1/diagnosis/submissions", json!({"source": 7_391_846_250_u64})),

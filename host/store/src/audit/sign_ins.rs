@@ -49,7 +49,12 @@ impl Store {
     /// Makes an entry for refused sign-ins, beginning with one. `user` is the user with the name that was given, `reason`
     /// a stable word. The entry is not stored yet.
     #[must_use]
-    pub fn refused_sign_ins(&self, user: Option<&UserInfo>, reason: &'static str, now: i64) -> RefusedSignIns {
+    pub fn refused_sign_ins(
+        &self,
+        user: Option<&UserInfo>,
+        reason: &'static str,
+        now: i64,
+    ) -> RefusedSignIns {
         RefusedSignIns {
             id: self.known.ids.next(now).to_string(),
             at: now,

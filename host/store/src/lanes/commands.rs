@@ -200,7 +200,11 @@ mod tests {
         commands
             .run(move |connection| {
                 Box::pin(async move {
-                    query("INSERT INTO done (name) VALUES ($1)").bind(name).execute(connection).await.map(drop)
+                    query("INSERT INTO done (name) VALUES ($1)")
+                        .bind(name)
+                        .execute(connection)
+                        .await
+                        .map(drop)
                 })
             })
             .await

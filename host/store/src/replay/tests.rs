@@ -130,7 +130,10 @@ fn a_few_normal_verdicts_do_not_show_the_side() {
     // The verdicts of another threshold of the metric count if they agree.
     let task = |threshold: f64, value: f64| said("normal", ("p95", threshold), &[("p95", value)]);
     let limits = surveyed(&[chunk(1, &[dark(70.0), dark(100.0), task(60.0, 90.0), task(200.0, 190.0)])]);
-    assert_eq!(limits.list.iter().map(|one| (one.side, one.counts.all())).collect::<Vec<_>>(), [(LimitSide::Below, 3)]);
+    assert_eq!(
+        limits.list.iter().map(|one| (one.side, one.counts.all())).collect::<Vec<_>>(),
+        [(LimitSide::Below, 3)]
+    );
     assert_eq!(limits.untold, [UntoldLimit { metric: "p95".into(), unit: "grey level".into(), verdicts: 1 }]);
 }
 

@@ -132,6 +132,26 @@ pub(crate) async fn an_area_shows_its_cameras_and_hides_their_other_groups(store
     assert_eq!(tally.groups.keys().collect::<Vec<_>>(), ["hall"]);
 }
 
+/// If some groups of a camera are hidden, only its id and its name are searched, whatever their letters are.
+pub(crate) async fn a_camera_with_hidden_groups_is_found_by_its_id_and_name_only(store: &Store) {
+    let camera = camera("Ärztehaus Süd", &["hall", "YÜRD"]);
+    store.by(anybody()).create_camera("Both-2".into(), camera, 1_000).await.unwrap();
+    for (words, is_own) in [
+        ("ärztehaus", true),
+        ("ÄRZTEHAUS SÜD", true),
+        ("both-2", true),
+        ("BOTH-2", true),
+        ("hall", false),
+        ("yürd", false),
+        ("rtsp", false),
+        ("floor", false),
+    ] {
+        let filter = CameraFilter { words: Some(words.into()), ..CameraFilter::default() };
+        assert_eq!(ids(store, &hall(), &filter).await.len(), usize::from(is_own), "{words}");
+        assert_eq!(ids(store, &Area::ALL, &filter).await, ["Both-2"], "{words}");
+    }
+}
+
 /// A task of the yard also checks a camera that is in the hall too.
 pub(crate) async fn findings_do_not_name_a_task_that_names_nothing_of_the_area(store: &Store) {
     add_cameras(store).await;
@@ -148,7 +168,10 @@ pub(crate) async fn findings_do_not_name_a_task_that_names_nothing_of_the_area(s
     assert_eq!(found(&Area::ALL, FindingFilter::default()).await.iter().filter(|one| one.1).count(), 3);
     for (run, mine, all) in [(hidden, 0, 2), (own, 1, 1)] {
         let of_run = || FindingFilter { run_id: Some(run), ..FindingFilter::default() };
-        assert_eq!((found(&hall(), of_run()).await.len(), found(&Area::ALL, of_run()).await.len()), (mine, all));
+        assert_eq!(
+            (found(&hall(), of_run()).await.len(), found(&Area::ALL, of_run()).await.len()),
+            (mine, all)
+        );
     }
     let of_task = FindingFilter { task_id: Some("t".into()), ..FindingFilter::default() };
     assert_eq!(found(&hall(), of_task).await, [both(true)]);

@@ -192,7 +192,8 @@ pub(crate) async fn a_submitter_without_a_run_is_forgotten_with_the_history(stor
         definition: definition(&["rtsp://a/live"], &[]),
         origin: plan().origin,
     };
-    let start = || Start::Now(FanOut { plan: plan(), cameras: vec![(None, "a".to_owned())], missing: Vec::new() });
+    let start =
+        || Start::Now(FanOut { plan: plan(), cameras: vec![(None, "a".to_owned())], missing: Vec::new() });
     let (mine, _) = store.by(ada()).create_run(new(1_000), start(), 1_000).await.unwrap();
     let (again, is_new) = store.by(ada()).create_run(new(1_001), start(), 1_001).await.unwrap();
     assert_eq!((again.id, is_new), (mine.id, false));

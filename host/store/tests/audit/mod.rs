@@ -369,3 +369,12 @@ pub(crate) async fn refused_sign_ins_share_an_entry_that_counts_them(store: &Sto
     );
     assert!(entries.iter().all(|one| one.action == "session.refuse" && one.object.kind == "session"));
 }
+
+pub(crate) async fn the_audit_log_is_searched_alike_on_both_databases(store: &Store) {
+    store.by(operator()).create_camera("umlaut".into(), camera("Ärztehaus ΣΟΦΙΑ", &[]), 1).await.unwrap();
+    for (text, found) in [("Ärztehaus", 1), ("ÄrZTEHAUS", 1), ("ΣΟΦΙΑ", 1), ("ärztehaus", 0), ("σοφια", 0)]
+    {
+        let filter = AuditFilter { text: Some(text.to_owned()), ..AuditFilter::default() };
+        assert_eq!(store.audit(&filter, &page(9)).await.unwrap().items.len(), found, "{text}");
+    }
+}

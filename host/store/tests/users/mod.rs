@@ -34,7 +34,11 @@ fn from(address: &str) -> SignIn {
 }
 
 async fn opens(store: &Store, id: &str, user: &str, password: &str) -> bool {
-    store.by(anybody()).open_session(session(id), user.into(), password.into(), from("10.0.0.1"), NOW).await.unwrap()
+    store
+        .by(anybody())
+        .open_session(session(id), user.into(), password.into(), from("10.0.0.1"), NOW)
+        .await
+        .unwrap()
 }
 
 fn disabled(is: bool) -> UserChange {
@@ -191,7 +195,9 @@ pub(crate) async fn guesses_at_the_same_moment_are_all_counted(store: &Store) {
     let now = NOW + 6_000;
     assert_eq!(store.count_sign_in(from("10.0.0.1"), now).await.unwrap(), None);
     let (password, one) = ("hash of a".to_owned(), session("s"));
-    assert!(store.by(anybody()).open_session(one, "a".into(), password, from("10.0.0.1"), now).await.unwrap());
+    assert!(
+        store.by(anybody()).open_session(one, "a".into(), password, from("10.0.0.1"), now).await.unwrap()
+    );
     assert_eq!(store.sign_in_wait(&from("10.0.0.1"), now).await.unwrap(), None);
     // Strangers guess from many addresses, until every stranger must wait. The user at the known address need not wait.
     for at in 0..30 {
@@ -273,7 +279,9 @@ pub(crate) async fn sessions_of_a_clock_that_was_ahead_are_brought_back(store: &
         store.count_sign_in(from("10.0.0.9"), ahead).await.unwrap();
     }
     let password = "hash of a".to_owned();
-    assert!(store.by(anybody()).open_session(made, "a".into(), password, from("10.0.0.1"), ahead).await.unwrap());
+    assert!(
+        store.by(anybody()).open_session(made, "a".into(), password, from("10.0.0.1"), ahead).await.unwrap()
+    );
     store.create_welcome("link".into(), ahead, ahead + DAY).await.unwrap();
     store.bring_back(NOW, 8_000).await.unwrap();
     let session = store.session("s").await.unwrap().unwrap();
