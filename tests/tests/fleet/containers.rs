@@ -1,7 +1,7 @@
 //! Checks the container files as far as this is possible without a container engine: they match each other, and the
 //! programs accept the settings in them.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{collections::BTreeMap, fs, net::Ipv4Addr, path::Path};
 
 use serde_yaml_ng::{Mapping, Value};
 
@@ -145,6 +145,32 @@ fn the_programs_take_the_settings_that_they_are_given() {
             "{name}: {shown}"
         );
     }
+}
+
+/// Whoever is trusted as a proxy may claim any address of a client, and so get around the delays after failed sign-ins.
+#[test]
+fn masters_trust_the_balancer_and_nobody_else_as_a_proxy() {
+    let compose = compose();
+    let services = services(&compose);
+    let balancer = text(&services["balancer"]["networks"]["default"]["ipv4_address"]);
+    for name in ["master-1", "master-2"] {
+        assert_eq!(environment(services[name])["MASTER_TRUSTED_PROXIES"], balancer, "{name}");
+    }
+    let network = &compose["networks"]["default"]["ipam"]["config"][0];
+    // Returns the numbers of the first and the last address.
+    let of = |key: &str| {
+        let network = text(&network[key]);
+        let (first, bits) = network.split_once('/').unwrap();
+        let first = u32::from(first.parse::<Ipv4Addr>().unwrap());
+        first..=first + (u32::MAX >> bits.parse::<u32>().unwrap())
+    };
+    let (subnet, given_out) = (of("subnet"), of("ip_range"));
+    let address = u32::from(balancer.parse::<Ipv4Addr>().unwrap());
+    assert!(
+        subnet.contains(&address) && subnet.contains(given_out.start()) && subnet.contains(given_out.end())
+    );
+    assert!(!given_out.contains(&address), "another service could get the address");
+    assert!(services.iter().all(|(name, one)| name == "balancer" || one.get("networks").is_none()));
 }
 
 #[test]
