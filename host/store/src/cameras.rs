@@ -68,7 +68,7 @@ impl Acting<'_> {
             .run(move |connection| {
                 Box::pin(async move {
                     if lock(connection, dialect, &Area::ALL, &id).await? {
-                        return Err(StoreError::Conflict(format!("a camera `{id}` exists already").into()));
+                        return Err(StoreError::taken("camera", &id));
                     }
                     let new = [(id, camera)];
                     let (_, changes) = put(connection, dialect, &area, Existing::Known, &new, now).await?;

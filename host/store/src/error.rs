@@ -40,6 +40,12 @@ impl StoreError {
         Self::Corrupt(what.to_string().into())
     }
 
+    /// Makes the error for an id that is taken. The text is the same wherever the id is taken: by something that the caller
+    /// sees, by something outside of the caller's area, or by the history of a camera that was removed.
+    pub(crate) fn taken(what: &str, id: &str) -> Self {
+        Self::Conflict(format!("the id `{id}` of a {what} is taken already: choose another one").into())
+    }
+
     pub(crate) fn unavailable(what: impl std::fmt::Display) -> Self {
         Self::Unavailable(what.to_string().into())
     }

@@ -45,7 +45,7 @@ impl Acting<'_> {
                     .execute(&mut *connection)
                     .await?;
                     if made.rows_affected() == 0 {
-                        return Err(StoreError::Conflict(format!("a task `{id}` exists already").into()));
+                        return Err(StoreError::taken("task", &id));
                     }
                     entry.write(connection).await
                 })

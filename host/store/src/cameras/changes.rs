@@ -91,9 +91,7 @@ pub(super) async fn confined<'a>(
             return Err(outside("/groups".to_owned(), &detail));
         }
         if foreign.contains(id) {
-            return Err(StoreError::Conflict(
-                format!("the id `{id}` cannot be used, choose another one").into(),
-            ));
+            return Err(StoreError::taken("camera", id));
         }
         let mut camera = camera.clone();
         let hidden = known.get(id).map(groups_of).unwrap_or_default();

@@ -255,6 +255,8 @@ pub(crate) async fn nothing_outside_of_an_area_is_changed(store: &Store) {
     assert_eq!(by.reset_baselines("b".into(), None, 2_000).await.unwrap(), None);
     let taken = by.create_camera("b".into(), camera("new name", &["hall"]), 2_000).await.unwrap_err();
     assert!(matches!(taken, StoreError::Conflict(_)), "{taken}");
+    let own = by.create_camera("a".into(), camera("again", &["hall"]), 2_000).await.unwrap_err();
+    assert_eq!(own.to_string().replace("`a`", "`b`"), taken.to_string());
     let many =
         vec![("c".to_owned(), camera("c", &["hall"])), ("b".to_owned(), camera("new name", &["hall"]))];
     assert!(matches!(by.import_cameras(many, 2_000).await, Err(StoreError::Conflict(_))));
@@ -285,7 +287,8 @@ pub(crate) async fn nothing_outside_of_an_area_is_changed(store: &Store) {
     assert_eq!(store.foreign_ids(&hall(), &asked).await.unwrap(), ["b".to_owned(), "none".to_owned()].into());
     assert!(store.foreign_ids(&Area::ALL, &asked).await.unwrap().is_empty());
     let refused = by.create_camera("b".into(), camera("b", &["hall"]), 5_000).await.unwrap_err();
-    assert!(matches!(refused, StoreError::Conflict(_)), "{refused}");
+    // Nothing tells whether the camera still exists.
+    assert_eq!(refused.to_string(), taken.to_string());
     store.by(anybody()).create_camera("b".into(), camera("b", &["hall"]), 5_000).await.unwrap();
 }
 

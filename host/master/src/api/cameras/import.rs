@@ -109,7 +109,7 @@ type ReadLine = (PlannedLine, String, CameraRequest);
 fn confined(read: ReadLine, area: &Area, foreign: &HashSet<String>) -> Result<ReadLine, String> {
     let (_, id, request) = &read;
     if foreign.contains(id) {
-        return Err("id: this id cannot be used; choose another one, or leave it empty".to_owned());
+        return Err("id: this id is taken already; choose another one, or leave it empty".to_owned());
     }
     if let Some(group) = request.groups.iter().find(|group| !area.has_group(group)) {
         return Err(format!("groups: the group `{group}` is not in your area"));
