@@ -117,6 +117,22 @@ impl Area {
         rows.iter().map(|row| text(row, "camera_id")).collect()
     }
 
+    /// Returns true if the groups of the area have more members than `most`. A camera in two groups counts twice.
+    pub(crate) async fn has_more_than(
+        &self,
+        target: impl Target,
+        dialect: Dialect,
+        most: i64,
+    ) -> Result<bool, StoreError> {
+        let Some(groups) = self.value() else { return Ok(true) };
+        let sql = format!(
+            "SELECT COUNT(*) AS members FROM (SELECT camera_id FROM camera_groups WHERE {} LIMIT $2) AS first_ones",
+            dialect.among("name", "$1")
+        );
+        let row = query(sql).bind(groups).bind(most + 1).fetch_one(target).await?;
+        Ok(row.try_get::<i64>("members")? > most)
+    }
+
     /// Returns the condition that the column `name` of `camera_groups` is a group of the area, after ` AND `.
     pub(crate) fn and_group(&self, dialect: Dialect, parameter: &str) -> String {
         match self.is_all() {

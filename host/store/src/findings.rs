@@ -7,14 +7,15 @@ use easysight_protocol::{DiagnosisResult, Failure, JobId, Page, RunId, Status};
 use crate::{
     Area, PageRequest, Store, StoreError,
     db::{Row, query},
-    query::{Select, parsed, text},
+    query::{MAX_LOOKED_THROUGH, Select, parsed, text},
     reports::{COLUMNS, finding_name, first_name, kinds_with, list, parts, read},
 };
 
 /// The maximum number of reports that one statement reads.
 const STEP: u32 = 250;
-/// The maximum number of reports that are examined for one page.
-const MAX_LOOKED_THROUGH: usize = 5_000;
+/// If an area has more memberships of cameras in groups than this, its reports are looked for among the latest reports of
+/// all cameras. Otherwise, all reports of its cameras are read from the index.
+const LARGE_AREA: i64 = 100;
 
 /// Which findings to list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -65,16 +66,23 @@ impl Store {
             (report.to_owned(), position)
         });
         let mut looked = 0;
+        let by_area =
+            !area.is_all() && !filter.is_narrow() && filter.task_id.is_none() && !filter.is_marked();
+        let is_large = by_area && area.has_more_than(&self.readers, self.dialect, LARGE_AREA).await?;
         loop {
+            let mut floor = None;
             let rows = match &kinds {
                 Some(kinds) => self.of_kinds(area, filter, kinds, after.as_ref()).await?,
                 None if filter.is_marked() && !filter.is_narrow() && filter.task_id.is_none() => {
                     self.marked(area, filter, after.as_ref()).await?
                 }
-                None if !area.is_all() && !filter.is_narrow() && filter.task_id.is_none() => {
-                    self.within(area, filter, after.as_ref()).await?
+                None if is_large => {
+                    let last = after.as_ref().map(|(report, _)| report.as_str());
+                    floor = self.floor("reports", last, MAX_LOOKED_THROUGH).await?;
+                    self.step(area, filter, None, after.as_ref(), floor.as_deref()).await?
                 }
-                None => self.step(area, filter, None, after.as_ref()).await?,
+                None if by_area => self.within(area, filter, after.as_ref()).await?,
+                None => self.step(area, filter, None, after.as_ref(), None).await?,
             };
             let runs = self.runs_of(area, &rows).await?;
             for row in &rows {
@@ -104,7 +112,9 @@ impl Store {
                 }
             }
             if rows.len() < STEP as usize {
-                return Ok(Page { items, next: None });
+                // There may be more below the floor.
+                let next = floor.map(|floor| finding_name(&floor, 0));
+                return Ok(Page { items, next });
             }
         }
     }
@@ -159,13 +169,14 @@ impl Store {
         self.runs_within(area, runs.into_iter().collect()).await
     }
 
-    /// Reads the next reports that may have matching findings, latest first.
+    /// Reads the next reports that may have matching findings, latest first, down to the report `floor`.
     async fn step(
         &self,
         area: &Area,
         filter: &FindingFilter,
         kind: Option<i64>,
         after: Option<&(String, usize)>,
+        floor: Option<&str>,
     ) -> Result<Vec<Row>, StoreError> {
         let mut select = Select::new(COLUMNS)
             .and("run_id = ?", filter.run_id.map(|id| id.to_string()))
@@ -175,6 +186,7 @@ impl Store {
             .and_integer("kind = ?", kind)
             .and("id >= ?", filter.since.map(first_name))
             .and("id < ?", filter.until.map(first_name))
+            .and("id >= ?", floor)
             .within(self.dialect, area, "camera_id");
         if let (true, Some(word)) = (filter.is_marked(), &filter.status) {
             // Marks are looked up by report here, because the other filters leave few reports.
@@ -271,7 +283,7 @@ impl Store {
     ) -> Result<Vec<Row>, StoreError> {
         let mut all = Vec::new();
         for kind in kinds {
-            for row in self.step(area, filter, Some(*kind), after).await? {
+            for row in self.step(area, filter, Some(*kind), after, None).await? {
                 all.push((text(&row, "id")?, row));
             }
         }

@@ -4,9 +4,12 @@ use chrono::{DateTime, TimeZone, Utc};
 use serde::de::DeserializeOwned;
 
 use crate::{
-    StoreError,
+    Store, StoreError,
     db::{self, Pool, Query, Row, Value},
 };
+
+/// The maximum number of reports or runs that are examined for one page.
+pub(crate) const MAX_LOOKED_THROUGH: usize = 5_000;
 
 /// Which part of a list to return.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -15,6 +18,22 @@ pub struct PageRequest {
     pub after: Option<String>,
     /// The maximum number of items.
     pub limit: u32,
+}
+
+impl Store {
+    /// Returns the id of the row that is `most` rows before the row `after`, or before the end, by id. None if there are
+    /// fewer rows. A search that looks no further back than this has a bounded cost, whatever its other conditions are.
+    pub(crate) async fn floor(
+        &self,
+        table: &str,
+        after: Option<&str>,
+        most: usize,
+    ) -> Result<Option<String>, StoreError> {
+        let offset = i64::try_from(most).unwrap_or(i64::MAX);
+        let select = Select::new(&format!("SELECT id FROM {table}")).and("id < ?", after);
+        let row = select.nth("id DESC", offset).fetch_optional(&self.readers).await?;
+        row.as_ref().map(|row| text(row, "id")).transpose()
+    }
 }
 
 /// A `SELECT` to which conditions are added. Its SQL comes only from the source code; values are bound.
@@ -87,6 +106,13 @@ impl Select {
         this.values.push(Value::Integer(Some(i64::from(page.limit) + 1)));
         this.sql.push_str(&format!(" ORDER BY {order} LIMIT ${}", this.values.len()));
         this.query().fetch_all(pool).await
+    }
+
+    /// Reads one row, after `offset` others.
+    fn nth(mut self, order: &str, offset: i64) -> Query {
+        self.values.push(Value::Integer(Some(offset)));
+        self.sql.push_str(&format!(" ORDER BY {order} LIMIT 1 OFFSET ${}", self.values.len()));
+        self.query()
     }
 
     pub(crate) fn query(self) -> Query {

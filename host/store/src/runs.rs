@@ -17,7 +17,10 @@ use crate::{
     begins::{Begin, Begun},
     db::{Row, query},
     jobs::{JobsOf, NewJob, label_set},
-    query::{Select, json as read_json, maybe_json, maybe_text, maybe_time, page_of, parsed, time_of, word},
+    query::{
+        MAX_LOOKED_THROUGH, Select, json as read_json, maybe_json, maybe_text, maybe_time, page_of, parsed,
+        time_of, word,
+    },
 };
 
 pub(crate) use progress::keep_progress;
@@ -349,7 +352,8 @@ impl Store {
     }
 
     /// Lists the runs whose tasks name something in the area, latest first. Runs without a task are listed only if the
-    /// area has no limit.
+    /// area has no limit. If few of very many runs are listed, a page may have fewer runs than requested although there is
+    /// a next page.
     ///
     /// # Errors
     ///
@@ -363,9 +367,15 @@ impl Store {
         let select = Select::new(COLUMNS)
             .and("task_id = ?", filter.task_id.clone())
             .and("state = ?", filter.state.as_ref().map(word_of).transpose()?);
-        let select = of_tasks(select, self.dialect, area);
+        // Each definition has to be read to know whether it names something of the area.
+        let floor = match area.is_all() || filter.task_id.is_some() {
+            true => None,
+            false => self.floor("runs", page.after.as_deref(), MAX_LOOKED_THROUGH).await?,
+        };
+        let select = of_tasks(select, self.dialect, area).and("id >= ?", floor.clone());
         let rows = select.page(&self.readers, "id DESC", "id < ?", page).await?;
         let mut page = page_of(&rows, page.limit, read, |(run, _)| run.run.id.to_string())?;
+        page.next = page.next.or(floor);
         self.complete(area, &mut page.items).await?;
         Ok(Page { items: page.items.into_iter().map(|(run, _)| run.run).collect(), next: page.next })
     }

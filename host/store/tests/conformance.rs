@@ -165,6 +165,16 @@ async fn findings_of_before_are_there_after_an_upgrade_of_postgres() {
 }
 
 #[tokio::test]
+async fn lists_of_an_area_look_back_step_by_step_on_sqlite() {
+    areas::lists_of_an_area_look_back_step_by_step(Dialect::Sqlite).await;
+}
+
+#[tokio::test]
+async fn lists_of_an_area_look_back_step_by_step_on_postgres() {
+    areas::lists_of_an_area_look_back_step_by_step(Dialect::Postgres).await;
+}
+
+#[tokio::test]
 async fn masters_that_know_no_areas_refuse_a_token_with_an_area_on_sqlite() {
     users::masters_that_know_no_areas_refuse_a_token_with_an_area(Dialect::Sqlite).await;
 }

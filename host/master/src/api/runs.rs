@@ -44,7 +44,8 @@ pub(super) struct JobQuery {
     limit: Option<u32>,
 }
 
-/// Lists runs, latest first.
+/// Lists runs, latest first. For a caller with an area, a page may have fewer runs than the limit although a next page
+/// exists: a search looks through at most 5,000 runs for each page. Continue until `next` is null.
 #[utoipa::path(get, path = "/api/v1/diagnosis/runs", tag = "runs", params(RunQuery),
     responses((status = 200, body = Page<Run>), (status = "default", body = Problem)))]
 pub(super) async fn list(

@@ -13,12 +13,12 @@ use easysight_protocol::{
     UserChange, UserInfo,
 };
 use easysight_store::{
-    Actor, Area, AuditFilter, CameraFilter, Changed, FanOut, FindingFilter, PageRequest, Span, Store,
-    StoreError, StoredUser,
+    Actor, Area, AuditFilter, CameraFilter, Changed, Dialect, FanOut, FindingFilter, PageRequest, RunFilter,
+    Span, Store, StoreError, StoredUser,
 };
 use serde_json::json;
 
-use crate::databases::{Node, anybody, begin, camera, ended, finding, plan};
+use crate::databases::{Node, anybody, begin, camera, empty, ended, execute, finding, plan};
 
 const HOUR_MS: i64 = 3_600_000;
 
@@ -377,4 +377,71 @@ pub(crate) async fn only_operators_and_viewers_are_limited(store: &Store) {
     assert_eq!(changed("groups", 0), (Some(json!(["roof"])), None));
     assert_eq!(changed("groups", 1), (Some(json!(["hall", "yard"])), Some(json!(["roof"]))));
     assert_eq!(changed("groups", 3).1, Some(json!(["hall", "yard"])));
+}
+
+/// A list examines a limited number of rows for each page, so that it takes the same time however long the history is.
+pub(crate) async fn lists_of_an_area_look_back_step_by_step(dialect: Dialect) {
+    let Some(empty) = empty(dialect).await else { return };
+    let url = empty.url.clone();
+    let fresh = empty.store().await;
+    let store = &fresh.store;
+    let finding = serde_json::to_string(&[seen("x")]).unwrap().replace('\'', "''");
+    let document = match dialect {
+        Dialect::Sqlite => format!("CAST('{finding}' AS BLOB)"),
+        Dialect::Postgres => format!("convert_to('{finding}', 'UTF8')"),
+    };
+    let id = |kind: u8, number: u32| format!("019{kind:05}-0000-7000-8000-{number:012}");
+    let insert = async |table: &str, rows: Vec<String>| {
+        for rows in rows.chunks(500) {
+            execute(dialect, &url, format!("INSERT INTO {table} VALUES {}", rows.join(", "))).await;
+        }
+    };
+    // The hall has 150 cameras, which were checked long ago. Since then, only a camera of the yard was checked.
+    let camera = |number: u32| format!("('c{number}', 'c', 'rtsp://c/live', 1, '{{}}', '[]', 1, 1)");
+    let columns = "cameras (id, name, source, enabled, labels, group_names, created_at, updated_at)";
+    insert(columns, (0..151).map(camera).collect()).await;
+    let group = |number: u32| format!("('{}', 'c{number}')", if number < 150 { "hall" } else { "yard" });
+    insert("camera_groups (name, camera_id)", (0..151).map(group).collect()).await;
+    let run = |number: u32| {
+        let group = if number < 3 { "hall" } else { "yard" };
+        format!(
+            "('{}', 't', 'manual', 'finished', 0, '{{\"name\": \"t\", \"groups\": [\"{group}\"]}}', '[]', 1, '{{}}')",
+            id(1, number)
+        )
+    };
+    let columns =
+        "runs (id, task_id, started_by, state, priority, definition, waits_for, created_at, origin)";
+    insert(columns, (0..5_100).map(run).collect()).await;
+    let report = |number: u32| {
+        let camera = number.min(150);
+        format!(
+            "('{}', '{}', '{}', 't', 'c{camera}', 1, 1, 0, 1, {document})",
+            id(2, number),
+            id(3, number),
+            id(1, number.min(150) / 50)
+        )
+    };
+    let columns = "reports (id, job_id, run_id, task_id, camera_id, captured_at, recorded_at, kind, findings, document)";
+    insert(columns, (0..5_300).map(report).collect()).await;
+    let (hall, one) = (hall(), of(&["yard"]));
+    let mut next = store.findings(&hall, &FindingFilter::default(), &page(100)).await.unwrap();
+    assert!(next.items.is_empty() && next.next.is_some(), "{} findings", next.items.len());
+    let mut found = Vec::new();
+    while let Some(after) = next.next {
+        let page = PageRequest { after: Some(after), limit: 100 };
+        next = store.findings(&hall, &FindingFilter::default(), &page).await.unwrap();
+        found.extend(next.items.into_iter().map(|one| one.camera_id.unwrap()));
+    }
+    let expected: Vec<_> = (0..150).rev().map(|number| format!("c{number}")).collect();
+    assert_eq!(found, expected);
+    // The reports of few cameras are read from the index.
+    assert_eq!(store.findings(&one, &FindingFilter::default(), &page(100)).await.unwrap().items.len(), 100);
+    let filter = RunFilter::default();
+    let first = store.runs(&hall, &filter, &page(100)).await.unwrap();
+    assert!(first.items.is_empty() && first.next.is_some(), "{} runs", first.items.len());
+    let rest = store.runs(&hall, &filter, &PageRequest { after: first.next, limit: 100 }).await.unwrap();
+    assert_eq!((rest.items.len(), rest.next), (3, None));
+    let of_task = RunFilter { task_id: Some("t".into()), ..RunFilter::default() };
+    assert_eq!(store.runs(&hall, &of_task, &page(100)).await.unwrap().items.len(), 3);
+    fresh.close().await;
 }
