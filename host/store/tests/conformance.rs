@@ -22,7 +22,6 @@ mod users;
 
 use areas::{
     a_camera_with_hidden_groups_is_found_by_its_id_and_name_only, a_submission_is_seen_by_who_made_it,
-    a_submitter_without_a_run_is_forgotten_with_the_history,
     an_area_shows_its_cameras_and_hides_their_other_groups, an_area_shows_its_part_of_runs,
     an_area_shows_its_part_of_tasks_and_changes_only_its_own, an_area_shows_what_was_found_of_its_cameras,
     findings_do_not_name_a_task_that_names_nothing_of_the_area, nothing_outside_of_an_area_is_changed,
@@ -165,6 +164,16 @@ async fn findings_of_before_are_there_after_an_upgrade_of_postgres() {
 }
 
 #[tokio::test]
+async fn a_submitter_without_a_run_is_forgotten_on_sqlite() {
+    areas::a_submitter_without_a_run_is_forgotten_with_the_history(Dialect::Sqlite).await;
+}
+
+#[tokio::test]
+async fn a_submitter_without_a_run_is_forgotten_on_postgres() {
+    areas::a_submitter_without_a_run_is_forgotten_with_the_history(Dialect::Postgres).await;
+}
+
+#[tokio::test]
 async fn lists_of_an_area_look_back_step_by_step_on_sqlite() {
     areas::lists_of_an_area_look_back_step_by_step(Dialect::Sqlite).await;
 }
@@ -223,7 +232,6 @@ on_both!(
     nothing_outside_of_an_area_is_changed,
     an_area_shows_its_part_of_tasks_and_changes_only_its_own,
     a_submission_is_seen_by_who_made_it,
-    a_submitter_without_a_run_is_forgotten_with_the_history,
     the_census_of_an_area_counts_each_camera_once,
     only_operators_and_viewers_are_limited,
     a_change_has_an_entry_that_says_who_and_what,

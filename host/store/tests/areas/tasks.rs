@@ -1,12 +1,12 @@
 //! Tasks, runs and submissions: a caller who is limited to some groups sees its part of them, and changes only its own.
 
-use easysight_protocol::{JobOutcome, RunId, RunState, TaskRequest, Trigger};
+use easysight_protocol::{Ids, JobOutcome, RunId, RunState, TaskRequest, Trigger};
 use easysight_store::{
-    Area, FanOut, FindingFilter, NewRun, PageRequest, Retried, RunFilter, Start, Store, StoreError,
+    Area, Dialect, FanOut, FindingFilter, NewRun, PageRequest, Retried, RunFilter, Start, Store, StoreError,
 };
 
 use super::{ada, add_cameras, check, definition, hall, page, seen};
-use crate::databases::{Node, anybody, ended, plan};
+use crate::databases::{Node, anybody, empty, ended, execute, plan};
 
 pub(crate) async fn an_area_shows_its_part_of_runs(store: &Store) {
     add_cameras(store).await;
@@ -181,24 +181,29 @@ pub(crate) async fn a_submission_is_seen_by_who_made_it(store: &Store) {
     assert!(!store.may_see_picture(&bob, "picture of first.").await.unwrap());
 }
 
-pub(crate) async fn a_submitter_without_a_run_is_forgotten_with_the_history(store: &Store) {
-    let ids = Ids::default();
-    let new = |at: i64| NewRun {
-        id: RunId(ids.next(at)),
+pub(crate) async fn a_submitter_without_a_run_is_forgotten_with_the_history(dialect: Dialect) {
+    let Some(empty) = empty(dialect).await else { return };
+    let url = empty.url.clone();
+    let fresh = empty.store().await;
+    let (store, ids) = (&fresh.store, Ids::default());
+    let new = NewRun {
+        id: RunId(ids.next(1_000)),
         task_id: None,
         trigger: Trigger::Submission,
         fire_time: None,
-        idempotency_key: Some("once".into()),
+        idempotency_key: None,
         definition: definition(&["rtsp://a/live"], &[]),
         origin: plan().origin,
     };
-    let start =
-        || Start::Now(FanOut { plan: plan(), cameras: vec![(None, "a".to_owned())], missing: Vec::new() });
-    let (mine, _) = store.by(ada()).create_run(new(1_000), start(), 1_000).await.unwrap();
-    let (again, is_new) = store.by(ada()).create_run(new(1_001), start(), 1_001).await.unwrap();
-    assert_eq!((again.id, is_new), (mine.id, false));
+    let jobs = FanOut { plan: plan(), cameras: vec![(None, "a".to_owned())], missing: Vec::new() };
+    let (mine, _) = store.by(ada()).create_run(new, Start::Now(jobs), 1_000).await.unwrap();
+    // The run of this submission was not created.
+    let failed = ids.next(1_001);
+    let sql = format!("INSERT INTO submitters (run_id, user_id) VALUES ('{failed}', 'ada')");
+    assert_eq!(execute(dialect, &url, sql).await, 1);
     assert_eq!(store.prune(10_000, 11_000).await.unwrap(), 0, "nothing is old");
     assert_eq!(store.prune(10_000, 12_000).await.unwrap(), 1);
     assert_eq!(store.prune(10_000, 12_000).await.unwrap(), 0);
     assert!(store.submission(&hall(), mine.id).await.unwrap().is_some());
+    fresh.close().await;
 }
