@@ -310,7 +310,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Lists runs, latest first. */
+        /**
+         * Lists runs, latest first. For a caller with an area, a page may have fewer runs than the limit although a next page
+         *     exists: a search looks through at most 5,000 runs for each page. Continue until `next` is null.
+         */
         get: operations["runs_list"];
         put?: never;
         post?: never;
@@ -1567,7 +1570,7 @@ export interface components {
             recorded_at: string;
             /** @description The run's id. */
             run_id: components["schemas"]["RunId"];
-            /** @description The task's id; null for a submission without a task. */
+            /** @description The task's id; null for a submission without a task, and for a caller with an area of which the task names nothing. */
             task_id?: string | null;
         };
         /** @description The size of a file system. */
@@ -3094,6 +3097,8 @@ export interface components {
              * @description The end of the time, which is not part of it.
              */
             until: string;
+            /** @description The metrics that decided verdicts, but too few to show on which side of their limit values raise an alarm. */
+            untold?: components["schemas"]["UntoldLimit"][];
         };
         /** @description The answer to a batch of results. */
         ResultsAnswer: {
@@ -3753,6 +3758,8 @@ export interface components {
              * @description When the token expires; null if the token never expires.
              */
             expires_at?: string | null;
+            /** @description The token's area: its holder may see and change only the cameras of these groups. Null for all cameras. */
+            groups?: string[] | null;
             /** @description The token's id. */
             id: string;
             /** @description The token's name, for people. */
@@ -3772,6 +3779,11 @@ export interface components {
              * @description The date at which the token expires. This date stays the same even if the master's clock is corrected later.
              */
             expires_at?: string | null;
+            /**
+             * @description The token's area: its holder may see and change only the cameras of these groups, at least one and at most 64.
+             *     If absent, all cameras. Only tokens of operators and viewers can have an area.
+             */
+            groups?: components["schemas"]["Name"][] | null;
             /**
              * Format: int64
              * @description The token's lifetime in seconds, 1 to 3,153,600,000, instead of a date. The lifetime stays the same even if the
@@ -3811,6 +3823,21 @@ export interface components {
          * @enum {string}
          */
         Trigger: "manual" | "schedule" | "submission";
+        /**
+         * @description A metric that decided verdicts which do not show on which side of its limit values raise an alarm: they are few, and
+         *     none of them is an alarm that shows it.
+         */
+        UntoldLimit: {
+            /** @description The name of the metric. */
+            metric: string;
+            /** @description Its unit; empty for a plain number. */
+            unit: string;
+            /**
+             * Format: int64
+             * @description The number of these verdicts.
+             */
+            verdicts: number;
+        };
         /** @description Counts and maxima of a plugin's runs. Each run judges one clip. */
         Used: {
             /**
