@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::{
-    http::{StatusCode, header},
+    http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use easysight_address::masked_in;
@@ -14,6 +14,7 @@ use easysight_protocol::{PROBLEM_MEDIA_TYPE, Problem};
 pub struct Error {
     problem: Problem,
     retry_after: Option<Duration>,
+    etag: Option<String>,
 }
 
 impl Error {
@@ -22,7 +23,7 @@ impl Error {
         let title = slug.replace('-', " ");
         // The detail may quote what the client sent, and an address in the quote may contain a password.
         let detail = masked_in(&detail.into());
-        Self { problem: Problem::new(status.as_u16(), slug, title, detail), retry_after: None }
+        Self { problem: Problem::new(status.as_u16(), slug, title, detail), retry_after: None, etag: None }
     }
 
     /// Returns the detail: what happened and what to do about it.
@@ -44,6 +45,13 @@ impl Error {
         self.retry_after = Some(time);
         self
     }
+
+    /// Adds the entity tag of the current version, for a client whose precondition does not hold.
+    #[must_use]
+    pub fn etag(mut self, tag: String) -> Self {
+        self.etag = Some(tag);
+        self
+    }
 }
 
 impl IntoResponse for Error {
@@ -55,8 +63,16 @@ impl IntoResponse for Error {
             let seconds = time.as_secs_f64().ceil() as u64;
             response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
         }
+        if let Some(tag) = self.etag {
+            match HeaderValue::try_from(tag) {
+                Ok(tag) => {
+                    response.headers_mut().insert(header::ETAG, tag);
+                }
+                Err(error) => tracing::error!(%error, "an entity tag cannot be sent"),
+            }
+        }
         if status == StatusCode::UNAUTHORIZED {
-            let bearer = header::HeaderValue::from_static("Bearer");
+            let bearer = HeaderValue::from_static("Bearer");
             response.headers_mut().insert(header::WWW_AUTHENTICATE, bearer);
         }
         response

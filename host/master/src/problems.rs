@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::http::StatusCode;
 use easysight_daemon::problem::Error;
-use easysight_store::StoreError;
+use easysight_store::{StoreError, Version};
 
 /// Makes the problem response for a failure of the store.
 pub(crate) fn store_error(error: &StoreError) -> Error {
@@ -22,12 +22,22 @@ pub(crate) fn store_error(error: &StoreError) -> Error {
             let problem = Error::new(StatusCode::FORBIDDEN, "outside-area", error.to_string());
             if field.is_empty() { problem } else { problem.at(field) }
         }
+        StoreError::Changed { version, .. } => {
+            Error::new(StatusCode::PRECONDITION_FAILED, "changed-meanwhile", error.to_string())
+                .etag(tag_of(*version))
+        }
         StoreError::Conflict(_) => Error::new(StatusCode::CONFLICT, "conflict", error.to_string()),
         StoreError::Corrupt(_) => {
             tracing::error!(%error, "the store failed");
             Error::new(StatusCode::INTERNAL_SERVER_ERROR, "store-corrupt", error.to_string())
         }
     }
+}
+
+/// Returns the entity tag of a version. It is a strong one, although answers also have parts that change without a new
+/// version, such as the health of a camera: only strong tags may be compared before a change (RFC 9110, section 13.1.1).
+pub(crate) fn tag_of(version: Version) -> String {
+    format!("\"{version}\"")
 }
 
 /// Makes a 404 response.

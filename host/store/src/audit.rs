@@ -17,7 +17,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::{
-    Area, Dialect, PageRequest, Store, StoreError,
+    Area, Dialect, PageRequest, Precondition, Store, StoreError,
     db::{Connection, Row, Rows, query},
     query::{Select, count, maybe_json, maybe_text, page_of, parsed, text, time_of, word},
     runs::word_of,
@@ -73,6 +73,8 @@ impl Actor {
 pub struct Acting<'s> {
     pub(crate) store: &'s Store,
     actor: Arc<Actor>,
+    /// What must hold for the stored version of the camera or task that a command changes.
+    pub(crate) precondition: Precondition,
 }
 
 /// Which entries to list.
@@ -113,7 +115,7 @@ impl Store {
     /// Returns the store for a caller who changes data.
     #[must_use]
     pub fn by(&self, actor: Actor) -> Acting<'_> {
-        Acting { store: self, actor: Arc::new(actor) }
+        Acting { store: self, actor: Arc::new(actor), precondition: Precondition::default() }
     }
 
     /// Lists entries of the audit log, latest first.

@@ -48,7 +48,7 @@ impl Acting<'_> {
             .writer
             .run(move |connection| {
                 Box::pin(async move {
-                    if !cameras::lock(connection, dialect, &area, &camera).await? {
+                    if cameras::lock(connection, dialect, &area, &camera).await?.is_none() {
                         return Ok(None);
                     }
                     let forgotten = match &plugin {

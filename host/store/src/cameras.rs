@@ -15,6 +15,7 @@ use crate::{
     lost, pictures,
     query::{Select, count, json, maybe_json, maybe_text, maybe_time, text, time_of},
     reports::list,
+    versions::{Version, moved_on},
     words,
 };
 
@@ -67,7 +68,7 @@ impl Acting<'_> {
             .writer
             .run(move |connection| {
                 Box::pin(async move {
-                    if lock(connection, dialect, &Area::ALL, &id).await? {
+                    if lock(connection, dialect, &Area::ALL, &id).await?.is_some() {
                         return Err(StoreError::taken("camera", &id));
                     }
                     let new = [(id, camera)];
@@ -86,8 +87,8 @@ impl Acting<'_> {
     ///
     /// # Errors
     ///
-    /// Returns [`StoreError::Outside`] if the camera would leave the caller's area or enter a group outside of it, or
-    /// another error if the database fails.
+    /// Returns [`StoreError::Outside`] if the camera would leave the caller's area or enter a group outside of it,
+    /// [`StoreError::Changed`] if the caller's condition does not hold, or another error if the database fails.
     pub async fn update_camera(
         &self,
         id: String,
@@ -96,18 +97,19 @@ impl Acting<'_> {
     ) -> Result<bool, StoreError> {
         let entry = self.entry("camera.update", "camera", &id, now);
         let (dialect, area) = (self.store.dialect, self.area().clone());
+        let precondition = self.precondition.clone();
         self.store
             .writer
             .run(move |connection| {
                 Box::pin(async move {
-                    let known = lock(connection, dialect, &area, &id).await?;
-                    if known {
-                        let changed = [(id, camera)];
-                        let (_, changes) =
-                            put(connection, dialect, &area, Existing::Known, &changed, now).await?;
-                        note(connection, &entry, changes).await?;
-                    }
-                    Ok(known)
+                    let Some(known) = lock(connection, dialect, &area, &id).await? else { return Ok(false) };
+                    let changed = [(id, camera)];
+                    let (_, changes) =
+                        put(connection, dialect, &area, Existing::Known, &changed, now).await?;
+                    // An error undoes the transaction.
+                    precondition.check(known)?;
+                    note(connection, &entry, changes).await?;
+                    Ok(true)
                 })
             })
             .await
@@ -157,18 +159,23 @@ impl Acting<'_> {
     ///
     /// # Errors
     ///
-    /// Returns an error if the database fails.
+    /// Returns [`StoreError::Changed`] if the caller's condition does not hold, or another error if the database fails.
     pub async fn delete_camera(&self, id: String, now: i64) -> Result<bool, StoreError> {
         let entry = self.entry("camera.delete", "camera", &id, now);
         let (dialect, area) = (self.store.dialect, self.area().clone());
+        let precondition = self.precondition.clone();
         self.store
             .writer
             .run(move |connection| {
                 Box::pin(async move {
                     // The camera's row is locked first, as in every change of data that belongs to a camera.
+                    let Some(version) = lock(connection, dialect, &area, &id).await? else {
+                        return Ok(false);
+                    };
                     let known = defined(connection, dialect, vec![id.clone()]).await?;
                     let known = known.into_values().find(|known| is_within(&area, known));
                     let Some(known) = known else { return Ok(false) };
+                    precondition.check(version)?;
                     query("DELETE FROM camera_groups WHERE camera_id = $1")
                         .bind(&id)
                         .execute(&mut *connection)
@@ -315,16 +322,18 @@ impl Store {
     }
 }
 
-/// Locks a camera's row. Returns false if the camera does not exist in the area.
+/// Locks a camera's row, and returns the version of its definition, or None if the camera does not exist in the area.
 pub(crate) async fn lock(
     connection: &mut Connection,
     dialect: Dialect,
     area: &Area,
     id: &str,
-) -> Result<bool, StoreError> {
+) -> Result<Option<Version>, StoreError> {
     let within = area.and(dialect, "id", "$2");
-    let sql = format!("SELECT id FROM cameras WHERE id = $1{within}{}", dialect.to_change());
-    Ok(area.bound_to(query(sql).bind(id)).fetch_optional(connection).await?.is_some())
+    let sql =
+        format!("SELECT created_at, updated_at FROM cameras WHERE id = $1{within}{}", dialect.to_change());
+    let row = area.bound_to(query(sql).bind(id)).fetch_optional(connection).await?;
+    row.as_ref().map(Version::read).transpose()
 }
 
 /// Which existing cameras [`put`] may overwrite.
@@ -396,11 +405,12 @@ async fn put(
         Existing::All => String::new(),
         Existing::Known => format!(" WHERE {}", dialect.among("cameras.id", "$2")),
     };
+    let updated_at = moved_on("cameras.updated_at", "excluded.updated_at");
     let sql = format!(
         "INSERT INTO cameras ({}, created_at, updated_at, baselines_since) SELECT {}, $1, $1, $1 FROM {} \
          WHERE 1 = 1 ORDER BY x.id ON CONFLICT (id) DO UPDATE SET name = excluded.name, source = excluded.source, \
          enabled = excluded.enabled, labels = excluded.labels, group_names = excluded.group_names, \
-         updated_at = excluded.updated_at, \
+         updated_at = {updated_at}, \
          next_full_look_at = CASE WHEN {same} THEN cameras.next_full_look_at END, \
          lost_looks = CASE WHEN {same} THEN cameras.lost_looks WHEN cameras.lost_since IS NOT NULL THEN 0 END{written}",
         rows.names(""),

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::Version;
+
 /// Why a command failed.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
@@ -29,6 +31,14 @@ pub enum StoreError {
         field: String,
         /// What is outside, and what is allowed.
         detail: Arc<str>,
+    },
+    /// The caller's condition does not hold for the stored version. Nothing was changed.
+    #[error("{detail}")]
+    Changed {
+        /// The stored version.
+        version: Version,
+        /// Which condition does not hold, and what to do.
+        detail: &'static str,
     },
     /// The change conflicts with stored data, such as a name that exists already.
     #[error("{0}")]

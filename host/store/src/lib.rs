@@ -52,6 +52,7 @@ mod trends;
 mod upkeep;
 mod usage;
 mod users;
+mod versions;
 mod welcomes;
 mod words;
 
@@ -87,6 +88,7 @@ pub use tokens::StoredToken;
 pub use trends::{MAX_SERIES, Span};
 pub use upkeep::{Agenda, QueueState, Reaped};
 pub use users::{Changed, StoredUser, login_of};
+pub use versions::{Precondition, Version, Versions};
 pub use welcomes::Welcomed;
 
 use beats::Beats;

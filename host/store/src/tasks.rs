@@ -7,6 +7,7 @@ use crate::{
     audit::{Fields, difference, fields_of},
     db::{Row, query},
     query::{Select, json, maybe_time, page_of, text, time_of},
+    versions::{Version, moved_on},
 };
 
 const COLUMNS: &str = "SELECT id, definition, enabled, next_run_at, created_at, updated_at FROM tasks";
@@ -57,8 +58,8 @@ impl Acting<'_> {
     ///
     /// # Errors
     ///
-    /// Returns [`StoreError::Outside`] if not all of the task is in the caller's area, before and after, or another
-    /// error if the database fails.
+    /// Returns [`StoreError::Outside`] if not all of the task is in the caller's area, before and after,
+    /// [`StoreError::Changed`] if the caller's condition does not hold, or another error if the database fails.
     pub async fn update_task(
         &self,
         id: String,
@@ -70,13 +71,14 @@ impl Acting<'_> {
         let entry = self.entry("task.update", "task", &id, now);
         let after = shown(&definition)?;
         let (dialect, area) = (self.store.dialect, self.area().clone());
+        let precondition = self.precondition.clone();
         self.store
             .writer
             .run(move |connection| {
                 Box::pin(async move {
                     let of_area = area.and_named(dialect, "definition", "$2");
                     let sql = format!(
-                        "SELECT definition, enabled FROM tasks WHERE id = $1{of_area}{}",
+                        "SELECT definition, enabled, created_at, updated_at FROM tasks WHERE id = $1{of_area}{}",
                         dialect.to_change()
                     );
                     let known = area.bound_to(query(sql).bind(&id)).fetch_optional(&mut *connection).await?;
@@ -84,17 +86,20 @@ impl Acting<'_> {
                     let before = defined(&known)?;
                     area.must_own(&mut *connection, dialect, &before, "task").await?;
                     area.must_cover(&mut *connection, dialect, &definition, Some(&before)).await?;
-                    query(
-                        "UPDATE tasks SET definition = $2, enabled = $3, next_run_at = $4, updated_at = $5 \
+                    precondition.check(Version::read(&known)?)?;
+                    let sql = format!(
+                        "UPDATE tasks SET definition = $2, enabled = $3, next_run_at = $4, updated_at = {} \
                          WHERE id = $1",
-                    )
-                    .bind(id)
-                    .bind(document)
-                    .bind(i64::from(definition.enabled))
-                    .bind(next_run_at)
-                    .bind(now)
-                    .execute(&mut *connection)
-                    .await?;
+                        moved_on("updated_at", "$5")
+                    );
+                    query(sql)
+                        .bind(id)
+                        .bind(document)
+                        .bind(i64::from(definition.enabled))
+                        .bind(next_run_at)
+                        .bind(now)
+                        .execute(&mut *connection)
+                        .await?;
                     if let Some((before, after)) = difference(&shown(&before)?, &after) {
                         let is_only_enabled = before.keys().chain(after.keys()).all(|name| name == "enabled");
                         let entry = match (is_only_enabled, definition.enabled) {
@@ -115,22 +120,26 @@ impl Acting<'_> {
     ///
     /// # Errors
     ///
-    /// Returns [`StoreError::Outside`] if not all of the task is in the caller's area, or another error if the database
-    /// fails.
+    /// Returns [`StoreError::Outside`] if not all of the task is in the caller's area, [`StoreError::Changed`] if the
+    /// caller's condition does not hold, or another error if the database fails.
     pub async fn delete_task(&self, id: String, now: i64) -> Result<bool, StoreError> {
         let entry = self.entry("task.delete", "task", &id, now);
         let (dialect, area) = (self.store.dialect, self.area().clone());
+        let precondition = self.precondition.clone();
         self.store
             .writer
             .run(move |connection| {
                 Box::pin(async move {
                     let of_area = area.and_named(dialect, "definition", "$2");
-                    let sql =
-                        format!("DELETE FROM tasks WHERE id = $1{of_area} RETURNING definition, enabled");
+                    let sql = format!(
+                        "DELETE FROM tasks WHERE id = $1{of_area} \
+                         RETURNING definition, enabled, created_at, updated_at"
+                    );
                     let deleted = area.bound_to(query(sql).bind(id)).fetch_optional(&mut *connection).await?;
                     let Some(deleted) = deleted else { return Ok(false) };
                     // An error undoes the transaction.
                     area.must_own(&mut *connection, dialect, &defined(&deleted)?, "task").await?;
+                    precondition.check(Version::read(&deleted)?)?;
                     entry.before(shown(&defined(&deleted)?)?).write(connection).await?;
                     Ok(true)
                 })

@@ -19,6 +19,7 @@ mod simulation;
 mod storms;
 mod upgrades;
 mod users;
+mod versions;
 
 use areas::{
     a_camera_with_hidden_groups_is_found_by_its_id_and_name_only, a_submission_is_seen_by_who_made_it,
@@ -120,6 +121,11 @@ use users::{
     sessions_of_a_clock_that_was_ahead_are_brought_back, sign_ins_do_not_keep_old_failures_alive,
     somebody_can_always_administer, the_area_of_a_token_is_kept_sorted, what_is_over_is_pruned,
 };
+use versions::{
+    a_change_is_made_only_of_the_version_that_it_names,
+    a_version_changes_with_the_definition_and_with_nothing_else,
+    of_changes_of_one_version_exactly_one_is_made,
+};
 
 /// Makes two tests of each function, one for each database.
 macro_rules! on_both {
@@ -201,6 +207,11 @@ async fn a_change_without_its_entry_is_undone_on_sqlite() {
 #[tokio::test]
 async fn a_change_without_its_entry_is_undone_on_postgres() {
     audit::a_change_without_its_entry_is_undone(Dialect::Postgres).await;
+}
+
+#[tokio::test]
+async fn of_changes_through_two_masters_exactly_one_is_made() {
+    versions::of_changes_through_two_masters_exactly_one_is_made().await;
 }
 
 #[tokio::test]
@@ -336,6 +347,9 @@ on_both!(
     sessions_of_a_clock_that_was_ahead_are_brought_back,
     the_area_of_a_token_is_kept_sorted,
     what_is_over_is_pruned,
+    a_version_changes_with_the_definition_and_with_nothing_else,
+    a_change_is_made_only_of_the_version_that_it_names,
+    of_changes_of_one_version_exactly_one_is_made,
 );
 
 fn page(limit: u32) -> PageRequest {
