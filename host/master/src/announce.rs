@@ -53,7 +53,7 @@ impl Master {
         if let Some(relay) = &self.relay {
             relay.note_event(&event);
         }
-        self.events.tell(event);
+        self.events.tell(&event);
     }
 
     /// Announces a change of a run.

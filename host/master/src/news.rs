@@ -36,9 +36,9 @@ impl Notice {
                 Some(Self::Node(node_id.clone(), *change))
             }
             Event::Finding { finding } => Some(Self::Finding(finding.id.clone())),
-            Event::Node { change: NodeChange::Drained | NodeChange::Resumed, .. } | Event::Missed { .. } => {
-                None
-            }
+            Event::Node { change: NodeChange::Drained | NodeChange::Resumed, .. }
+            | Event::Missed { .. }
+            | Event::Position => None,
         }
     }
 }

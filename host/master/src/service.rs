@@ -19,7 +19,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    access::Access,
+    access::{Access, random_hex},
     api,
     blobs::{Blobs, Directory},
     clock::Clock,
@@ -112,7 +112,7 @@ pub(crate) async fn run(settings: MasterSettings) -> anyhow::Result<ExitCode> {
         failures: Failures::default(),
         passwords: Passwords::new()?,
         proxies: settings.trusted_proxies.clone(),
-        events: Events::new(),
+        events: Events::new(random_hex::<8>()?),
         relay,
         metrics: Metrics::new(),
         waiting: Waiting::default(),

@@ -29,11 +29,15 @@ pub enum Event {
         /// What happened to the node.
         change: NodeChange,
     },
-    /// The client read too slowly and missed some events.
+    /// The client missed some events: it read too slowly, or it connected again and the events since then are not kept
+    /// any more.
     Missed {
-        /// The number of events that the client missed.
+        /// The number of events that the client missed, including those that it may not see. Zero if the number is
+        /// unknown, because the client continues after an event of another master, or of an earlier start of this one.
         events: u64,
     },
+    /// The client has got every event that it may see, up to this one. Only clients that send `last_event_id` get it.
+    Position,
 }
 
 /// What happened to a run.
@@ -73,6 +77,7 @@ impl Event {
             Self::Finding { .. } => "finding",
             Self::Node { .. } => "node",
             Self::Missed { .. } => "missed",
+            Self::Position => "position",
         }
     }
 }
@@ -87,6 +92,7 @@ mod tests {
             Event::Run { run_id: RunId::fresh(), change: RunChange::Finished },
             Event::Node { node_id: "n".into(), change: NodeChange::Registered },
             Event::Missed { events: 3 },
+            Event::Position,
         ];
         for event in events {
             let json = serde_json::to_value(&event).unwrap();

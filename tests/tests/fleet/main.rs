@@ -25,6 +25,7 @@ mod database_tls;
 mod deaths;
 mod document;
 mod drain;
+mod events;
 mod full_disk;
 mod guide;
 mod hostile;

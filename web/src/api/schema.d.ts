@@ -704,6 +704,11 @@ export interface paths {
          *     server-sent event (`event:`) is the `kind` of its data (`data:`), which is JSON. The stream ends within seconds
          *     after the token is revoked or expires, after the session of the user ends, or after the scope or the area of the user
          *     changes.
+         * @description Each event has an `id:`. A client that connects again with the id of the last event that it got, in the header
+         *     `Last-Event-ID` or the parameter `last_event_id`, first gets the events since then. The master keeps the latest events
+         *     for this: at most 4096 of them, and at most 8 MiB. If some of the events since then are not kept any more, or if the id
+         *     is of another master or of an earlier start of this one, the stream begins with an event of the kind `missed`, and the
+         *     client should read again what it shows.
          */
         get: operations["events_listen"];
         put?: never;
@@ -1664,11 +1669,15 @@ export interface components {
         } | {
             /**
              * Format: int64
-             * @description The number of events that the client missed.
+             * @description The number of events that the client missed, including those that it may not see. Zero if the number is
+             *     unknown, because the client continues after an event of another master, or of an earlier start of this one.
              */
             events: number;
             /** @enum {string} */
             kind: "missed";
+        } | {
+            /** @enum {string} */
+            kind: "position";
         };
         /**
          * @description The evidence pictures of a finding, for `GET /api/v1/diagnosis/pictures/{digest}`. All findings of one clip have
@@ -5885,8 +5894,19 @@ export interface operations {
     };
     events_listen: {
         parameters: {
-            query?: never;
-            header?: never;
+            query?: {
+                /**
+                 * @description The same as the header `Last-Event-ID`, for clients that cannot send it, such as a script in a browser that opens a
+                 *     new `EventSource`. The header counts if both are sent. A client that sends this parameter, also if it is empty,
+                 *     gets events of the kind `position` too: one at the beginning, from which it can continue although nothing has
+                 *     happened yet, and others while nothing happens that it may see.
+                 */
+                last_event_id?: string;
+            };
+            header?: {
+                /** @description The id of the last event that the client got. The stream continues after this event. */
+                "Last-Event-ID"?: string;
+            };
             path?: never;
             cookie?: never;
         };

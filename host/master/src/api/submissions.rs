@@ -15,20 +15,18 @@ use easysight_daemon::{
     upload::{SubmissionBody, not_kept, read_submission},
 };
 use easysight_protocol::{
-    Event, Failure, JobId, JobState, Problem, RunId, RunState, Schedule, Submission, SubmissionId,
+    Failure, JobId, JobState, Problem, RunId, RunState, Schedule, Submission, SubmissionId,
     SubmissionRequest, SubmissionState, TaskRequest, Trigger, masked_source, uploaded_name, uploaded_source,
 };
 use easysight_store::{Area, FindingFilter, NewRun, PageRequest};
 use serde::Deserialize;
-use tokio::{
-    sync::broadcast::error::RecvError,
-    time::{Instant, timeout_at},
-};
+use tokio::time::{Instant, timeout_at};
 use tower::ServiceExt;
 use tower_http::services::ServeFile;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
+    events::{Heard, Subject},
     master::{Master, Shared},
     problems::{invalid, missing, store_error},
     registry::NoPlan,
@@ -219,15 +217,15 @@ async fn await_end(
         }
         loop {
             let heard = tokio::select! {
-                heard = timeout_at(until, events.recv()) => heard,
+                heard = timeout_at(until, events.next()) => heard,
                 () = master.stopping.cancelled() => return Ok(Some(submission)),
             };
             match heard {
-                Ok(Ok(Event::Run { run_id, .. })) if run_id == id => break,
-                Ok(Ok(_)) => {}
+                Ok(Heard::Event(sent)) if sent.subject == Subject::Run(id) => break,
+                Ok(Heard::Event(_)) => {}
                 // This follower has missed events, perhaps the end of the run. So the submission is read again.
-                Ok(Err(RecvError::Lagged(_))) => break,
-                Ok(Err(RecvError::Closed)) | Err(_) => return read(master, area, id).await,
+                Ok(Heard::Missed(_)) => break,
+                Err(_) => return read(master, area, id).await,
             }
         }
     }

@@ -83,8 +83,8 @@ async fn apply(master: &Master, news: News) -> Result<(), StoreError> {
     let mut findings = Vec::new();
     for notice in news.events {
         match notice {
-            Notice::Run(run_id, change) => master.events.tell(Event::Run { run_id, change }),
-            Notice::Node(node_id, change) => master.events.tell(Event::Node { node_id, change }),
+            Notice::Run(run_id, change) => master.events.tell(&Event::Run { run_id, change }),
+            Notice::Node(node_id, change) => master.events.tell(&Event::Node { node_id, change }),
             Notice::Finding(id) => findings.push(id),
         }
     }
@@ -92,11 +92,11 @@ async fn apply(master: &Master, news: News) -> Result<(), StoreError> {
         if change == NodeChange::Resumed {
             master.resumed.notify_waiters();
         }
-        master.events.tell(Event::Node { node_id, change });
+        master.events.tell(&Event::Node { node_id, change });
     }
     if !findings.is_empty() {
         for finding in master.store.findings_named(&findings).await? {
-            master.events.tell(Event::Finding { finding: Box::new(finding) });
+            master.events.tell(&Event::Finding { finding: Box::new(finding) });
         }
     }
     Ok(())
