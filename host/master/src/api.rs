@@ -24,6 +24,7 @@ mod tasks;
 mod tokens;
 mod trends;
 mod users;
+mod versions;
 mod welcome;
 mod workers;
 

@@ -49,6 +49,7 @@ mod traces;
 mod trends;
 mod uploads;
 mod users;
+mod versions;
 
 /// The path of the contract, relative to this crate.
 const CONTRACT: &str = "../wit";

@@ -4123,6 +4123,8 @@ export interface operations {
         responses: {
             201: {
                 headers: {
+                    /** @description The version of the definition. It changes with each change, and with nothing else. Send it as `If-Match`. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4198,6 +4200,8 @@ export interface operations {
         responses: {
             200: {
                 headers: {
+                    /** @description The version of the definition. It changes with each change, and with nothing else. Send it as `If-Match`. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4225,7 +4229,10 @@ export interface operations {
     cameras_update: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                "If-Match"?: string;
+                "If-None-Match"?: string;
+            };
             path: {
                 id: string;
             };
@@ -4239,6 +4246,8 @@ export interface operations {
         responses: {
             200: {
                 headers: {
+                    /** @description The version of the definition. It changes with each change, and with nothing else. Send it as `If-Match`. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4246,6 +4255,14 @@ export interface operations {
                 };
             };
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            412: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4266,7 +4283,10 @@ export interface operations {
     cameras_remove: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                "If-Match"?: string;
+                "If-None-Match"?: string;
+            };
             path: {
                 id: string;
             };
@@ -4281,6 +4301,14 @@ export interface operations {
                 content?: never;
             };
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            412: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5243,6 +5271,8 @@ export interface operations {
         responses: {
             201: {
                 headers: {
+                    /** @description The version of the definition. It changes with each change, and with nothing else. Send it as `If-Match`. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5288,6 +5318,8 @@ export interface operations {
         responses: {
             200: {
                 headers: {
+                    /** @description The version of the definition. It changes with each change, and with nothing else. Send it as `If-Match`. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5315,7 +5347,10 @@ export interface operations {
     tasks_update: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                "If-Match"?: string;
+                "If-None-Match"?: string;
+            };
             path: {
                 id: string;
             };
@@ -5329,6 +5364,8 @@ export interface operations {
         responses: {
             200: {
                 headers: {
+                    /** @description The version of the definition. It changes with each change, and with nothing else. Send it as `If-Match`. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5336,6 +5373,14 @@ export interface operations {
                 };
             };
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            412: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5364,7 +5409,10 @@ export interface operations {
     tasks_remove: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                "If-Match"?: string;
+                "If-None-Match"?: string;
+            };
             path: {
                 id: string;
             };
@@ -5386,6 +5434,14 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -5399,7 +5455,10 @@ export interface operations {
     tasks_pause: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                "If-Match"?: string;
+                "If-None-Match"?: string;
+            };
             path: {
                 id: string;
             };
@@ -5409,6 +5468,8 @@ export interface operations {
         responses: {
             200: {
                 headers: {
+                    /** @description The version of the definition. It changes with each change, and with nothing else. Send it as `If-Match`. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5416,6 +5477,14 @@ export interface operations {
                 };
             };
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            412: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5436,7 +5505,10 @@ export interface operations {
     tasks_resume: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                "If-Match"?: string;
+                "If-None-Match"?: string;
+            };
             path: {
                 id: string;
             };
@@ -5446,6 +5518,8 @@ export interface operations {
         responses: {
             200: {
                 headers: {
+                    /** @description The version of the definition. It changes with each change, and with nothing else. Send it as `If-Match`. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5453,6 +5527,14 @@ export interface operations {
                 };
             };
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            412: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -27,6 +27,7 @@ use super::{
     by::{By, Within},
     check,
     parameters::{PageQuery, Params, Path, plain, repeated},
+    versions::{Conditions, OnlyIf, Tagged},
 };
 
 use offered::{KEPT, check_camera, resolve};
@@ -161,69 +162,75 @@ pub(super) async fn list(
 
 /// Creates a camera.
 #[utoipa::path(post, path = "/api/v1/diagnosis/cameras", tag = "cameras", request_body = CameraRequest,
-    responses((status = 201, body = Camera), (status = 409, body = Problem), (status = "default", body = Problem)))]
+    responses((status = 201, body = Camera, headers(("ETag" = String, description = "The version of the definition. It changes with each change, and with nothing else. Send it as `If-Match`."))),
+        (status = 409, body = Problem), (status = "default", body = Problem)))]
 pub(super) async fn create(
     State(master): State<Shared>,
     By(actor): By,
     JsonBody(request): JsonBody<CameraRequest>,
-) -> Result<(StatusCode, Json<Camera>), Error> {
+) -> Result<(StatusCode, Tagged<Camera>), Error> {
     check_camera(&request)?;
     let id = check::id_or_new(request.id.clone())?;
     let made = master.store.by(actor).create_camera(id, request, master.now_ms()).await;
     let made = made.map_err(|error| store_error(&error))?;
     // A run may wait for this camera.
     master.note_change();
-    Ok((StatusCode::CREATED, Json(made.camera)))
+    Ok((StatusCode::CREATED, Tagged(made.camera)))
 }
 
 /// Returns a camera.
 #[utoipa::path(get, path = "/api/v1/diagnosis/cameras/{id}", tag = "cameras",
-    responses((status = 200, body = Camera), (status = 404, body = Problem), (status = "default", body = Problem)))]
+    responses((status = 200, body = Camera, headers(("ETag" = String, description = "The version of the definition. It changes with each change, and with nothing else. Send it as `If-Match`."))),
+        (status = 404, body = Problem), (status = "default", body = Problem)))]
 pub(super) async fn look_up(
     State(master): State<Shared>,
     Within(area): Within,
     Path(id): Path<String>,
-) -> Result<Json<Camera>, Error> {
+) -> Result<Tagged<Camera>, Error> {
     let found = master.store.camera(&area, &id).await.map_err(|error| store_error(&error))?;
-    Ok(Json(found.ok_or_else(|| missing("camera", &id))?.camera))
+    Ok(Tagged(found.ok_or_else(|| missing("camera", &id))?.camera))
 }
 
 /// Changes a camera. Absent fields get their defaults. `***` in the source stands for the stored user and password, and
 /// for other stored secrets, if the host is the same.
 #[utoipa::path(put, path = "/api/v1/diagnosis/cameras/{id}", tag = "cameras", request_body = CameraRequest,
-    responses((status = 200, body = ChangedCamera), (status = 404, body = Problem),
-        (status = "default", body = Problem)))]
+    params(Conditions),
+    responses((status = 200, body = ChangedCamera, headers(("ETag" = String, description = "The version of the definition. It changes with each change, and with nothing else. Send it as `If-Match`."))),
+        (status = 404, body = Problem), (status = 412, body = Problem), (status = "default", body = Problem)))]
 pub(super) async fn update(
     State(master): State<Shared>,
     within: Within,
     Path(id): Path<String>,
     By(actor): By,
+    OnlyIf(condition): OnlyIf,
     JsonBody(mut request): JsonBody<CameraRequest>,
-) -> Result<Json<ChangedCamera>, Error> {
+) -> Result<Tagged<ChangedCamera>, Error> {
     if request.id.as_ref().is_some_and(|given| *given != id) {
         return Err(invalid("/id", "the id of a camera cannot be changed"));
     }
     let known = master.store.camera(&within.0, &id).await.map_err(|error| store_error(&error))?;
     let known = known.ok_or_else(|| missing("camera", &id))?;
     let note = resolve(&mut request, &known)?.then(|| KEPT.to_owned());
-    let updated = master.store.by(actor).update_camera(id.clone(), request, master.now_ms()).await;
+    let acting = master.store.by(actor).only_if(condition);
+    let updated = acting.update_camera(id.clone(), request, master.now_ms()).await;
     if !updated.map_err(|error| store_error(&error))? {
         return Err(missing("camera", &id));
     }
     master.note_change();
-    let Json(camera) = look_up(State(master), within, Path(id)).await?;
-    Ok(Json(ChangedCamera { camera, note }))
+    let Tagged(camera) = look_up(State(master), within, Path(id)).await?;
+    Ok(Tagged(ChangedCamera { camera, note }))
 }
 
 /// Deletes a camera and its measurements. Its findings stay until retention removes them.
-#[utoipa::path(delete, path = "/api/v1/diagnosis/cameras/{id}", tag = "cameras",
-    responses((status = 204), (status = 404, body = Problem), (status = "default", body = Problem)))]
+#[utoipa::path(delete, path = "/api/v1/diagnosis/cameras/{id}", tag = "cameras", params(Conditions),
+    responses((status = 204), (status = 404, body = Problem), (status = 412, body = Problem), (status = "default", body = Problem)))]
 pub(super) async fn remove(
     State(master): State<Shared>,
     Path(id): Path<String>,
     By(actor): By,
+    OnlyIf(condition): OnlyIf,
 ) -> Result<StatusCode, Error> {
-    let gone = master.store.by(actor).delete_camera(id.clone(), master.now_ms()).await;
+    let gone = master.store.by(actor).only_if(condition).delete_camera(id.clone(), master.now_ms()).await;
     if gone.map_err(|error| store_error(&error))? {
         Ok(StatusCode::NO_CONTENT)
     } else {

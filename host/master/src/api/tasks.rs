@@ -7,7 +7,7 @@ use axum::{
 };
 use easysight_daemon::{body::JsonBody, problem::Error, requests::RequestOrigin};
 use easysight_protocol::{NodeState, Page, Problem, Run, SubmitRequest, Task, TaskRequest, Trigger};
-use easysight_store::{Area, NewRun, StoreError};
+use easysight_store::{Area, NewRun, Precondition, StoreError};
 use serde_json::Value;
 
 use crate::{
@@ -21,10 +21,13 @@ use super::{
     by::{By, Within},
     check,
     parameters::{PageQuery, Params, Path},
+    versions::{Conditions, OnlyIf, Tagged, Versioned as _},
 };
 
 /// The largest number of cameras, groups or diagnoses that one task may name.
 const MAX_NAMES: usize = 10_000;
+/// The largest number of attempts to pause or resume a task that other requests keep changing.
+const MAX_ATTEMPTS: u32 = 10;
 
 /// Lists tasks in the order of their ids.
 #[utoipa::path(get, path = "/api/v1/diagnosis/tasks", tag = "tasks", params(PageQuery),
@@ -40,14 +43,14 @@ pub(super) async fn list(
 /// Creates a task. Its configuration must match the schemas of the active plugins. If a camera, a plugin or a node with
 /// the required labels is missing, the task is created nevertheless and waits. `waits_for` lists what is missing.
 #[utoipa::path(post, path = "/api/v1/diagnosis/tasks", tag = "tasks", request_body = TaskRequest,
-    responses((status = 201, body = Task), (status = 409, body = Problem), (status = 422, body = Problem),
+    responses((status = 201, body = Task, headers(("ETag" = String, description = "The version of the definition. It changes with each change, and with nothing else. Send it as `If-Match`."))), (status = 409, body = Problem), (status = 422, body = Problem),
         (status = "default", body = Problem)))]
 pub(super) async fn create(
     State(master): State<Shared>,
     within: Within,
     By(actor): By,
     JsonBody(request): JsonBody<TaskRequest, { 4 << 20 }>,
-) -> Result<(StatusCode, Json<Task>), Error> {
+) -> Result<(StatusCode, Tagged<Task>), Error> {
     let next = check_task(&master, &request)?;
     let id = check::id_or_new(request.id.clone())?;
     let made = master.store.by(actor).create_task(id.clone(), request, next, master.now_ms()).await;
@@ -58,33 +61,36 @@ pub(super) async fn create(
 
 /// Returns a task.
 #[utoipa::path(get, path = "/api/v1/diagnosis/tasks/{id}", tag = "tasks",
-    responses((status = 200, body = Task), (status = 404, body = Problem), (status = "default", body = Problem)))]
+    responses((status = 200, body = Task, headers(("ETag" = String, description = "The version of the definition. It changes with each change, and with nothing else. Send it as `If-Match`."))), (status = 404, body = Problem), (status = "default", body = Problem)))]
 pub(super) async fn look_up(
     State(master): State<Shared>,
     Within(area): Within,
     Path(id): Path<String>,
-) -> Result<Json<Task>, Error> {
+) -> Result<Tagged<Task>, Error> {
     let mut task = find(&master, &area, &id).await?;
     task.waits_for = lacks(&master, &task.definition).await.map_err(|error| store_error(&error))?;
-    Ok(Json(task))
+    Ok(Tagged(task))
 }
 
 /// Changes a task. Absent fields get their defaults. Runs that have started do not change.
-#[utoipa::path(put, path = "/api/v1/diagnosis/tasks/{id}", tag = "tasks", request_body = TaskRequest,
-    responses((status = 200, body = Task), (status = 404, body = Problem), (status = 422, body = Problem),
+#[utoipa::path(put, path = "/api/v1/diagnosis/tasks/{id}", tag = "tasks", request_body = TaskRequest, params(Conditions),
+    responses((status = 200, body = Task, headers(("ETag" = String, description = "The version of the definition. It changes with each change, and with nothing else. Send it as `If-Match`."))),
+        (status = 404, body = Problem), (status = 412, body = Problem), (status = 422, body = Problem),
         (status = "default", body = Problem)))]
 pub(super) async fn update(
     State(master): State<Shared>,
     within: Within,
     Path(id): Path<String>,
     By(actor): By,
+    OnlyIf(condition): OnlyIf,
     JsonBody(request): JsonBody<TaskRequest, { 4 << 20 }>,
-) -> Result<Json<Task>, Error> {
+) -> Result<Tagged<Task>, Error> {
     if request.id.as_ref().is_some_and(|given| *given != id) {
         return Err(invalid("/id", "the id of a task cannot be changed"));
     }
     let next = check_task(&master, &request)?;
-    let known = master.store.by(actor).update_task(id.clone(), request, next, master.now_ms()).await;
+    let acting = master.store.by(actor).only_if(condition);
+    let known = acting.update_task(id.clone(), request, next, master.now_ms()).await;
     if !known.map_err(|error| store_error(&error))? {
         return Err(missing("task", id));
     }
@@ -93,14 +99,15 @@ pub(super) async fn update(
 }
 
 /// Deletes a task. Its runs and findings stay until retention removes them.
-#[utoipa::path(delete, path = "/api/v1/diagnosis/tasks/{id}", tag = "tasks",
-    responses((status = 204), (status = 404, body = Problem), (status = "default", body = Problem)))]
+#[utoipa::path(delete, path = "/api/v1/diagnosis/tasks/{id}", tag = "tasks", params(Conditions),
+    responses((status = 204), (status = 404, body = Problem), (status = 412, body = Problem), (status = "default", body = Problem)))]
 pub(super) async fn remove(
     State(master): State<Shared>,
     Path(id): Path<String>,
     By(actor): By,
+    OnlyIf(condition): OnlyIf,
 ) -> Result<StatusCode, Error> {
-    let gone = master.store.by(actor).delete_task(id.clone(), master.now_ms()).await;
+    let gone = master.store.by(actor).only_if(condition).delete_task(id.clone(), master.now_ms()).await;
     if gone.map_err(|error| store_error(&error))? {
         Ok(StatusCode::NO_CONTENT)
     } else {
@@ -109,39 +116,63 @@ pub(super) async fn remove(
 }
 
 /// Pauses a task: its schedule starts no runs until the task is resumed.
-#[utoipa::path(post, path = "/api/v1/diagnosis/tasks/{id}/pause", tag = "tasks",
-    responses((status = 200, body = Task), (status = 404, body = Problem), (status = "default", body = Problem)))]
+#[utoipa::path(post, path = "/api/v1/diagnosis/tasks/{id}/pause", tag = "tasks", params(Conditions),
+    responses((status = 200, body = Task, headers(("ETag" = String, description = "The version of the definition. It changes with each change, and with nothing else. Send it as `If-Match`."))),
+        (status = 404, body = Problem), (status = 412, body = Problem), (status = "default", body = Problem)))]
 pub(super) async fn pause(
     master: State<Shared>,
     within: Within,
     id: Path<String>,
     by: By,
-) -> Result<Json<Task>, Error> {
-    enable(master, within, id, by, false).await
+    only_if: OnlyIf,
+) -> Result<Tagged<Task>, Error> {
+    enable(master, within, id, by, only_if, false).await
 }
 
 /// Resumes a task. Starts that were missed in the meantime are skipped.
-#[utoipa::path(post, path = "/api/v1/diagnosis/tasks/{id}/resume", tag = "tasks",
-    responses((status = 200, body = Task), (status = 404, body = Problem), (status = "default", body = Problem)))]
+#[utoipa::path(post, path = "/api/v1/diagnosis/tasks/{id}/resume", tag = "tasks", params(Conditions),
+    responses((status = 200, body = Task, headers(("ETag" = String, description = "The version of the definition. It changes with each change, and with nothing else. Send it as `If-Match`."))),
+        (status = 404, body = Problem), (status = 412, body = Problem), (status = "default", body = Problem)))]
 pub(super) async fn resume(
     master: State<Shared>,
     within: Within,
     id: Path<String>,
     by: By,
-) -> Result<Json<Task>, Error> {
-    enable(master, within, id, by, true).await
+    only_if: OnlyIf,
+) -> Result<Tagged<Task>, Error> {
+    enable(master, within, id, by, only_if, true).await
 }
 
+/// Pauses or resumes a task, and changes nothing else: if another request changes the task at this moment, its change
+/// stays.
 async fn enable(
-    master: State<Shared>,
+    State(master): State<Shared>,
     within: Within,
     Path(id): Path<String>,
-    by: By,
+    By(actor): By,
+    OnlyIf(condition): OnlyIf,
     enabled: bool,
-) -> Result<Json<Task>, Error> {
-    let mut definition = to_change(&master, &within.0, &id).await?.definition;
-    definition.enabled = enabled;
-    update(master, within, Path(id), by, JsonBody(definition)).await
+) -> Result<Tagged<Task>, Error> {
+    for attempt in 1.. {
+        let task = to_change(&master, &within.0, &id).await?;
+        let read = task.version();
+        condition.check(read).map_err(|error| store_error(&error))?;
+        let definition = TaskRequest { enabled, ..task.definition };
+        let next = check_task(&master, &definition)?;
+        let acting = master.store.by(actor.clone()).only_if(Precondition::is(read));
+        match acting.update_task(id.clone(), definition, next, master.now_ms()).await {
+            Ok(true) => break,
+            Ok(false) => return Err(missing("task", id)),
+            Err(StoreError::Changed { .. }) if attempt < MAX_ATTEMPTS => {}
+            Err(StoreError::Changed { .. }) => {
+                let detail = format!("other requests keep changing the task `{id}`");
+                return Err(store_error(&StoreError::Contended(detail.into())));
+            }
+            Err(error) => return Err(store_error(&error)),
+        }
+    }
+    master.note_change();
+    look_up(State(master), within, Path(id)).await
 }
 
 /// Starts a run of a task now. With an `Idempotency-Key`, a repeated request returns the run of the first request.

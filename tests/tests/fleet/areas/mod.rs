@@ -1,5 +1,6 @@
 //! Areas: no route lets a user who is limited to the cameras of some groups read or change anything else.
 
+mod meanwhile;
 mod routes;
 mod tokens;
 mod world;
