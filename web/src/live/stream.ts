@@ -1,16 +1,24 @@
 // The stream of events, shared by all tabs of a browser: one tab has the connection and passes the events to the
-// others. Browsers allow few connections to one host, and a stream needs one for as long as the tab is open.
+// others. Browsers allow few connections to one host, and a stream needs one for as long as the tab is open. A new
+// connection continues after the last event that the tab has heard, also if another tab had the connection before.
 import type { LiveEvent } from '@/api/types'
 
 export interface StreamListener {
+  /** An event. After one of the kind `missed`, what was read before may be out of date. */
   event: (event: LiveEvent) => void
   state: (state: 'open' | 'lost') => void
 }
 
-type Word = { event: LiveEvent } | { state: 'open' | 'lost' } | { ask: true }
+/** What tabs tell each other. `id` is that of the last event, with which a new connection continues. */
+type Word = { event: LiveEvent; id?: string } | { state: 'open' | 'lost'; id?: string } | { ask: true }
 
-const KINDS = ['run', 'finding', 'node', 'missed'] as const
+const KINDS = ['run', 'finding', 'node', 'missed', 'position'] as const
 const LONGEST_PAUSE_MS = 5_000
+/**
+ * A master that can continue a stream sends an event with an id at once. After this time without one, it counts as a
+ * master of an older version, which cannot.
+ */
+const CONFIRM_MS = 3_000
 
 /** Follows the stream until the returned function is called. */
 export function follow(url: string, listener: StreamListener): () => void {
@@ -19,12 +27,18 @@ export function follow(url: string, listener: StreamListener): () => void {
   const name = `easysight-events ${url}`
   const channel = new BroadcastChannel(name)
   let leads = false
-  let state: 'open' | 'lost' = 'lost'
+  let state: 'open' | 'lost' | undefined
+  /** The id of the last event that this tab has heard. */
+  let last = ''
 
   const hear = (word: Word): void => {
-    if ('event' in word) listener.event(word.event)
-    else if ('state' in word) listener.state((state = word.state))
-    else if (leads) channel.postMessage({ state } satisfies Word)
+    if ('ask' in word) {
+      if (leads) channel.postMessage({ state: state ?? 'lost', id: last } satisfies Word)
+      return
+    }
+    if (word.id) last = word.id
+    if ('state' in word) listener.state((state = word.state))
+    else if (word.event.kind !== 'position') listener.event(word.event)
   }
   const tell = (word: Word): void => {
     hear(word)
@@ -32,10 +46,15 @@ export function follow(url: string, listener: StreamListener): () => void {
   }
   channel.onmessage = (message: MessageEvent<Word>) => hear(message.data)
 
+  const miss = (): void => {
+    last = ''
+    tell({ event: { kind: 'missed', events: 0 } })
+  }
   const lead = (): Promise<void> =>
     new Promise((resolve) => {
       leads = true
-      const close = connect(url, tell)
+      // Where this tab has heard nothing yet, there is nothing to continue.
+      const close = connect(url, { tell, miss, last: () => last, isFirst: () => state === undefined })
       ended.signal.addEventListener('abort', () => {
         close()
         resolve()
@@ -56,33 +75,53 @@ export function follow(url: string, listener: StreamListener): () => void {
   }
 }
 
+interface Lead {
+  tell: (word: Word) => void
+  /** Events may have been missed. */
+  miss: () => void
+  last: () => string
+  /** True until something was heard of the stream. */
+  isFirst: () => boolean
+}
+
 /** Keeps a connection open: after a loss, it connects again, at growing intervals. */
-function connect(url: string, tell: (word: Word) => void): () => void {
+function connect(url: string, { tell, miss, last, isFirst }: Lead): () => void {
   let source: EventSource | undefined
   let timer: ReturnType<typeof setTimeout> | undefined
+  let unconfirmed: ReturnType<typeof setTimeout> | undefined
   let pause = 1_000
 
   const open = (): void => {
-    source = new EventSource(url)
+    const from = last()
+    const address = new URL(url)
+    // Without an id, the parameter asks for the place at which the stream begins.
+    address.searchParams.set('last_event_id', from)
+    source = new EventSource(address.href)
     source.onopen = () => {
       pause = 1_000
+      const misses = !from && !isFirst()
       tell({ state: 'open' })
+      if (misses) miss()
+      else if (from) unconfirmed = setTimeout(miss, CONFIRM_MS)
     }
     source.onerror = () => {
       source?.close()
+      clearTimeout(unconfirmed)
       tell({ state: 'lost' })
       timer = setTimeout(open, pause)
       pause = Math.min(pause * 2, LONGEST_PAUSE_MS)
     }
     for (const kind of KINDS) {
       source.addEventListener(kind, (message: MessageEvent<string>) => {
-        tell({ event: JSON.parse(message.data) as LiveEvent })
+        if (message.lastEventId) clearTimeout(unconfirmed)
+        tell({ event: JSON.parse(message.data) as LiveEvent, id: message.lastEventId })
       })
     }
   }
   open()
   return () => {
     clearTimeout(timer)
+    clearTimeout(unconfirmed)
     source?.close()
   }
 }

@@ -104,13 +104,15 @@ export function useLive(): void {
     else if (event.kind === 'finding') {
       if (event.finding.camera_id) cameras.add(event.finding.camera_id)
       soon()
-    } else void client.invalidateQueries()
+    } else if (event.kind === 'missed') void client.invalidateQueries()
   }
   const end = follow(address('/api/v1/events'), {
     event: take,
     state: (state) => {
-      // Events of the time of the loss are not sent again, so everything is read again.
-      if (state === 'open' && wasLost) void client.invalidateQueries()
+      // The events of the time of the loss are sent again, or an event says that they were missed. But what could not be
+      // read in this time is read now.
+      if (state === 'open' && wasLost)
+        void client.invalidateQueries({ predicate: (query) => query.state.status === 'error' })
       wasLost = state === 'lost'
       connection.streamIs(state)
     },

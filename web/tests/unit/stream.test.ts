@@ -2,6 +2,8 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { follow } from '@/live/stream'
 import type { LiveEvent } from '@/api/types'
 
+const URL_OF = 'http://master/api/v1/events'
+
 class FakeSource extends EventTarget {
   static all: FakeSource[] = []
   onopen?: () => void
@@ -14,15 +16,70 @@ class FakeSource extends EventTarget {
   close(): void {
     this.closed = true
   }
-  say(kind: string, data: unknown): void {
-    this.dispatchEvent(new MessageEvent(kind, { data: JSON.stringify(data) }))
+  say(kind: string, data: unknown, lastEventId = ''): void {
+    this.dispatchEvent(new MessageEvent(kind, { data: JSON.stringify(data), lastEventId }))
   }
+  position(id: string): void {
+    this.say('position', { kind: 'position' }, id)
+  }
+  node(name: string, id = ''): void {
+    this.say('node', { kind: 'node', node_id: name, change: 'registered' }, id)
+  }
+  /** The place from which the stream is to continue. */
+  get from(): string | null {
+    return new URL(this.url).searchParams.get('last_event_id')
+  }
+}
+
+/** Passes messages at once. The tabs of a test are in one window. */
+class FakeChannel {
+  static all: FakeChannel[] = []
+  onmessage: ((message: { data: unknown }) => void) | null = null
+  constructor(readonly name: string) {
+    FakeChannel.all.push(this)
+  }
+  postMessage(data: unknown): void {
+    for (const one of FakeChannel.all) if (one !== this && one.name === this.name) one.onmessage?.({ data })
+  }
+  close(): void {
+    FakeChannel.all = FakeChannel.all.filter((one) => one !== this)
+  }
+}
+
+/** One lock, which the callers get one after the other. */
+class FakeLocks {
+  private last: Promise<unknown> = Promise.resolve()
+  request(_name: string, _options: unknown, act: () => Promise<unknown>): Promise<unknown> {
+    return (this.last = this.last.then(act))
+  }
+}
+
+interface Tab {
+  events: LiveEvent[]
+  states: string[]
+  end: () => void
+}
+
+function tab(): Tab {
+  const events: LiveEvent[] = []
+  const states: string[] = []
+  const end = follow(URL_OF, { event: (one) => events.push(one), state: (one) => states.push(one) })
+  return { events, states, end }
+}
+const source = (): FakeSource => FakeSource.all.at(-1) as FakeSource
+const kinds = ({ events }: Tab): string[] => events.map((one) => (one.kind === 'node' ? one.node_id : one.kind))
+/** Loses the connection, and waits for the next one. */
+function lose(): void {
+  source().onerror?.()
+  vi.advanceTimersByTime(1_000)
 }
 
 beforeEach(() => {
   FakeSource.all = []
+  FakeChannel.all = []
   vi.useFakeTimers()
   vi.stubGlobal('EventSource', FakeSource)
+  vi.stubGlobal('BroadcastChannel', FakeChannel)
   vi.stubGlobal('navigator', { ...navigator, locks: undefined })
 })
 afterEach(() => {
@@ -32,33 +89,155 @@ afterEach(() => {
 
 describe('the stream of events', () => {
   it('tells events, and whether it is open', () => {
-    const events: LiveEvent[] = []
-    const states: string[] = []
-    const end = follow('http://master/events', { event: (one) => events.push(one), state: (one) => states.push(one) })
-    FakeSource.all[0]?.onopen?.()
-    FakeSource.all[0]?.say('node', { kind: 'node', node_id: 'n', change: 'registered' })
+    const { events, states, end } = tab()
+    source().onopen?.()
+    source().node('n')
     expect(states).toEqual(['open'])
     expect(events).toEqual([{ kind: 'node', node_id: 'n', change: 'registered' }])
     end()
-    expect(FakeSource.all[0]?.closed).toBe(true)
+    expect(source().closed).toBe(true)
   })
 
   it('connects again after a loss, at ever longer intervals', () => {
-    const states: string[] = []
-    const end = follow('http://master/events', { event: () => undefined, state: (one) => states.push(one) })
-    FakeSource.all[0]?.onerror?.()
+    const { states, end } = tab()
+    source().onerror?.()
     expect(states).toEqual(['lost'])
     vi.advanceTimersByTime(1_000)
     expect(FakeSource.all).toHaveLength(2)
-    FakeSource.all[1]?.onerror?.()
+    source().onerror?.()
     vi.advanceTimersByTime(1_000)
     expect(FakeSource.all).toHaveLength(2)
     vi.advanceTimersByTime(1_000)
     expect(FakeSource.all).toHaveLength(3)
-    FakeSource.all[2]?.onopen?.()
+    source().onopen?.()
     expect(states.at(-1)).toBe('open')
     end()
     vi.advanceTimersByTime(60_000)
     expect(FakeSource.all).toHaveLength(3)
+  })
+})
+
+describe('a connection that was lost', () => {
+  it('continues after the last event, and nothing counts as missed', () => {
+    const one = tab()
+    expect(source().from).toBe('')
+    source().onopen?.()
+    source().position('m-1')
+    lose()
+    expect(source().from).toBe('m-1')
+    source().onopen?.()
+    source().position('m-1')
+    source().node('a', 'm-2')
+    lose()
+    expect(source().from).toBe('m-2')
+    source().onopen?.()
+    source().position('m-2')
+    vi.advanceTimersByTime(60_000)
+    expect(kinds(one)).toEqual(['a'])
+    one.end()
+  })
+
+  it('tells that events were missed if the master says so, and continues from there', () => {
+    const one = tab()
+    source().onopen?.()
+    source().node('a', 'm-1')
+    lose()
+    source().onopen?.()
+    source().say('missed', { kind: 'missed', events: 0 }, 'other-7')
+    vi.advanceTimersByTime(60_000)
+    expect(kinds(one)).toEqual(['a', 'missed'])
+    lose()
+    expect(source().from).toBe('other-7')
+    one.end()
+  })
+
+  it('counts as a gap if the very first attempt failed', () => {
+    const one = tab()
+    lose()
+    expect(source().from).toBe('')
+    source().onopen?.()
+    source().position('m-5')
+    expect(kinds(one)).toEqual(['missed'])
+    one.end()
+  })
+
+  it('counts as a gap if a master of an older version answers, which cannot continue', () => {
+    const one = tab()
+    source().onopen?.()
+    source().node('a', 'm-1')
+    lose()
+    source().onopen?.()
+    source().node('b')
+    expect(kinds(one)).toEqual(['a', 'b'])
+    vi.advanceTimersByTime(3_000)
+    expect(kinds(one)).toEqual(['a', 'b', 'missed'])
+    // Its events have no ids, so the next connection has nothing to continue either.
+    lose()
+    expect(source().from).toBe('')
+    source().onopen?.()
+    expect(kinds(one)).toEqual(['a', 'b', 'missed', 'missed'])
+    one.end()
+  })
+
+  it('does not count as a gap while the master has not answered yet', () => {
+    const one = tab()
+    source().onopen?.()
+    source().position('m-1')
+    lose()
+    source().onopen?.()
+    lose()
+    vi.advanceTimersByTime(60_000)
+    expect(source().from).toBe('m-1')
+    expect(kinds(one)).toEqual([])
+    one.end()
+  })
+})
+
+describe('several tabs', () => {
+  beforeEach(() => vi.stubGlobal('navigator', { ...navigator, locks: new FakeLocks() }))
+  const settled = (): Promise<unknown> => vi.advanceTimersByTimeAsync(0)
+
+  it('share one connection, and the next tab continues after the last event that it has heard', async () => {
+    const first = tab()
+    await settled()
+    source().onopen?.()
+    source().node('a', 'm-1')
+    // A tab that is opened later gets to know the place.
+    const second = tab()
+    const third = tab()
+    await settled()
+    expect(FakeSource.all).toHaveLength(1)
+    expect([second.states.at(-1), third.states.at(-1)]).toEqual(['open', 'open'])
+    source().node('b', 'm-2')
+    source().position('m-3')
+    first.end()
+    await settled()
+    expect(FakeSource.all).toHaveLength(2)
+    expect(source().from).toBe('m-3')
+    source().onopen?.()
+    source().position('m-3')
+    source().node('c', 'm-4')
+    second.end()
+    await settled()
+    expect(source().from).toBe('m-4')
+    third.end()
+    expect(kinds(first)).toEqual(['a', 'b'])
+    expect(kinds(second)).toEqual(['b', 'c'])
+    expect(kinds(third)).toEqual(['b', 'c'])
+  })
+
+  it('continue from the place that a tab was told at its beginning', async () => {
+    const first = tab()
+    await settled()
+    source().onopen?.()
+    source().position('m-9')
+    const second = tab()
+    first.end()
+    await settled()
+    expect(source().from).toBe('m-9')
+    source().onopen?.()
+    source().position('m-9')
+    expect(kinds(second)).toEqual([])
+    second.end()
   })
 })
