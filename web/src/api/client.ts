@@ -4,6 +4,7 @@ import createClient from 'openapi-fetch'
 import type { paths } from './schema'
 import { session } from '@/session/session'
 import { connection } from '@/live/connection'
+import type { Versioned } from './types'
 import { ApiError, NotSignedIn, Unreachable, problemOf } from './problem'
 
 /** The address of the console's folder. Routes are behind `#`, so this is also the prefix of the API. */
@@ -66,5 +67,17 @@ export const api = createClient<paths>({ baseUrl: home.replace(/\/$/, ''), fetch
 export async function take<T>(call: Promise<{ data?: T; error?: unknown; response: Response }>): Promise<T> {
   const { data, error, response } = await call
   if (!response.ok) throw new ApiError(problemOf(error, response))
-  return data as T
+  return versioned(data, response) as T
+}
+
+/** Adds the version of an object to it. */
+function versioned(data: unknown, response: Response): unknown {
+  // A proxy that compresses the answer makes the master's tag a weak one, which the master does not accept.
+  const etag = response.headers.get('etag')?.replace(/^W\//, '')
+  return etag && data && typeof data === 'object' && !Array.isArray(data) ? { ...data, etag } : data
+}
+
+/** The header of a change that is based on this version: if the object has another one by now, nothing is changed. */
+export function ifMatch(version: Versioned | undefined): { 'If-Match'?: string } {
+  return version?.etag ? { 'If-Match': version.etag } : {}
 }

@@ -66,6 +66,11 @@ export function say(error: unknown, { t, te }: Translate): Said {
   return { title: t('problem.other'), detail: error instanceof Error ? error.message : String(error) }
 }
 
+/** True if the object was changed after the version that the change was based on. */
+export function isChanged(error: unknown): boolean {
+  return error instanceof ApiError && error.problem.status === 412
+}
+
 export function isMissing(error: unknown): boolean {
   return error instanceof ApiError && error.problem.status === 404
 }

@@ -2,7 +2,13 @@ import type { components } from './schema'
 
 type Schemas = components['schemas']
 
-export type Camera = Schemas['Camera']
+/** An object that may have been read alone, and not as a part of a list. */
+export interface Versioned {
+  /** The version of its definition (`ETag`), with which a change names the version that it is based on. */
+  etag?: string
+}
+
+export type Camera = Schemas['Camera'] & Versioned
 export type CameraRequest = Schemas['CameraRequest']
 export type CameraPage = Schemas['CameraPage']
 export type CameraHealth = Schemas['CameraHealth']
@@ -12,7 +18,7 @@ export type DayOverview = Schemas['DayOverview']
 export type CameraGroup = Schemas['CameraGroup']
 export type BaselineInfo = Schemas['BaselineInfo']
 export type ImportAnswer = Schemas['ImportAnswer']
-export type Task = Schemas['Task']
+export type Task = Schemas['Task'] & Versioned
 export type TaskRequest = Schemas['TaskRequest']
 export type Schedule = Schemas['Schedule']
 export type Run = Schemas['Run']

@@ -1,10 +1,12 @@
 // Changes cameras. The master keeps the secrets that an address shows as `***`.
-import { api, take } from '@/api/client'
-import { ApiError, NotSignedIn } from '@/api/problem'
-import type { Camera, CameraRequest } from '@/api/types'
+import { api, ifMatch, take } from '@/api/client'
+import { ApiError, NotSignedIn, isChanged } from '@/api/problem'
+import type { Camera, CameraRequest, Versioned } from '@/api/types'
 
 /** The number of parallel requests of a bulk change. */
 const AT_ONCE = 4
+/** The number of attempts to change a camera that other people change at the same time. */
+const ATTEMPTS = 3
 
 export type Definition = Required<Omit<CameraRequest, 'id'>>
 
@@ -17,12 +19,29 @@ export function readCamera(id: string): Promise<Camera> {
   return take<Camera>(api.GET('/api/v1/diagnosis/cameras/{id}', { params: { path: { id } } }))
 }
 
-export async function putCamera(id: string, body: CameraRequest): Promise<{ note?: string | null }> {
-  return take<{ note?: string | null }>(api.PUT('/api/v1/diagnosis/cameras/{id}', { params: { path: { id } }, body }))
+/** Changes a camera, if it still has the version on which the change is based. */
+export async function putCamera(id: string, body: CameraRequest, base?: Versioned): Promise<{ note?: string | null }> {
+  const params = { path: { id }, header: ifMatch(base) }
+  return take<{ note?: string | null }>(api.PUT('/api/v1/diagnosis/cameras/{id}', { params, body }))
 }
 
-export function deleteCamera(id: string): Promise<unknown> {
-  return take(api.DELETE('/api/v1/diagnosis/cameras/{id}', { params: { path: { id } } }))
+/** Applies a change to the current definition of a camera. A change that another person makes meanwhile stays. */
+export async function editCamera(id: string, change: (definition: Definition) => Definition): Promise<void> {
+  for (let attempt = 1; ; attempt += 1) {
+    const now = await readCamera(id)
+    try {
+      await putCamera(id, change(definitionOf(now)), now)
+      return
+    } catch (error) {
+      if (!isChanged(error) || attempt >= ATTEMPTS) throw error
+    }
+  }
+}
+
+/** Deletes a camera, if it still has this version. */
+export function deleteCamera(id: string, base?: Versioned): Promise<unknown> {
+  const params = { path: { id }, header: ifMatch(base) }
+  return take(api.DELETE('/api/v1/diagnosis/cameras/{id}', { params }))
 }
 
 function lacksSession(error: unknown): boolean {

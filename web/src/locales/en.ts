@@ -957,6 +957,7 @@ export default {
     'invalid-body': 'The request was not valid.',
     'invalid-query': 'A filter is not valid.',
     conflict: 'The request conflicts with existing data.',
+    'changed-meanwhile': 'Someone else has changed this in the meantime. Nothing was changed now; look at it again.',
     busy: 'The database is busy. Try again in a moment.',
     'store-unavailable': 'The database cannot be reached. Nothing was changed.',
     'too-large': 'The request is too large.',

@@ -933,6 +933,7 @@ export default {
     'invalid-body': '请求内容有误。',
     'invalid-query': '筛选条件有误。',
     conflict: '已经存在相同的对象。',
+    'changed-meanwhile': '其他人刚刚作了修改，本次操作未执行，请查看后再试。',
     busy: '数据库繁忙，请稍后重试。',
     'store-unavailable': '数据库无法访问，没有作任何修改。',
     'too-large': '内容过大。',
