@@ -25,7 +25,7 @@ pub(super) struct Limit {
     /// Whether a value at the limit raises an alarm. None if no verdict shows this, or if verdicts contradict each
     /// other.
     boundary: Option<bool>,
-    counts: Group,
+    pub(super) counts: Group,
     /// The thresholds that are told apart, with the number of their verdicts.
     thresholds: Vec<(f64, u64)>,
     /// The number of verdicts by other thresholds.

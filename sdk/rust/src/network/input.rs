@@ -133,7 +133,11 @@ mod tests {
             };
             let small = shrunk(&samples, width, to_width, to_height);
             prop_assert_eq!(small.len(), to_width * to_height);
-            prop_assert!((mean(&small) - mean(&samples)).abs() < 6.0);
+            // The middle sample of each area also gets what the rounding of the other shares has lost: less than one 256th
+            // for each of them, in each direction.
+            let lost = |from: usize, to: usize| (from.div_ceil(to) + 1) as f64;
+            let most = lost(width, to_width) + lost(samples.len() / width, to_height);
+            prop_assert!((mean(&small) - mean(&samples)).abs() < most);
         }
     }
 
