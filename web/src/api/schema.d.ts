@@ -244,13 +244,13 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Returns what another limit of a metric would have said about the checks of the last days: which verdicts would change,
-         *     both ways, and in which cameras. The stored measurements are evaluated; no plugin is run, and nothing is changed. The
-         *     rule is: a verdict is an alarm if the metric that decided it is beyond its limit. `checks.explained` is the number of
-         *     stored verdicts that this rule reproduces with the present limits. Verdicts whose change does not follow from the
-         *     stored data are counted as undetermined. What plugins remember of a camera stays as it was. If no
-         *     verdict or no such limit is stored, the answer is 404. One replay is computed at a
-         *     time; a request that waits for its turn for more than 10 seconds gets 503.
+         * Returns what another limit of a metric would have said about the checks of the last days: which verdicts would
+         *     become alarms, which would no longer be alarms, and of which cameras. The stored measurements are evaluated; no
+         *     plugin is run, and nothing is changed. The rule is: a verdict is an alarm if the metric that decided it is beyond
+         *     its limit. `checks.explained` is the number of stored verdicts that this rule reproduces with the present limits. A
+         *     verdict is counted as undetermined if the stored data do not show whether it would change. The replay does not know
+         *     what plugins would have learnt with the other limit. If no verdict or no such limit is stored, the answer is 404.
+         *     One replay is computed at a time; a request that waits for its turn for more than 10 seconds gets 503.
          */
         get: operations["replay_replay"];
         put?: never;
@@ -270,8 +270,8 @@ export interface paths {
         };
         /**
          * Returns the limits by which a diagnosis decided its verdicts: the present limits of each metric, the side on which
-         *     values raised an alarm, and how many verdicts follow from that. One replay is computed at a time; a request that waits
-         *     for its turn for more than 10 seconds gets 503.
+         *     values raised an alarm, and how many verdicts follow from that. One replay is computed at a time; a request that
+         *     waits for its turn for more than 10 seconds gets 503.
          */
         get: operations["replay_limits"];
         put?: never;
@@ -614,8 +614,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Drains a node: it finishes its jobs and gets no new ones, also after it was restarted. Drain a node before you update
-         *     or stop its machine.
+         * Drains a node: it finishes its jobs and gets no new ones, also after it was restarted. Drain a node before you
+         *     update or stop its machine.
          */
         post: operations["workers_drain"];
         delete?: never;
@@ -949,10 +949,10 @@ export interface paths {
         /**
          * Opens a session. The request has a name and a password in its body, or a token in its header `Authorization`. The
          *     answer sets a cookie. The session of a user has the rights of the user; a request that changes something must also
-         *     have the header `X-EasySight-Request`, with any value. A session ends by `DELETE`, after some hours without a
-         *     request, and after some days in any case. The cookie of a token is accepted only for requests that read (`GET`),
-         *     until the token is no longer valid. Both cookies end when the browser is closed. A master that requires no token
-         *     sets no cookie for a token. After several wrong passwords, sign-ins must wait (429, `Retry-After`).
+         *     have the header `X-EasySight-Request`, with any value. `DELETE` ends a session. A session also ends after some hours
+         *     without a request, and after some days in any case. The cookie of a token is accepted only for requests that read
+         *     (`GET`), until the token is no longer valid. Both cookies end when the browser is closed. A master that requires no
+         *     token sets no cookie for a token. After several wrong passwords, sign-ins must wait (429, `Retry-After`).
          */
         post: operations["session_open"];
         /** Closes the session of this browser: the answer removes the cookie. The session of a user ends; a token stays valid. */
@@ -1250,7 +1250,7 @@ export interface components {
         /** @description A camera. */
         Camera: {
             /**
-             * @description The diagnosis whose finding gives the camera its status. Of several findings with this status, the one whose
+             * @description The diagnosis whose finding gives the camera its status. If several findings have this status, the one whose
              *     diagnosis comes first in the alphabet counts. Absent if the status is null or `normal`, or if the last check was
              *     made by a version that did not record the cause.
              */
@@ -1476,7 +1476,7 @@ export interface components {
             /** @description True if the check would raise an alarm, false if it would raise none. */
             becomes_alarm: boolean;
             evidence?: components["schemas"]["Evidence"] | null;
-            /** @description The job of the check. Measurements are kept for longer than findings: an old check may be gone. */
+            /** @description The job of the check. Measurements are kept for longer than findings, so an old job may no longer exist. */
             job_id: components["schemas"]["JobId"];
             /**
              * Format: double
@@ -2512,7 +2512,7 @@ export interface components {
                 recorded_at: string;
                 /** @description The run's id. */
                 run_id: components["schemas"]["RunId"];
-                /** @description The task's id; null for a submission without a task. */
+                /** @description The task's id; null for a submission without a task, and for a caller with an area of which the task names nothing. */
                 task_id?: string | null;
             })[];
             /** @description The value of `after` for the next page; null on the last page. */
@@ -3014,23 +3014,23 @@ export interface components {
             omitted: number;
             /**
              * Format: int64
-             * @description The number of normal verdicts although the metric exceeded its present limit. In these the plugin weighed more
-             *     than the limit. If there are many, expect the same of a part of the new alarms.
+             * @description The number of normal verdicts although the metric exceeded its present limit. For these verdicts, the plugin
+             *     considered more than the limit. If there are many of them, some of the new alarms may not occur either.
              */
             quiet_beyond: number;
             /**
              * Format: date-time
-             * @description The start of the time.
+             * @description The start of the period.
              */
             since: string;
             /**
              * Format: double
-             * @description The limit instead.
+             * @description The limit that replaced it.
              */
             threshold: number;
             /**
              * Format: date-time
-             * @description The end of the time, which is not part of it.
+             * @description The end of the period, which is not part of it.
              */
             until: string;
             /** @description The numbers of verdicts that would change. */
@@ -3050,7 +3050,8 @@ export interface components {
             raised: number;
             /**
              * Format: int64
-             * @description The stored data do not determine whether it would change. These are counted neither as raised nor as cleared.
+             * @description The stored data do not show whether the verdict would change. Such verdicts count neither as raised nor as
+             *     cleared.
              */
             undetermined: number;
         };
@@ -3068,7 +3069,7 @@ export interface components {
             cameras: number;
             /**
              * Format: int64
-             * @description The number of stored days of cameras that are damaged and were not read. The master's log names them.
+             * @description The number of stored days, each of one camera, that are damaged and were not read. The master's log names them.
              */
             damaged_days: number;
             /**
@@ -3098,12 +3099,12 @@ export interface components {
             limits: components["schemas"]["MetricLimit"][];
             /**
              * Format: date-time
-             * @description The start of the time.
+             * @description The start of the period.
              */
             since: string;
             /**
              * Format: date-time
-             * @description The end of the time, which is not part of it.
+             * @description The end of the period, which is not part of it.
              */
             until: string;
             /** @description The metrics that decided verdicts, but too few to show on which side of their limit values raise an alarm. */
@@ -3742,9 +3743,9 @@ export interface components {
              */
             start: string;
             /**
-             * @description The worst finding: its status, or the kind of its failure if it has no status (`inconclusive`, `fuel-exhausted`, …).
-             *     From the worst: `critical`, `error`, `warning`, a failure of a plugin or of the configuration, `inconclusive`
-             *     and `unsupported-clip`, `normal`.
+             * @description The worst finding: its status, or the kind of its failure if it has no status (`inconclusive`, `fuel-exhausted`,
+             *     …). From the worst: `critical`, `error`, `warning`, a failure of a plugin or of the configuration,
+             *     `inconclusive` and `unsupported-clip`, `normal`.
              */
             worst: string;
         };
@@ -4060,7 +4061,7 @@ export interface operations {
                 /** @description Only cameras that were last checked before this time. Cameras that were never checked are left out. */
                 checked_before?: string;
                 /**
-                 * @description The order: by `id`, by `name` (whether letters A to Z are upper or lower case), by `health` (the most urgent
+                 * @description The order: by `id`, by `name` (the case of the letters A to Z does not matter), by `health` (the most urgent
                  *     first), by `checked_at` (never checked cameras first), or by `since` (cameras without `since` first). If absent,
                  *     `id`. Equal cameras are sorted by id.
                  */
@@ -4745,21 +4746,21 @@ export interface operations {
                 group?: string;
                 /** @description The cameras of this task. */
                 task?: string;
-                /** @description Of these cameras, only those with this label: `key=value`, or `key` for any value. */
+                /** @description Leaves out cameras without this label: `key=value`, or `key` for any value. */
                 label?: string;
                 /** @description The number of days before now, 1 to 90. If absent, 30. */
                 days?: number;
-                /** @description The name of the metric whose limit is replaced. It is one that decided verdicts. */
+                /** @description The name of the metric whose limit is replaced. The metric must have decided verdicts. */
                 metric: string;
-                /** @description The limit instead, in the unit of the metric. */
+                /** @description The limit that replaces the present ones, in the unit of the metric. */
                 threshold: number;
                 /**
-                 * @description The side on which values raise an alarm, if the metric has limits on both sides. If absent, the side that decided
-                 *     more verdicts.
+                 * @description The side on which values raise an alarm, if the metric has limits on both sides. If absent, the side that
+                 *     decided more verdicts.
                  */
                 side?: "above" | "below";
                 /**
-                 * @description Replaces only this present limit, where there are several. It is one of `thresholds` of the limit. If absent, all
+                 * @description The only present limit to replace, if there are several. It is one of `thresholds` of the limit. If absent, all
                  *     are replaced.
                  */
                 from?: number;
@@ -4820,7 +4821,7 @@ export interface operations {
                 group?: string;
                 /** @description The cameras of this task. */
                 task?: string;
-                /** @description Of these cameras, only those with this label: `key=value`, or `key` for any value. */
+                /** @description Leaves out cameras without this label: `key=value`, or `key` for any value. */
                 label?: string;
                 /** @description The number of days before now, 1 to 90. If absent, 30. */
                 days?: number;
