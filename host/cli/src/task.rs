@@ -2,6 +2,8 @@
 
 mod definition;
 mod duration;
+mod next;
+mod schedule;
 mod submit;
 mod tables;
 mod watch;
@@ -36,6 +38,8 @@ enum Command {
         /// The task's id.
         id: String,
     },
+    /// Show when a task starts next, or when a schedule would that no task has yet.
+    Next(next::Arguments),
     /// Add a task.
     Add(definition::Arguments),
     /// Remove a task.
@@ -88,6 +92,7 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
             let task: Task = master.get(&one(id)).await?;
             format.show(&task, tables::task)?;
         }
+        Command::Next(arguments) => next::run(&master, format, arguments).await?,
         Command::Add(definition) => {
             let request = master.request(Method::POST, &TASKS)?.json(&definition.request()?);
             let task: Task = master.answer(request).await?;

@@ -16,6 +16,7 @@ mod plugins;
 mod replay;
 mod results;
 mod runs;
+mod schedules;
 mod session;
 mod shadows;
 mod status;
@@ -77,6 +78,7 @@ pub(crate) fn router(master: &Shared) -> anyhow::Result<Router> {
         .routes(routes!(replay::replay))
         .routes(routes!(tasks::list))
         .routes(routes!(tasks::look_up))
+        .routes(routes!(schedules::next))
         .routes(routes!(runs::of_task))
         .routes(routes!(runs::list))
         .routes(routes!(runs::look_up))

@@ -39,6 +39,8 @@ pub(crate) struct Master {
     pub(crate) overview_turn: tokio::sync::Mutex<()>,
     /// The turn of the request that computes a replay.
     pub(crate) replay_turn: tokio::sync::Mutex<()>,
+    /// The turn of the request that computes the next starts of a schedule.
+    pub(crate) schedule_turn: Arc<tokio::sync::Mutex<()>>,
     /// Refused requests that the audit log has already.
     pub(crate) refusals: Refusals,
     /// Refused sign-ins that the audit log has already.

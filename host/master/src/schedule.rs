@@ -1,5 +1,7 @@
 //! Computes when a task runs next.
 
+mod preview;
+
 use std::str::FromStr;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -9,6 +11,8 @@ use croner::{
     parser::{CronParser, Seconds},
 };
 use easysight_protocol::{MissedRuns, Schedule};
+
+pub(crate) use preview::next_starts;
 
 /// The longest interval in seconds: a year.
 const MAX_INTERVAL_S: u64 = 31_536_000;

@@ -108,6 +108,7 @@ pub(crate) async fn run(settings: MasterSettings) -> anyhow::Result<ExitCode> {
         access,
         overview_turn: tokio::sync::Mutex::default(),
         replay_turn: tokio::sync::Mutex::default(),
+        schedule_turn: Arc::default(),
         refusals: Refusals::default(),
         failures: Failures::default(),
         passwords: Passwords::new()?,

@@ -70,7 +70,7 @@ pub use shadow::{
 };
 pub use storage::{DatabaseStorage, DiskStorage, StorageRetention, StorageStatus, TableStorage};
 pub use submission::{Submission, SubmissionRequest, SubmissionState, uploaded_name, uploaded_source};
-pub use task::{MissedRuns, Schedule, SubmitRequest, Task, TaskRequest};
+pub use task::{MissedRuns, NextStarts, Schedule, SubmitRequest, Task, TaskRequest};
 pub use user::{
     Identified, MAX_PASSWORD_BYTES, MIN_PASSWORD_CHARS, Password, PasswordChange, SessionInfo,
     SessionRequest, UserChange, UserInfo, UserRequest, WelcomeRequest,

@@ -155,6 +155,17 @@ pub struct Task {
     pub waits_for: Vec<String>,
 }
 
+/// The next starts of a schedule. The schedule need not belong to a task.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct NextStarts {
+    /// The times of the next starts, earliest first. Empty if the schedule starts nothing from now on.
+    pub starts: Vec<DateTime<Utc>>,
+    /// True if the schedule starts nothing after the last of these times.
+    pub ends: bool,
+    /// The number of starts a day, on average over the next 365 days. 0 for the schedules `manual` and `once`.
+    pub per_day: f64,
+}
+
 /// The optional body of `POST …/tasks/{id}/submit`. For one run, its fields override the fields of the task.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

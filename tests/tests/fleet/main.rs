@@ -38,6 +38,7 @@ mod process;
 mod proxy;
 mod replay;
 mod requests;
+mod schedules;
 mod settings;
 mod shadow;
 mod shared;

@@ -115,8 +115,13 @@ export interface RunFilter {
   limit?: number
 }
 
-export function useRuns(filter: MaybeRefOrGetter<RunFilter>, everyMs: number = MINUTE) {
+export function useRuns(
+  filter: MaybeRefOrGetter<RunFilter>,
+  everyMs: number = MINUTE,
+  enabled: MaybeRefOrGetter<boolean> = true,
+) {
   return useQuery({
+    enabled: computed(() => toValue(enabled)),
     queryKey: ['runs', computed(() => toValue(filter))],
     queryFn: () => {
       const { task, state, after, limit = 50 } = toValue(filter)
@@ -146,6 +151,7 @@ export function useJobs(
   run: MaybeRefOrGetter<string>,
   state: MaybeRefOrGetter<JobState | undefined>,
   open: MaybeRefOrGetter<boolean>,
+  enabled: MaybeRefOrGetter<boolean> = true,
 ) {
   return useQuery({
     queryKey: ['jobs', computed(() => toValue(run)), computed(() => toValue(state))],
@@ -155,6 +161,7 @@ export function useJobs(
           params: { path: { id: toValue(run) }, query: { state: toValue(state), limit: 500 } },
         }),
       ),
+    enabled: computed(() => toValue(enabled)),
     refetchInterval: computed(() => (toValue(open) ? 3_000 : false)),
     placeholderData: (known, query) => (query?.queryKey[1] === toValue(run) ? known : undefined),
   })

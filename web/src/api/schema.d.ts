@@ -391,6 +391,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/diagnosis/schedules/next": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Returns the next starts of a schedule, which need not belong to a task. Nothing is stored. The schedule must follow
+         *     the rules for the schedule of a task; problems name the same fields. A time of the kind `once` in the past is no next
+         *     start, although a task that is saved with it runs at once. The starts of one schedule are computed at a time; a
+         *     request that waits for its turn for more than 10 seconds gets 503.
+         */
+        get: operations["tasks_next"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/diagnosis/submissions": {
         parameters: {
             query?: never;
@@ -2354,6 +2376,18 @@ export interface components {
         NewToken: components["schemas"]["TokenInfo"] & {
             /** @description The secret, for the header `Authorization: Bearer …`. */
             token: string;
+        };
+        /** @description The next starts of a schedule. The schedule need not belong to a task. */
+        NextStarts: {
+            /** @description True if the schedule starts nothing after the last of these times. */
+            ends: boolean;
+            /**
+             * Format: double
+             * @description The number of starts a day, on average over the next 365 days. 0 for the schedules `manual` and `once`.
+             */
+            per_day: number;
+            /** @description The times of the next starts, earliest first. Empty if the schedule starts nothing from now on. */
+            starts: string[];
         };
         /**
          * @description What happened to a node.
@@ -5101,6 +5135,64 @@ export interface operations {
                 };
             };
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    tasks_next: {
+        parameters: {
+            query: {
+                /** @description The kind of the schedule. */
+                kind: "manual" | "once" | "interval" | "cron";
+                /** @description The time of a schedule of the kind `once`. */
+                at?: string;
+                /** @description Seconds from one start to the next, 1 to 31,536,000, of a schedule of the kind `interval`. */
+                every_s?: number;
+                /** @description The first start of a schedule of the kind `interval`. If absent, the first start is now. */
+                starts_at?: string;
+                /** @description The cron expression of a schedule of the kind `cron`. */
+                expression?: string;
+                /** @description The IANA name of the expression's time zone. If absent, UTC. */
+                time_zone?: string;
+                /** @description The largest number of starts in the answer, 1 to 100. If absent, 10. */
+                count?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NextStarts"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };

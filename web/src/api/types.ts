@@ -21,6 +21,7 @@ export type ImportAnswer = Schemas['ImportAnswer']
 export type Task = Schemas['Task'] & Versioned
 export type TaskRequest = Schemas['TaskRequest']
 export type Schedule = Schemas['Schedule']
+export type NextStarts = Schemas['NextStarts']
 export type Run = Schemas['Run']
 export type RunState = Schemas['RunState']
 export type Job = Schemas['Job']

@@ -1,9 +1,8 @@
 //! `easysight task add`: makes a definition from the arguments.
 
-use chrono::{DateTime, Utc};
-use easysight_protocol::{MissedRuns, Schedule, TaskRequest};
+use easysight_protocol::{Schedule, TaskRequest};
 
-use super::duration;
+use super::{duration, schedule};
 use crate::{config, label};
 
 /// The command's arguments.
@@ -32,20 +31,8 @@ pub(super) struct Arguments {
                 '{\"brightness\": {\"dark_p95\": 40}}', or @FILE, a file that contains one"
     )]
     config: Option<String>,
-    /// Run at this interval: 30s, 5m, 1h30m, 1d. Without a schedule the task runs only when it is submitted.
-    #[arg(long, value_name = "DURATION", value_parser = duration::parse, conflicts_with_all = ["cron", "at"])]
-    every: Option<u64>,
-    /// Run at the times of a cron expression: five fields, or six with the seconds first.
-    #[arg(long, value_name = "EXPR", conflicts_with = "at")]
-    cron: Option<String>,
-    /// The time zone of the cron expression, such as Asia/Shanghai. Default: UTC.
-    // --every and --at exclude --cron. If one of them is given, clap does not report that --cron is missing, so the
-    // conflicts below report the error.
-    #[arg(long, value_name = "TZ", requires = "cron", conflicts_with_all = ["every", "at"])]
-    time_zone: Option<String>,
-    /// Run once, at this time.
-    #[arg(long, value_name = "RFC3339", value_parser = time)]
-    at: Option<DateTime<Utc>>,
+    #[command(flatten)]
+    schedule: schedule::Arguments,
     /// Priority, -100 to 100. Jobs of a higher priority run first.
     #[arg(
         long,
@@ -77,7 +64,7 @@ impl Arguments {
             groups: self.group.clone(),
             diagnoses: self.diagnosis.clone(),
             config: config::read(self.config.as_deref())?,
-            schedule: self.schedule(),
+            schedule: self.schedule.schedule().unwrap_or(Schedule::Manual),
             priority: self.priority,
             required_labels: label::collect(&self.require)?,
             max_attempts: self.max_attempts,
@@ -86,24 +73,6 @@ impl Arguments {
             enabled: true,
         })
     }
-
-    fn schedule(&self) -> Schedule {
-        let missed_runs = MissedRuns::default();
-        if let Some(every_s) = self.every {
-            return Schedule::Interval { every_s, starts_at: None, missed_runs };
-        }
-        if let Some(expression) = &self.cron {
-            let time_zone = self.time_zone.clone().unwrap_or_else(|| "UTC".to_owned());
-            return Schedule::Cron { expression: expression.clone(), time_zone, missed_runs };
-        }
-        self.at.map_or(Schedule::Manual, |at| Schedule::Once { at })
-    }
-}
-
-fn time(text: &str) -> Result<DateTime<Utc>, String> {
-    DateTime::parse_from_rfc3339(text)
-        .map(|time| time.to_utc())
-        .map_err(|_| "expected a time with a time zone, such as 2030-01-31T03:00:00+08:00".to_owned())
 }
 
 /// Formats a schedule for people.

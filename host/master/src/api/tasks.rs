@@ -14,7 +14,8 @@ use crate::{
     master::{Master, Shared},
     problems::{invalid, missing, store_error},
     registry::NoPlan,
-    runs, schedule,
+    runs,
+    schedule::{self, ScheduleError},
 };
 
 use super::{
@@ -261,9 +262,13 @@ fn check_task(master: &Master, request: &TaskRequest) -> Result<Option<i64>, Err
         Ok(_) | Err(NoPlan::Waits(_)) => {}
         Err(NoPlan::Invalid(problem)) => return Err(invalid(problem.field, problem.detail)),
     }
-    let next = schedule::first(&request.schedule, master.clock.now())
-        .map_err(|error| invalid(format!("/schedule{}", error.field), error.detail))?;
+    let next = schedule::first(&request.schedule, master.clock.now()).map_err(ill_scheduled)?;
     Ok(next.map(|at| at.timestamp_millis()))
+}
+
+/// Makes the problem response for an invalid schedule.
+pub(super) fn ill_scheduled(error: ScheduleError) -> Error {
+    invalid(format!("/schedule{}", error.field), error.detail)
 }
 
 /// Returns a list of the things that a task needs to run now but that are missing.

@@ -208,6 +208,9 @@ pub(super) fn tries(world: &World, method: &str, path: &str) -> Option<Vec<Try>>
                 403,
             ),
         ],
+        ("GET", "/api/v1/diagnosis/schedules/next") => {
+            vec![Try::Look(at(format!("{path}?kind=interval&every_s=60&count=3")))]
+        }
         ("GET", "/api/v1/diagnosis/tasks/{id}") => {
             vec![task(at(format!("{TASKS}/{HERE}")), 404), Try::Look(at(format!("{TASKS}/mixed")))]
         }
