@@ -8,6 +8,7 @@ mod cameras;
 mod check;
 mod document;
 mod events;
+mod filters;
 mod guard;
 mod overview;
 mod parameters;
@@ -72,6 +73,9 @@ pub(crate) fn router(master: &Shared) -> anyhow::Result<Router> {
         .routes(routes!(cameras::look_up))
         .routes(routes!(cameras::groups))
         .routes(routes!(baselines::list))
+        // The filters of the caller.
+        .routes(routes!(filters::list, filters::save))
+        .routes(routes!(filters::change, filters::remove))
         .routes(routes!(trends::series))
         .routes(routes!(trends::timeline))
         .routes(routes!(replay::limits))

@@ -7,6 +7,7 @@ mod audit;
 mod baseline;
 mod camera;
 mod event;
+mod filter;
 mod finding;
 mod id;
 mod import;
@@ -39,6 +40,7 @@ pub use camera::{
     masked_source,
 };
 pub use event::{Event, NodeChange, RunChange};
+pub use filter::{CameraListFilter, SavedFilter, SavedFilterRequest};
 pub use finding::{Decision, Evidence, Failure, Finding, Look, Metric, Region, Status, Text};
 pub use id::{AuditId, Ids, Incarnation, JobId, LeaseToken, RunId, SubmissionId, fresh_id};
 pub use import::{ImportAction, ImportAnswer, LineProblem, PlannedLine};

@@ -66,6 +66,12 @@ texts! {
     CameraSource =
         "`rtsp://`, `rtsps://`, `http://`, `https://`, or a file that workers may read.", 4096, PLAIN,
         &["rtsp://user:password@camera/stream", "http://camera/snapshot.jpg", "/clips/gate.mp4"];
+    /// The name of a saved filter.
+    FilterName = "The name of a saved filter, without control characters.", 80, NAME, &["Yard, offline", "东门离线"];
+    /// A word of a saved filter.
+    FilterWord = "A word of the address of the list of cameras.", 200, PLAIN, &["name", "attention"];
+    /// The words of a search.
+    SearchWords = "The words of a search.", 1_000, PLAIN, &["gate north"];
     /// A password with which somebody signs in.
     AnyPassword = "A password.", 1_024, ANY, &["correct horse battery staple"];
     /// The secret of a link.

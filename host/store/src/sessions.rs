@@ -8,6 +8,7 @@ use crate::{
     Acting, Store, StoreError,
     audit::fields,
     db::{Connection, Row, query},
+    filters,
     query::{maybe_json, maybe_time, text, time_of, word},
     sign_ins::{self, SignIn},
     users::end_sessions,
@@ -173,7 +174,9 @@ impl Store {
         let sql = format!(
             "SELECT 1 AS found WHERE EXISTS (SELECT 1 FROM sessions WHERE {OVER}) \
              OR EXISTS (SELECT 1 FROM welcomes WHERE expires_at <= $1) \
+             OR EXISTS (SELECT 1 FROM camera_filters WHERE {}) \
              OR EXISTS (SELECT 1 FROM sign_ins WHERE {})",
+            filters::ORPHANED,
             sign_ins::LONG_AGO
         );
         let (long_ago, unknown) = (now - sign_ins::REMEMBERED_MS, now - sign_ins::KNOWN_MS);
@@ -188,6 +191,8 @@ impl Store {
                     let over = query(sql).bind(now).bind(now - idle_ms).execute(&mut *connection).await?;
                     let sql = "DELETE FROM welcomes WHERE expires_at <= $1";
                     query(sql).bind(now).execute(&mut *connection).await?;
+                    let sql = format!("DELETE FROM camera_filters WHERE {}", filters::ORPHANED);
+                    query(sql).execute(&mut *connection).await?;
                     sign_ins::prune(connection, now).await?;
                     Ok(over.rows_affected())
                 })

@@ -7,9 +7,10 @@ use easysight_protocol::TokenInfo;
 use serde_json::json;
 
 use crate::{
-    Acting, Store, StoreError,
+    Acting, FilterOwner, Store, StoreError,
     audit::{Fields, fields},
     db::{Row, query},
+    filters,
     query::{Select, maybe_json, maybe_time, text, time_of, word},
     runs::word_of,
     users::{self, sorted},
@@ -82,7 +83,7 @@ impl Acting<'_> {
             .await
     }
 
-    /// Revokes a token. Returns false if the token does not exist or was revoked before.
+    /// Revokes a token and removes the filters that its holder has saved. Returns false if the token does not exist or was revoked before.
     ///
     /// # Errors
     ///
@@ -104,6 +105,7 @@ impl Acting<'_> {
                         let why = "nobody would be left who may administer the master: make a user an administrator first";
                         return Err(StoreError::Conflict(why.into()));
                     }
+                    filters::remove_all(connection, &FilterOwner::Token(id)).await?;
                     let before = fields([
                         ("name", json!(text(&revoked, "name")?)),
                         ("scope", json!(text(&revoked, "scope")?)),

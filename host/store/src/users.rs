@@ -5,9 +5,10 @@ use easysight_protocol::{Scope, UserChange, UserInfo};
 use serde_json::json;
 
 use crate::{
-    Acting, Store, StoreError,
+    Acting, FilterOwner, Store, StoreError,
     audit::{Fields, difference, fields},
     db::{Connection, Row, query},
+    filters,
     query::{Select, count, maybe_json, maybe_time, text, time_of, word},
     runs::word_of,
     welcomes,
@@ -142,7 +143,7 @@ impl Acting<'_> {
             .await
     }
 
-    /// Removes a user and the user's sessions.
+    /// Removes a user, and the user's sessions and saved filters.
     ///
     /// # Errors
     ///
@@ -159,6 +160,7 @@ impl Acting<'_> {
                         return Ok(Changed::LastAdministrator);
                     }
                     end_sessions(connection, &id, None).await?;
+                    filters::remove_all(connection, &FilterOwner::User(id.clone())).await?;
                     query("DELETE FROM users WHERE id = $1").bind(&id).execute(&mut *connection).await?;
                     entry.before(shown(&user.info)).write(connection).await?;
                     Ok(Changed::Done(user.info))

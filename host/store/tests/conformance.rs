@@ -5,6 +5,7 @@ mod areas;
 mod audit;
 mod clocks;
 mod databases;
+mod filters;
 mod history;
 mod leases;
 mod lost;
@@ -47,6 +48,9 @@ use easysight_protocol::{
 };
 use easysight_store::{
     Area, CameraFilter, Dialect, NewRun, PageRequest, RunFilter, Start, Store, StoreError, StoredToken,
+};
+use filters::{
+    a_filter_is_its_owner_s_alone, an_owner_has_at_most_fifty_filters, filters_go_with_their_owner,
 };
 use history::{
     a_camera_s_health_is_what_was_captured_last, a_cancelled_run_is_not_tried_again,
@@ -236,6 +240,9 @@ async fn a_damaged_day_is_left_out_of_a_replay_on_postgres() {
 
 on_both!(
     a_camera_with_hidden_groups_is_found_by_its_id_and_name_only,
+    a_filter_is_its_owner_s_alone,
+    an_owner_has_at_most_fifty_filters,
+    filters_go_with_their_owner,
     an_area_shows_its_cameras_and_hides_their_other_groups,
     an_area_shows_what_was_found_of_its_cameras,
     findings_do_not_name_a_task_that_names_nothing_of_the_area,

@@ -26,6 +26,7 @@ mod deaths;
 mod document;
 mod drain;
 mod events;
+mod filters;
 mod full_disk;
 mod guide;
 mod hostile;

@@ -25,6 +25,48 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/diagnosis/camera-filters": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists the caller's filters of the list of cameras, in the order of their names. Filters belong to the user, or to the
+         *     token if the caller has no user. On a master that needs no credentials, all callers share them.
+         */
+        get: operations["filters_list"];
+        put?: never;
+        /**
+         * Saves a filter of the list of cameras for the caller, who may have 50 filters. They are removed with the user, and
+         *     when the token is revoked.
+         */
+        post: operations["filters_save"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/diagnosis/camera-filters/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Changes the name of a filter of the caller, and what it shows. */
+        put: operations["filters_change"];
+        post?: never;
+        /** Deletes a filter of the caller. */
+        delete: operations["filters_remove"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/diagnosis/camera-groups": {
         parameters: {
             query?: never;
@@ -1350,6 +1392,18 @@ export interface components {
          * @example gate-3
          */
         CameraId: string;
+        /**
+         * @description What the console's list of cameras shows, and how. The fields are those of the address of its page; the API's list of
+         *     cameras has other words for some of them. An absent field stands for the usual value.
+         */
+        CameraListFilter: {
+            cause?: components["schemas"]["FilterWord"] | null;
+            group?: components["schemas"]["FilterWord"] | null;
+            health?: components["schemas"]["FilterWord"] | null;
+            q?: components["schemas"]["SearchWords"] | null;
+            sort?: components["schemas"]["FilterWord"] | null;
+            view?: components["schemas"]["FilterWord"] | null;
+        };
         /** @description One page of the list of cameras. */
         CameraPage: {
             /** @description The cameras, in the order that the request names. */
@@ -1718,6 +1772,18 @@ export interface components {
             /** @description A stable word: `inconclusive`, `unsupported-clip`, `invalid-config`, `fuel-exhausted`, … */
             kind: string;
         };
+        /**
+         * @description The name of a saved filter, without control characters.
+         * @example Yard, offline
+         * @example 东门离线
+         */
+        FilterName: string;
+        /**
+         * @description A word of the address of the list of cameras.
+         * @example name
+         * @example attention
+         */
+        FilterWord: string;
         /**
          * @description The result of one diagnosis for one clip: a verdict (`status` and its details), or the `failure` that prevented a
          *     verdict.
@@ -3263,6 +3329,35 @@ export interface components {
              */
             with_failures: number;
         };
+        /** @description A saved filter of the list of cameras. */
+        SavedFilter: {
+            /**
+             * Format: date-time
+             * @description When the filter was saved first.
+             */
+            created_at: string;
+            /** @description What the list shows, and how. */
+            filter: components["schemas"]["CameraListFilter"];
+            /** @description The filter's id. */
+            id: string;
+            /** @description The name. */
+            name: string;
+            /**
+             * Format: date-time
+             * @description When the filter was last changed.
+             */
+            updated_at: string;
+        };
+        /** @description The body of `POST /api/v1/diagnosis/camera-filters` and of `PUT …/{id}`. */
+        SavedFilterRequest: {
+            /** @description What the list shows, and how. */
+            filter?: components["schemas"]["CameraListFilter"];
+            /**
+             * @description The name, 1 to 80 characters. No two filters of an owner have the same name; white space around the name makes no
+             *     difference.
+             */
+            name: components["schemas"]["FilterName"];
+        };
         /** @description When a task runs. */
         Schedule: {
             /** @enum {string} */
@@ -3313,6 +3408,11 @@ export interface components {
          * @enum {string}
          */
         Scope: "admin" | "operator" | "viewer" | "worker" | "publisher";
+        /**
+         * @description The words of a search.
+         * @example gate north
+         */
+        SearchWords: string;
         /**
          * @description The secret of a link.
          * @example 0123456789abcdef
@@ -4037,6 +4137,174 @@ export interface operations {
                     "application/json": components["schemas"]["Page_AuditEntry"];
                     "application/x-ndjson": string;
                     "text/csv": string;
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    filters_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SavedFilter"][];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    filters_save: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SavedFilterRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SavedFilter"];
+                };
+            };
+            /** @description The caller has a filter with this name, or 50 filters */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    filters_change: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SavedFilterRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SavedFilter"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller has another filter with this name */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    filters_remove: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             default: {

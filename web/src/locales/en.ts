@@ -255,6 +255,17 @@ export default {
     noneFitsHint: 'Change the words or the filters.',
     clearFilters: 'Clear filters',
   },
+  saved: {
+    title: 'Saved filters',
+    none: 'Filters that you save appear here.',
+    save: 'Save these filters',
+    name: 'Name of the filter',
+    replace: 'Replace “{name}”',
+    rename: 'Rename',
+    update: 'Update “{name}”',
+    deleted: '“{name}” is deleted.',
+    undo: 'Undo',
+  },
   bulk: {
     title: 'Selected cameras',
     selected: '{n} selected | {n} selected',

@@ -251,6 +251,17 @@ export default {
     noneFitsHint: '请修改关键字或筛选条件。',
     clearFilters: '清除筛选',
   },
+  saved: {
+    title: '已保存的筛选',
+    none: '保存的筛选条件显示在这里。',
+    save: '保存当前筛选',
+    name: '筛选名称',
+    replace: '覆盖“{name}”',
+    rename: '重命名',
+    update: '更新“{name}”',
+    deleted: '已删除“{name}”。',
+    undo: '撤销',
+  },
   bulk: {
     title: '已选摄像机',
     selected: '已选 {n} 台',

@@ -208,6 +208,13 @@ pub(super) fn tries(world: &World, method: &str, path: &str) -> Option<Vec<Try>>
                 403,
             ),
         ],
+        ("GET", "/api/v1/diagnosis/camera-filters") => vec![Try::Look(at(path))],
+        ("POST", "/api/v1/diagnosis/camera-filters") => {
+            vec![Try::Look(with(path, json!({"name": "mine", "filter": {"group": "Alpha"}})))]
+        }
+        ("PUT" | "DELETE", "/api/v1/diagnosis/camera-filters/{id}") => {
+            vec![Try::Elsewhere("filters belong to their owner; `filters_belong_to_their_owner` tests it")]
+        }
         ("GET", "/api/v1/diagnosis/schedules/next") => {
             vec![Try::Look(at(format!("{path}?kind=interval&every_s=60&count=3")))]
         }

@@ -144,9 +144,11 @@ async fn furnished(master: &Master) -> BTreeMap<&'static str, String> {
     let plugins = master.get("/api/v1/plugins").await;
     let submission = json!({"source": "rtsp://10.0.0.2/live"});
     let (_, submission) = master.post("/api/v1/diagnosis/submissions", &submission).await;
+    let (_, filter) = master.post("/api/v1/diagnosis/camera-filters", &json!({"name": "mine"})).await;
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     BTreeMap::from([
         ("cameras", "c0".to_owned()),
+        ("camera-filters", text(&filter["id"])),
         ("tasks", "t".to_owned()),
         ("runs", run),
         ("jobs", text(&jobs["items"][0]["id"])),
