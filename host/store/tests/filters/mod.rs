@@ -47,6 +47,7 @@ async fn add_token(store: &Store, id: &str) {
         created_at: DateTime::from_timestamp_millis(NOW).unwrap(),
         expires_at: None,
         revoked_at: None,
+        groups: None,
     };
     let token = StoredToken { info, hash: "hash".into(), lifetime_ms: None };
     store.by(anybody()).create_token(token).await.unwrap();
