@@ -1,7 +1,7 @@
 //! Tests of the faults that must be found and, above all, of the healthy pictures that must not raise an alarm.
 
 use easysight_sdk::{
-    Finding, native,
+    Finding, Status, native,
     testing::{ArrayClip, CameraMemory},
 };
 
