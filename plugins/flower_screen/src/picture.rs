@@ -26,8 +26,9 @@ const BLOCK_LEVEL: u32 = 4;
 const CHANGE: u8 = 16;
 /// If more than this share of the picture changes at a keyframe, the cause is a cut, or a turn of the camera.
 const CUT: f64 = 0.6;
-/// The share that a keyframe repairs is reduced by this many times the share that moving objects restore, because they
-/// uncover background that the first frame showed.
+/// The share that a keyframe repairs is reduced by this many times the largest share that a frame without a keyframe
+/// restores. Moving objects uncover background that the first frame showed, and in a time-lapse, or when clouds and
+/// exposure change, the light of the first frame returns. Both happen at any frame, but a repair only at a keyframe.
 const USUAL: f64 = 1.5;
 
 /// The measurements of a clip. Each share is a share of the picture, or of its borders between macroblocks.
@@ -150,29 +151,28 @@ impl Colours {
 }
 
 /// Returns the largest share of the picture that a keyframe repairs. A block is repaired if it changes at the keyframe
-/// and shows the content of the first frame again. [`USUAL`] times the share that moving objects restore in the same
-/// way is subtracted.
+/// and shows the content of the first frame again. [`USUAL`] times the share that other frames restore in the same way
+/// is subtracted.
 fn repaired(clip: &dyn Clip, frames: &[FrameInfo]) -> Result<f64, Failure> {
-    if frames.iter().skip(1).all(|frame| frame.keyframe) {
+    let keys = frames.iter().skip(2).filter(|frame| frame.keyframe).count();
+    if keys == 0 || frames.iter().skip(1).all(|frame| frame.keyframe) {
         return Ok(0.0);
     }
     let level = BLOCK_LEVEL.min(clip.info().levels.saturating_sub(1));
     let first = clip.luma(0, level)?;
-    let mut most = 0.0_f64;
-    for (at, _) in (0_u32..).zip(frames).skip(2).filter(|(_, frame)| frame.keyframe) {
-        let pull = |frame: u32| clip.luma(frame, level);
-        let (earlier, before, key) = (pull(at - 2)?, pull(at - 1)?, pull(at)?);
-        if moved(&before, &key) > CUT {
-            continue;
+    let mut before = first.clone();
+    let (mut at_keys, mut usual) = (0.0_f64, 0.0_f64);
+    for (at, frame) in (0_u32..).zip(frames).skip(1) {
+        let now = clip.luma(at, level)?;
+        let share = restored(&before, &now, &first);
+        if !frame.keyframe {
+            usual = usual.max(share);
+        } else if at > 1 && moved(&before, &now) <= CUT {
+            at_keys = at_keys.max(share);
         }
-        // Moving objects uncover background before the keyframe as well as after it.
-        let usual = match frames.get(at as usize + 1) {
-            Some(_) => restored(&earlier, &before, &first).max(restored(&key, &pull(at + 1)?, &first)),
-            None => restored(&earlier, &before, &first),
-        };
-        most = most.max(restored(&before, &key, &first) - USUAL * usual);
+        before = now;
     }
-    Ok(most)
+    Ok((at_keys - USUAL * usual).max(0.0))
 }
 
 /// Returns the share of the blocks that change from `before` to `after`.

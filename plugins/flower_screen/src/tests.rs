@@ -119,6 +119,16 @@ fn a_light_that_goes_on_at_a_keyframe_is_normal() {
 }
 
 #[test]
+fn a_light_that_comes_and_goes_at_any_frame_is_normal() {
+    // As in a time-lapse: the light of the first frame returns at the fourth frame, and again at the keyframe.
+    let finding = diagnose(&clip(|at, x, y| {
+        let is_lit = [1, 2, 4].contains(&at) && (60..100).contains(&y);
+        if is_lit { scene(x, y, 0).saturating_add(45) } else { scene(x, y, 0) }
+    }));
+    assert_eq!(finding.status, Status::Normal, "{finding:?}");
+}
+
+#[test]
 fn what_was_never_written_is_found() {
     let size = (WIDTH * HEIGHT) as usize;
     let luma: Vec<u8> = (0..HEIGHT).flat_map(|y| (0..WIDTH).map(move |x| scene(x, y, 0))).collect();
