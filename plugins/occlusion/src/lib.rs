@@ -56,6 +56,9 @@ const LOST_WITHIN: f32 = 0.8;
 const MORE_THAN_USUAL: f64 = 2.0;
 /// The largest amounts, in log odds, by which usual clips may move the threshold of the network's result down and up.
 const MOVES: (f64, f64) = (1.0, 2.0);
+/// The amount, in log odds, by which the threshold of the network's result is lower if the whole picture is empty,
+/// because two independent signs then agree.
+const EMPTY_TOO: f64 = 0.4;
 /// The share of the picture above which a patch leaves nothing of the scene to compare with.
 const NOTHING_ELSE: f32 = 0.9;
 
@@ -65,8 +68,8 @@ const NOTHING_ELSE: f32 = 0.9;
 #[schemars(crate = "easysight_sdk::schemars")]
 pub struct Config {
     /// The largest share of the picture that may seem to be covered. The more the outline of an empty
-    /// patch looks like the outline of an object in front of the lens, the more the patch counts. Healthy clips reach
-    /// 0.094.
+    /// patch looks like the outline of an object in front of the lens, the more the patch counts. Healthy pictures
+    /// reach 0.125.
     #[schemars(range(min = 0.05, max = 0.5), extend("unit" = "share"))]
     #[schemars(extend("limits" = {"metric": "covered_share", "side": "above"}))]
     pub max_covered_share: f64,
@@ -77,7 +80,8 @@ pub struct Config {
     pub max_lost_share: f64,
     /// The largest log odds of a cover that the trained network may return for the parts of the picture with the
     /// strongest evidence. 16 switches the network off. If many clips of the same view are known, the threshold
-    /// moves towards the network's result for them.
+    /// moves towards the network's result for them. If the whole picture is empty, the threshold is lower by 0.4.
+    /// Healthy pictures reach 3.4.
     #[schemars(range(min = -4.0, max = 16.0), extend("unit" = "log odds"))]
     #[schemars(extend("limits" = {"metric": "learned_odds", "side": "above"}))]
     pub max_learned_odds: f64,
@@ -87,7 +91,7 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Self { max_covered_share: 0.105, max_lost_share: 0.12, max_learned_odds: 3.2, use_baseline: true }
+        Self { max_covered_share: 0.13, max_lost_share: 0.12, max_learned_odds: 3.6, use_baseline: true }
     }
 }
 
@@ -179,7 +183,7 @@ impl Plugin for Occlusion {
             }
         }
         let learned = Learned::of(clip)?;
-        let most = most_odds(&seen, &matches, &config);
+        let mut most = most_odds(&seen, &matches, &config);
         let mut inconclusive = None;
         if known < USUAL_LOOKS && worst.share <= worst.most(&config) {
             match suspected(&grid, is_dark) {
@@ -190,7 +194,10 @@ impl Plugin for Occlusion {
                     Some(_) => {}
                 },
                 Ok(_) => {}
-                Err(failure) => inconclusive = Some(failure),
+                Err(failure) => {
+                    inconclusive = Some(failure);
+                    most -= if is_dark { 0.0 } else { EMPTY_TOO };
+                }
             }
         }
         let covered = worst.share > worst.most(&config);

@@ -67,6 +67,17 @@ fn a_quarter_covered_is_suspected_whatever_its_tone() {
 }
 
 #[test]
+fn an_empty_part_as_large_as_in_scenes_is_normal() {
+    // Snow between trees reaches 0.125.
+    for tone in [140, 220] {
+        let finding = judge(&behind(tone, WIDTH / 8));
+        let share = finding.metrics.iter().find(|metric| metric.name == "covered_share").unwrap().value;
+        assert!((0.105..0.125).contains(&share), "tone {tone}: {share}");
+        assert_eq!(finding.status, Status::Normal, "tone {tone}");
+    }
+}
+
+#[test]
 fn the_more_is_covered_the_lower_is_the_score() {
     let scores: Vec<f32> =
         [20, 50, 80, 120, 200].iter().map(|&edge| judge(&behind(40, edge)).score).collect();
