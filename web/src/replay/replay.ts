@@ -42,13 +42,33 @@ export function scaleOf(limit: MetricLimit, bounds?: Pick<Field, 'minimum' | 'ma
     Math.min(bounds?.maximum ?? Infinity, Math.max(bounds?.minimum ?? -Infinity, value))
   const [low, high] = [within(Math.min(...inner) - room), within(Math.max(...inner) + room)]
   const whole = bounds?.kind === 'integer'
-  const rough = 10 ** Math.floor(Math.log10((high - low || 1) / STEPS))
-  const fine = [1, 2, 5, 10].map((one) => one * rough).find((one) => (high - low) / one <= STEPS) ?? rough
+  const fine = stepOf(high - low)
   const step = whole ? Math.max(1, Math.round(fine)) : fine
   const [from, to] = [Math.floor(low / step) * step, Math.ceil(high / step) * step].map((end) =>
     within(tidy(end, step)),
   )
   return { low: from ?? low, high: to ?? high, step }
+}
+
+/** A step without odd digits, of which a length has about `STEPS`. */
+export function stepOf(length: number): number {
+  const rough = 10 ** Math.floor(Math.log10((length || 1) / STEPS))
+  return [1, 2, 5, 10].map((one) => one * rough).find((one) => length / one <= STEPS) ?? rough
+}
+
+/** How a unit is written in a field: shares in per cent, as everywhere else. */
+const PERCENT = 100
+
+/** A value as it is typed. */
+export function typedOf(value: number, unit: string): string {
+  // Twelve digits, so that 0.07 is 7 and not 7.000000000000001.
+  return String(unit === 'share' ? Number((value * PERCENT).toPrecision(12)) : value)
+}
+
+/** The value of a typed number. Undefined if the text is no number. */
+export function valueOf(text: string, unit: string): number | undefined {
+  const number = numberOf(text)
+  return number !== undefined && unit === 'share' ? Number((number / PERCENT).toPrecision(12)) : number
 }
 
 /** Rounds to a step, without the digits that floating-point numbers add. */

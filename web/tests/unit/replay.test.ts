@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { createMemoryHistory, createRouter } from 'vue-router'
 import type { MetricLimit, Replay, ReplayLimits, Task } from '@/api/types'
 import { i18n } from '@/locales'
+import LimitSlider from '@/replay/LimitSlider.vue'
 import ReplayPage from '@/replay/ReplayPage.vue'
 import {
   daysOf,
@@ -20,6 +21,8 @@ import {
   scopeQuery,
   targetsOf,
   tidy,
+  typedOf,
+  valueOf,
 } from '@/replay/replay'
 import { session } from '@/session/session'
 import { definitionOf, filledIn, fillOf } from '@/tasks/definition'
@@ -119,6 +122,36 @@ describe('the slider', () => {
     const scale = { low: 0, high: 200, step: 1 }
     expect([placeOf(50, scale), placeOf(-1, scale), placeOf(201, scale)]).toEqual([25, undefined, undefined])
     expect(tidy(0.1 + 0.2, 0.005)).toBe(0.3)
+  })
+})
+
+describe('a typed limit', () => {
+  it('is in per cent where it is a share, as everywhere else', () => {
+    expect([typedOf(0.07, 'share'), typedOf(0.1235, 'share'), typedOf(0.07, 'px')]).toEqual(['7', '12.35', '0.07'])
+    expect([valueOf('7', 'share'), valueOf('12.35', 'share'), valueOf('7', 'px')]).toEqual([0.07, 0.1235, 7])
+    expect([valueOf('', 'share'), valueOf('x', 'share'), valueOf(' ', 'px')]).toEqual([undefined, undefined, undefined])
+    for (let at = 0; at <= 1_000; at += 1) expect(valueOf(typedOf(at / 1_000, 'share'), 'share')).toBe(at / 1_000)
+  })
+
+  it('has one unit with the values beside it', async () => {
+    i18n.global.locale.value = 'en'
+    const share = limit({
+      unit: 'share',
+      usually_from: 0.05,
+      usually_to: 0.4,
+      thresholds: [{ threshold: 0.1, verdicts: 9, cameras: 1 }],
+    })
+    const slider = mount(LimitSlider, { props: { limit: share, modelValue: undefined }, global: { plugins: [i18n] } })
+    await flushPromises()
+    const input = slider.find('#replay-threshold')
+    expect((input.element as HTMLInputElement).value).toBe('10')
+    expect(slider.text()).toContain('%')
+    expect(slider.text()).toContain('instead of 10 %')
+    expect(slider.text()).not.toContain('share')
+    await input.setValue('12.5')
+    await input.trigger('keydown', { key: 'Enter' })
+    expect(slider.emitted('update:modelValue')).toEqual([[0.125]])
+    slider.unmount()
   })
 })
 
