@@ -338,6 +338,7 @@ export default {
     damagedDays: 'The stored measurements of these days are damaged and not shown: {days}. The master’s log says why.',
     noMetricHint: 'Values appear here after a few checks.',
     chartOf: '{name} over {n} checks',
+    moveThreshold: 'Move the threshold, then see what it would have said about past checks',
   },
   picture: {
     enlarge: 'Enlarge: {what}',

@@ -330,6 +330,7 @@ export default {
     damagedDays: '以下日期的测量数据已损坏，未显示：{days}。原因见主节点日志。',
     noMetricHint: '检测几次之后，这里会显示指标的变化。',
     chartOf: '{n} 次检测的 {name}',
+    moveThreshold: '移动阈值，回放验证它对以往检测的影响',
   },
   picture: {
     enlarge: '放大：{what}',
