@@ -101,16 +101,19 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     };
     if arguments.metric.is_none() {
         let found: ReplayLimits = master.answer(request(&["diagnosis", "replay", "limits"])?).await?;
-        if found.limits.is_empty() && found.untold.is_empty() && format == Format::Table {
-            format.say(&found, "no verdict of these cameras and days was decided by a metric")?;
-        } else {
+        if format == Format::Json {
             format.show(&found, limits)?;
-            if format == Format::Table {
-                for one in &found.untold {
-                    format.say(&found, &untold(one))?;
-                }
-                format.say(&found, &basis(&found.checks))?;
-            }
+            return Ok(ExitCode::SUCCESS);
+        }
+        if found.limits.is_empty() && found.untold.is_empty() {
+            format.say(&found, "no verdict of these cameras and days was decided by a metric")?;
+        }
+        for one in &found.untold {
+            format.say(&found, &untold(one))?;
+        }
+        if !found.limits.is_empty() {
+            format.show(&found, limits)?;
+            format.say(&found, &basis(&found.checks))?;
         }
         return Ok(ExitCode::SUCCESS);
     }

@@ -118,8 +118,10 @@ async fn a_moved_limit_is_replayed_for_the_chosen_cameras() {
             && shown.contains("Camera 1"),
         "{shown}"
     );
-    let (is_done, shown) = easysight(&master, &["brightness", "--task", "one"]);
+    let (is_done, shown) = easysight(&master, &["brightness", "--task", "t"]);
     assert!(is_done && shown.contains("luma_p95") && shown.contains("100.0 %"), "{shown}");
+    let (is_done, shown) = easysight(&master, &["brightness", "--task", "one"]);
+    assert!(is_done && shown.starts_with("it cannot be told") && shown.lines().count() == 1, "{shown}");
     let (_, json) = easysight(&master, &["brightness", "--format", "json"]);
     assert_eq!(serde_json::from_str::<Value>(&json).unwrap()["limits"], limits["limits"]);
 }
