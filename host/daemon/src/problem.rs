@@ -13,6 +13,13 @@ use easysight_protocol::{PROBLEM_MEDIA_TYPE, Problem};
 #[derive(Debug)]
 pub struct Error {
     problem: Problem,
+    /// Boxed, because most results of handlers have room for an error.
+    headers: Box<Headers>,
+}
+
+/// Headers that some errors have.
+#[derive(Debug, Default)]
+struct Headers {
     retry_after: Option<Duration>,
     etag: Option<String>,
 }
@@ -23,7 +30,7 @@ impl Error {
         let title = slug.replace('-', " ");
         // The detail may quote what the client sent, and an address in the quote may contain a password.
         let detail = masked_in(&detail.into());
-        Self { problem: Problem::new(status.as_u16(), slug, title, detail), retry_after: None, etag: None }
+        Self { problem: Problem::new(status.as_u16(), slug, title, detail), headers: Box::default() }
     }
 
     /// Returns the detail: what happened and what to do about it.
@@ -41,15 +48,15 @@ impl Error {
 
     /// Adds the time after which the client may try again.
     #[must_use]
-    pub const fn retry_after(mut self, time: Duration) -> Self {
-        self.retry_after = Some(time);
+    pub fn retry_after(mut self, time: Duration) -> Self {
+        self.headers.retry_after = Some(time);
         self
     }
 
     /// Adds the entity tag of the current version, for a client whose precondition does not hold.
     #[must_use]
     pub fn etag(mut self, tag: String) -> Self {
-        self.etag = Some(tag);
+        self.headers.etag = Some(tag);
         self
     }
 }
@@ -59,11 +66,11 @@ impl IntoResponse for Error {
         let status = StatusCode::from_u16(self.problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let body = serde_json::to_string(&self.problem).unwrap_or_default();
         let mut response = (status, [(header::CONTENT_TYPE, PROBLEM_MEDIA_TYPE)], body).into_response();
-        if let Some(time) = self.retry_after {
+        if let Some(time) = self.headers.retry_after {
             let seconds = time.as_secs_f64().ceil() as u64;
             response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
         }
-        if let Some(tag) = self.etag {
+        if let Some(tag) = self.headers.etag {
             match HeaderValue::try_from(tag) {
                 Ok(tag) => {
                     response.headers_mut().insert(header::ETAG, tag);

@@ -49,15 +49,15 @@ impl Master {
     }
 
     /// Sends an event to all clients that follow events, including the clients of other masters.
-    pub(crate) fn tell(&self, event: Event) {
+    pub(crate) fn tell(&self, event: &Event) {
         if let Some(relay) = &self.relay {
-            relay.note_event(&event);
+            relay.note_event(event);
         }
-        self.events.tell(&event);
+        self.events.tell(event);
     }
 
     /// Announces a change of a run.
     pub(crate) fn tell_run(&self, run_id: RunId, change: RunChange) {
-        self.tell(Event::Run { run_id, change });
+        self.tell(&Event::Run { run_id, change });
     }
 }

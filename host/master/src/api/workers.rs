@@ -62,7 +62,7 @@ pub(super) async fn register(
                 master.metrics.lost("node-restarted", requeued);
                 master.announce_jobs(usize::try_from(requeued).unwrap_or(usize::MAX));
             }
-            master.tell(Event::Node { node_id: id, change: NodeChange::Registered });
+            master.tell(&Event::Node { node_id: id, change: NodeChange::Registered });
             Ok(Json(RegisterAnswer { lease_ms: lease_ms(&master) }))
         }
         Registration::InUse { hostname, heard_ms_ago } => {
@@ -213,7 +213,7 @@ pub(super) async fn results(
     master.metrics.findings(&recorded.findings);
     for finding in recorded.findings {
         if finding.finding.is_abnormal() {
-            master.tell(Event::Finding { finding: Box::new(finding) });
+            master.tell(&Event::Finding { finding: Box::new(finding) });
         }
     }
     for run in recorded.finished_runs {
@@ -261,7 +261,7 @@ async fn set_drained(
     if !drained {
         master.resumed.notify_waiters();
     }
-    master.tell(Event::Node { node_id, change });
+    master.tell(&Event::Node { node_id, change });
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -298,7 +298,7 @@ pub(super) async fn unregister(
         // The jobs of the node are offered again.
         master.announce_jobs(1);
         master.note_change();
-        master.tell(Event::Node { node_id, change: NodeChange::Unregistered });
+        master.tell(&Event::Node { node_id, change: NodeChange::Unregistered });
         return Ok(StatusCode::NO_CONTENT);
     }
     let nodes = master.store.nodes(&Area::ALL, master.silent_before(now)).await;

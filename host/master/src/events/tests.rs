@@ -4,8 +4,8 @@ use easysight_protocol::NodeChange;
 
 use super::*;
 
-fn node(name: impl ToString) -> Event {
-    Event::Node { node_id: name.to_string(), change: NodeChange::Registered }
+fn node(name: impl Into<String>) -> Event {
+    Event::Node { node_id: name.into(), change: NodeChange::Registered }
 }
 
 fn events() -> Events {
@@ -71,7 +71,7 @@ fn the_number_of_missed_events_is_exact() {
     let events = events();
     let mut slow = events.listen();
     for number in 0..MOST_EVENTS + 5 {
-        events.tell(&node(number));
+        events.tell(&node(number.to_string()));
     }
     let all = heard(&mut slow);
     assert_eq!(all[0], "missed 5");
@@ -106,7 +106,7 @@ async fn nothing_is_lost_or_repeated_while_a_follower_comes_and_goes() {
     let mut id = events.listen().id(Place(0));
     let sender = {
         let events = events.clone();
-        thread::spawn(move || (0..ALL).for_each(|number| events.tell(&node(number))))
+        thread::spawn(move || (0..ALL).for_each(|number| events.tell(&node(number.to_string()))))
     };
     let mut all = Vec::new();
     while all.len() < ALL {
@@ -130,6 +130,35 @@ async fn a_follower_that_stops_waiting_loses_nothing() {
     assert!(futures::FutureExt::now_or_never(listener.next()).is_none());
     events.tell(&node("a"));
     assert_eq!(word(&listener.next().await), "a");
+}
+
+/// A finding as a client sees it.
+fn finding(run: RunId) -> Event {
+    let finding = serde_json::json!({"id": "f", "job_id": RunId::fresh(), "run_id": run, "task_id": "night",
+        "camera_id": "gate", "node_id": "n", "captured_at": "2026-01-01T00:00:00Z",
+        "recorded_at": "2026-01-01T00:00:01Z", "diagnosis": "freeze", "status": "error", "score": 12.5,
+        "decision": null, "message": {"zh": "画面冻结", "en": "frozen"}, "failure": null, "fuel": 1,
+        "compute_ms": 1.5, "plugin": "freeze@1.0.0", "digest": null});
+    Event::Finding { finding: Box::new(serde_json::from_value(finding).unwrap()) }
+}
+
+#[test]
+fn only_the_task_is_taken_out_of_a_finding() {
+    let events = events();
+    let run = RunId::fresh();
+    let mut listener = events.listen();
+    events.tell(&finding(run));
+    let Some(Heard::Event(sent)) = listener.try_next() else { panic!("nothing was heard") };
+    assert_eq!(sent.subject, Subject::Finding { camera: Some("gate".into()), run });
+    let hidden = sent.without_task().unwrap();
+    assert_eq!((hidden.place(), hidden.kind, &hidden.subject), (sent.place(), sent.kind, &sent.subject));
+    let (Event::Finding { finding: before }, Event::Finding { finding: after }) =
+        (serde_json::from_str(&sent.json).unwrap(), serde_json::from_str(&hidden.json).unwrap())
+    else {
+        panic!("{}", hidden.json);
+    };
+    assert_eq!((before.task_id.as_deref(), &after.task_id), (Some("night"), &None));
+    assert_eq!(easysight_protocol::DiagnosisResult { task_id: None, ..*before }, *after);
 }
 
 #[test]
