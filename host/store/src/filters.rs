@@ -128,7 +128,7 @@ impl Store {
                         .execute(&mut *connection)
                         .await?;
                     let changed = find(connection, &owner, &id).await?;
-                    Ok(changed.map_or(FilterChanged::Missing, FilterChanged::Done))
+                    Ok(changed.map_or(FilterChanged::Missing, |filter| FilterChanged::Done(Box::new(filter))))
                 })
             })
             .await
@@ -157,7 +157,7 @@ impl Store {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FilterChanged {
     /// The filter as it is now.
-    Done(SavedFilter),
+    Done(Box<SavedFilter>),
     /// The owner has no such filter.
     Missing,
     /// Nothing was changed, because another filter of the owner has this name.

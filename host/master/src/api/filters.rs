@@ -66,7 +66,7 @@ pub(super) async fn change(
     let (owner, request) = (owner_of(principal.identity), checked(request)?);
     let changed = master.store.change_camera_filter(owner, id.clone(), request, master.now_ms()).await;
     match changed.map_err(|error| store_error(&error))? {
-        FilterChanged::Done(filter) => Ok(Json(filter)),
+        FilterChanged::Done(filter) => Ok(Json(*filter)),
         FilterChanged::Missing => Err(missing("filter", id)),
         FilterChanged::NameTaken => Err(name_taken()),
     }
