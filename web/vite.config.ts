@@ -38,8 +38,10 @@ export default defineConfig({
           include: ['tests/browser/**/*.test.ts'],
           globalSetup: 'tests/browser/setup.ts',
           // A slow machine needs its time; nothing waits for these.
-          testTimeout: 300_000,
+          testTimeout: 120_000,
           hookTimeout: 300_000,
+          // If the console does not answer at all, the other tests would only wait as well.
+          bail: 5,
           fileParallelism: false,
         },
       },

@@ -45,7 +45,7 @@ function settling(page) {
   const news = new EventEmitter()
   page.on('request', (request) => {
     // The stream of events never ends.
-    if (!request.url().endsWith('/api/v1/events')) running.add(request)
+    if (!new URL(request.url()).pathname.endsWith('/api/v1/events')) running.add(request)
   })
   const ended = (request) => running.delete(request) && news.emit('ended')
   page.on('requestfinished', ended)

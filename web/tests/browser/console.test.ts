@@ -15,7 +15,7 @@ describe('the console', () => {
     const { page: first, context, settle } = await at('/runs')
     await settle()
     let streams = 0
-    context.on('request', (request) => (streams += Number(request.url().endsWith('/api/v1/events'))))
+    context.on('request', (request) => (streams += Number(new URL(request.url()).pathname.endsWith('/api/v1/events'))))
     const second = await context.newPage()
     await second.goto(`${address()}#/runs`)
     await Promise.all([first, second].map((page) => page.waitForSelector('main tbody tr')))

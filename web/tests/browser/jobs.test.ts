@@ -44,7 +44,7 @@ describe.each(LANGUAGES)('in the language %s', (language) => {
     const checks = (await ask(master, '/api/v1/diagnosis/results?camera_id=dark&limit=1000')).items
     await go(page, `/cameras/dark?check=${checks.at(-1).job_id}`)
     await page.getByRole('button', { name: texts.camera.toLatest }).waitFor()
-    await page.getByRole('slider').press('End')
+    await page.locator('.timeline[role=slider]').press('End')
     await page.getByRole('button', { name: texts.camera.toLatest }).waitFor({ state: 'detached' })
     expect(page.url()).not.toContain('check=')
     await page.getByRole('button', { name: texts.camera.diagnoseNow }).click()
