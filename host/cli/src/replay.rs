@@ -135,8 +135,7 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 
 fn untold(one: &UntoldLimit) -> String {
     format!(
-        "it cannot be told on which side of its limit {} raises an alarm: it decided only {} verdicts, and no alarm \
-         shows it",
+        "it cannot be told on which side of its limit {} raises an alarm: {} of its verdicts do not show it",
         one.metric, one.verdicts
     )
 }

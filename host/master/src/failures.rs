@@ -60,7 +60,8 @@ pub(crate) enum Step {
     },
     /// Bring this entry up to date.
     Update(Arc<RefusedSignIns>),
-    /// Nothing: the entry counts the sign-in, and is written later.
+    /// Nothing: the entry counts the sign-in. The number is written only when it has doubled, so the number in the audit
+    /// log may be little more than half of it.
     Nothing,
 }
 
@@ -137,9 +138,14 @@ fn counted(refusal: Refusal, entry: &Arc<RefusedSignIns>) -> Step {
 
 #[cfg(test)]
 mod tests {
-    use easysight_store::Store;
+    use easysight_protocol::ActorKind;
+    use easysight_store::{Actor, Store};
 
     use super::*;
+
+    fn nobody() -> Actor {
+        Actor::on_this_machine(ActorKind::Anybody, None)
+    }
 
     async fn store() -> (Store, tempfile::TempDir) {
         let dir = tempfile::tempdir().unwrap();
@@ -156,7 +162,12 @@ mod tests {
             let step = failures.count(refusal, login, "10.0.0.1", now);
             if let Step::Begin { named } = step {
                 let origin = named.then(|| (login.to_owned(), "10.0.0.1".to_owned()));
-                failures.begin(refusal, origin, store.refused_sign_ins(None, refusal.word(), 1), now);
+                failures.begin(
+                    refusal,
+                    origin,
+                    store.refused_sign_ins(nobody(), None, refusal.word(), 1),
+                    now,
+                );
             }
             step
         };

@@ -106,32 +106,37 @@ async fn note_refusal(
     actor: Actor,
     user: Option<UserInfo>,
 ) {
-    let (login, address, now) = (login_of(name), client.counted(), Instant::now());
-    let (entry, actor) = match master.failures.count(refusal, &login, &address, now) {
+    let user = match (refusal, user) {
+        (Refusal::TooEarly, None) => match master.store.user_named(name).await {
+            Ok(user) => user.map(|user| user.info),
+            Err(error) => return unrecorded(&error),
+        },
+        (_, user) => user,
+    };
+    // All names that no user has count as one. Otherwise, somebody who invents names would use up all entries.
+    let login = user.as_ref().map(|_| login_of(name)).unwrap_or_default();
+    let (address, now) = (client.counted(), Instant::now());
+    let entry = match master.failures.count(refusal, &login, &address, now) {
         Step::Nothing => return,
-        Step::Update(entry) => (entry, actor),
+        Step::Update(entry) => entry,
         Step::Begin { named } => {
-            let user = match (named, refusal, user) {
-                (false, ..) => None,
-                (true, Refusal::TooEarly, None) => match master.store.user_named(name).await {
-                    Ok(user) => user.map(|user| user.info),
-                    Err(error) => return unrecorded(&error),
-                },
-                (true, _, user) => user,
+            let (by, user) = match named {
+                true => (actor, user),
+                false => (without_origin(actor), None),
             };
-            let entry = master.store.refused_sign_ins(user.as_ref(), refusal.word(), master.now_ms());
-            let origin = named.then_some((login, address));
-            let actor = if named {
-                actor
-            } else {
-                Actor { address: None, forwarded_for: None, request_id: None, ..actor }
-            };
-            (master.failures.begin(refusal, origin, entry, now), actor)
+            let entry = master.store.refused_sign_ins(by, user.as_ref(), refusal.word(), master.now_ms());
+            master.failures.begin(refusal, named.then_some((login, address)), entry, now)
         }
     };
-    if let Err(error) = master.store.by(actor).note_refused_sign_ins(entry).await {
+    if let Err(error) = master.store.note_refused_sign_ins(entry).await {
         unrecorded(&error);
     }
+}
+
+/// Removes all that shows who sent a request, and from where.
+fn without_origin(actor: Actor) -> Actor {
+    let who = AuditActor { kind: ActorKind::Anybody, id: None, name: None };
+    Actor { who, address: None, forwarded_for: None, request_id: None, ..actor }
 }
 
 fn unrecorded(error: &StoreError) {

@@ -40,13 +40,13 @@ pub struct ReplayLimits {
     pub checks: ReplayChecks,
     /// The limits, the one that decided most verdicts first.
     pub limits: Vec<MetricLimit>,
-    /// The metrics that decided verdicts, but too few to show on which side of their limit values raise an alarm.
+    /// The metrics with verdicts that do not show on which side of their limit values raise an alarm.
     #[serde(default)]
     pub untold: Vec<UntoldLimit>,
 }
 
-/// A metric that decided verdicts which do not show on which side of its limit values raise an alarm: they are few, and
-/// none of them is an alarm that shows it.
+/// A metric that decided verdicts which do not show on which side of its limit values raise an alarm: mostly because they
+/// are few, and none of them is an alarm that shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct UntoldLimit {
     /// The name of the metric.

@@ -77,8 +77,12 @@ impl Store {
                     self.marked(area, filter, after.as_ref()).await?
                 }
                 None if is_large => {
-                    let last = after.as_ref().map(|(report, _)| report.as_str());
-                    floor = self.floor("reports", last, MAX_LOOKED_THROUGH).await?;
+                    // The look back begins at the latest report that may match, and needs no floor below the oldest one.
+                    let last = after.as_ref().map(|(report, _)| report.clone());
+                    let last = [last, filter.until.map(first_name)].into_iter().flatten().min();
+                    let oldest = filter.since.map(first_name).unwrap_or_default();
+                    floor = self.floor("reports", last.as_deref(), MAX_LOOKED_THROUGH).await?;
+                    floor = floor.filter(|floor| *floor > oldest);
                     self.step(area, filter, None, after.as_ref(), floor.as_deref()).await?
                 }
                 None if by_area => self.within(area, filter, after.as_ref()).await?,

@@ -367,8 +367,9 @@ impl Store {
         let select = Select::new(COLUMNS)
             .and("task_id = ?", filter.task_id.clone())
             .and("state = ?", filter.state.as_ref().map(word_of).transpose()?);
-        // Each definition has to be read to know whether it names something of the area.
-        let floor = match area.is_all() || filter.task_id.is_some() {
+        // Each definition has to be read to know whether it names something of the area. Only few runs are open.
+        let is_open = matches!(filter.state, Some(RunState::Waiting | RunState::Running));
+        let floor = match area.is_all() || filter.task_id.is_some() || is_open {
             true => None,
             false => self.floor("runs", page.after.as_deref(), MAX_LOOKED_THROUGH).await?,
         };

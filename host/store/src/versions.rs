@@ -12,8 +12,8 @@ use crate::{Acting, StoreError, db::Row, query::time_of};
 /// masters that share a database differ by less.
 const AHEAD_MS: i64 = 60_000;
 
-/// A version of a definition. It changes with each change of the definition, and with nothing else: each change makes
-/// `updated_at` later (see [`moved_on`]), and an object that is created again has another `created_at`. The version says
+/// A version of a definition. It changes with each change of the definition, and with nothing else: each change gives
+/// `updated_at` another value (see [`moved_on`]), and an object that is created again has another `created_at`. The version says
 /// nothing about the definition itself, because callers may see it without seeing all of the definition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Version {

@@ -64,6 +64,7 @@ impl Acting<'_> {
         now: i64,
     ) -> Result<Welcomed, StoreError> {
         let entry = self.entry("user.create", "user", &user.info.id, now).after(users::shown(&user.info));
+        let opened = self.entry("session.open", "session", &user.info.id, now);
         self.store
             .writer
             .run(move |connection| {
@@ -76,7 +77,8 @@ impl Acting<'_> {
                     let sql = "UPDATE users SET last_signed_in_at = $2 WHERE id = $1";
                     query(sql).bind(&id).bind(now).execute(&mut *connection).await?;
                     sessions::insert(connection, session, &id, now).await?;
-                    entry.write(connection).await?;
+                    entry.write(&mut *connection).await?;
+                    opened.write(connection).await?;
                     Ok(Welcomed::Done)
                 })
             })

@@ -56,6 +56,8 @@ const LOST_WITHIN: f32 = 0.8;
 const MORE_THAN_USUAL: f64 = 2.0;
 /// The largest amounts, in log odds, by which usual clips may move the threshold of the network's result down and up.
 const MOVES: (f64, f64) = (1.0, 2.0);
+/// The setting that switches the network off. Its results stay below this.
+const OFF: f64 = 16.0;
 /// The amount, in log odds, by which the threshold of the network's result is lower if the whole picture is empty,
 /// because two independent signs then agree.
 const EMPTY_TOO: f64 = 0.4;
@@ -202,7 +204,8 @@ impl Plugin for Occlusion {
         }
         let covered = worst.share > worst.most(&config);
         // In the dark everything looks like an object in front of the lens.
-        let alarms = learned.odds > most && !is_dark;
+        let is_on = config.max_learned_odds < OFF;
+        let alarms = is_on && learned.odds > most && !is_dark;
         if config.use_baseline && !(covered && worst.by != By::Shape) {
             seen.learn(&views.whole, &matches, learned.odds, alarms);
             baseline::store(&seen).map_err(|error| Failure::Internal(error.to_string()))?;

@@ -103,7 +103,7 @@ async fn a_moved_limit_is_replayed_for_the_chosen_cameras() {
     // The only camera of this task never raised an alarm.
     let (status, untold) =
         read(master.request(Method::GET, &format!("{OTHER}&threshold=500&task=one"))).await;
-    assert!(status == 404 && untold.to_string().contains("no alarm shows it"), "{untold}");
+    assert!(status == 404 && untold.to_string().contains("do not show it"), "{untold}");
     let cut = master.get(&format!("{OTHER}&threshold=500&limit=1")).await;
     assert_eq!((cut["changes"].as_array().unwrap().len(), &cut["omitted"]), (1, &json!(1)));
     // Requests at the same time wait for one another.

@@ -20,7 +20,7 @@ use futures::{Stream, stream};
 use serde::Deserialize;
 use tokio::{
     sync::watch,
-    time::{Instant, Interval, interval_at},
+    time::{Instant, Interval, MissedTickBehavior, interval_at},
 };
 use utoipa::IntoParams;
 
@@ -85,11 +85,12 @@ pub(super) async fn listen(
         listener,
         ready: VecDeque::new(),
         told: place,
-        places: wants_places.then(|| interval_at(Instant::now() + PLACE_EVERY, PLACE_EVERY)),
+        places: wants_places.then(|| every(PLACE_EVERY)),
         changes: master.access.changes(),
-        looks: interval_at(Instant::now() + FRESH, FRESH),
+        looks: every(FRESH),
         master,
         principal,
+        is_over: false,
     };
     if is_lost {
         // Nobody knows how many events the client has missed.
@@ -103,6 +104,9 @@ pub(super) async fn listen(
     });
     Sse::new(sent).keep_alive(KeepAlive::new().interval(KEEP_ALIVE))
 }
+
+/// The master stops.
+struct Stopping;
 
 /// One part of the stream.
 enum Part {
@@ -128,33 +132,58 @@ struct Follower {
     changes: watch::Receiver<()>,
     master: Shared,
     principal: Principal,
+    /// True after the last part.
+    is_over: bool,
 }
 
 impl Follower {
-    /// Returns the next part, or `None` if the master stops or the client has lost its access.
+    /// Returns the next part, or `None` if the master stops or the client has lost its access. A client that has lost its
+    /// access is told first that it misses events: if it comes back with another area, what it has read before is no longer
+    /// right.
     async fn next(&mut self) -> Option<Part> {
+        if self.is_over {
+            return None;
+        }
+        let part = self.next_seen().await;
+        if matches!(part, Ok(None)) {
+            self.is_over = true;
+            return Some(Part::Missed(0, self.listener.place()));
+        }
+        part.ok().flatten()
+    }
+
+    /// Returns the next part, `Ok(None)` if the client has lost its access, or an error if the master stops.
+    async fn next_seen(&mut self) -> Result<Option<Part>, Stopping> {
         loop {
-            if self.changes.has_changed().ok()? {
+            if self.changes.has_changed().map_err(|_| Stopping)? {
                 self.changes.mark_unchanged();
-                self.check().await?;
+                if !self.is_known().await {
+                    return Ok(None);
+                }
             }
             if let Some(part) = self.ready.pop_front() {
-                return Some(part);
+                return Ok(Some(part));
             }
             tokio::select! {
                 heard = self.listener.next() => self.take(heard).await,
                 changed = self.changes.changed() => {
-                    changed.ok()?;
-                    self.check().await?;
+                    changed.map_err(|_| Stopping)?;
+                    if !self.is_known().await {
+                        return Ok(None);
+                    }
                 }
-                _ = self.looks.tick() => self.check().await?,
+                _ = self.looks.tick() => {
+                    if !self.is_known().await {
+                        return Ok(None);
+                    }
+                }
                 () = due(self.places.as_mut()) => {
                     let place = self.listener.place();
                     if place != self.told {
-                        return Some(Part::Place(place));
+                        return Ok(Some(Part::Place(place)));
                     }
                 }
-                () = self.master.stopping.cancelled() => return None,
+                () = self.master.stopping.cancelled() => return Err(Stopping),
             }
         }
     }
@@ -170,9 +199,9 @@ impl Follower {
         Message::default().id(self.listener.id(place)).event(kind).data(json)
     }
 
-    /// Returns `None` if the client has lost its access. If the database is unavailable, the client keeps it.
-    async fn check(&self) -> Option<()> {
-        (!matches!(self.master.access.still_knows(&self.principal).await, Ok(false))).then_some(())
+    /// Returns false if the client has lost its access. If the database is unavailable, the client keeps it.
+    async fn is_known(&self) -> bool {
+        !matches!(self.master.access.still_knows(&self.principal).await, Ok(false))
     }
 
     /// Takes what the follower has heard, and what comes after it, as far as the client may see it.
@@ -257,6 +286,13 @@ impl Part {
             Self::Place(_) => 0,
         }
     }
+}
+
+/// Returns times with this distance. Those that pass while a client does not read are left out.
+fn every(pause: Duration) -> Interval {
+    let mut times = interval_at(Instant::now() + pause, pause);
+    times.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    times
 }
 
 /// Waits for the next time, or forever.

@@ -236,8 +236,8 @@ fn no_limit(
     let is_limit = limits.iter().any(|one| one.metric == other.metric);
     if let (false, Some(one)) = (is_limit, untold.iter().find(|one| one.metric == other.metric)) {
         let detail = format!(
-            "it cannot be told on which side of its limit `{}` raises an alarm: it decided only {} verdicts, and no alarm \
-             shows it. Choose more cameras or more days",
+            "it cannot be told on which side of its limit `{}` raises an alarm: {} of its verdicts do not show it. With more \
+             cameras or more days, they may",
             one.metric, one.verdicts
         );
         return Error::new(StatusCode::NOT_FOUND, "no-such-limit", detail);

@@ -9,7 +9,7 @@ use std::sync::{
 use easysight_protocol::{AuditOutcome, UserInfo};
 use serde_json::json;
 
-use super::{Acting, Entry, Fields, fields};
+use super::{Actor, Entry, Fields, fields};
 use crate::{Store, StoreError};
 
 /// The longest part of a user's name in an entry, in characters.
@@ -20,6 +20,8 @@ const MAX_NAME: usize = 64;
 pub struct RefusedSignIns {
     id: String,
     at: i64,
+    /// Who began the entry. All requests that share the entry are recorded under this caller.
+    by: Actor,
     /// The id and the name of the user. None if no user has the name that was given. That name is not recorded, because
     /// people sometimes type their password into the field for the name.
     user: Option<(String, String)>,
@@ -51,6 +53,7 @@ impl Store {
     #[must_use]
     pub fn refused_sign_ins(
         &self,
+        by: Actor,
         user: Option<&UserInfo>,
         reason: &'static str,
         now: i64,
@@ -58,14 +61,13 @@ impl Store {
         RefusedSignIns {
             id: self.known.ids.next(now).to_string(),
             at: now,
+            by,
             user: user.map(|user| (user.id.clone(), user.name.clone())),
             reason,
             attempts: AtomicU64::new(1),
         }
     }
-}
 
-impl Acting<'_> {
     /// Writes the entry of refused sign-ins, or brings it up to date.
     ///
     /// # Errors
@@ -76,10 +78,9 @@ impl Acting<'_> {
             id: refused.id.clone(),
             object_id: refused.user.as_ref().map(|(id, _)| id.clone()),
             outcome: AuditOutcome::Refused,
-            ..self.entry_of_many("session.refuse", "session", refused.at)
+            ..self.by(refused.by.clone()).entry_of_many("session.refuse", "session", refused.at)
         };
-        self.store
-            .writer
+        self.writer
             .run_relaxed(move |connection| {
                 Box::pin(async move {
                     // The number is read here: commands of several requests may come in another order.

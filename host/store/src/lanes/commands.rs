@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn a_command_that_has_begun_cannot_be_given_up() {
+    fn what_was_taken_is_no_longer_pending() {
         let (answer, mut answered) = oneshot::channel();
         let pending = Pending::new(answer);
         let begun = pending.take();

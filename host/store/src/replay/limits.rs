@@ -114,6 +114,9 @@ impl Limits {
                     None => open += group.all(),
                 }
             }
+            if seen.varies() && told(&all).is_none() {
+                open += seen.others.all();
+            }
             if open > 0 {
                 let (metric, unit) = names.get(metric);
                 untold.push(UntoldLimit { metric: metric.to_owned(), unit: unit.to_owned(), verdicts: open });

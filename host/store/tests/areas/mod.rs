@@ -9,8 +9,8 @@ pub(crate) use tasks::{
 
 use chrono::DateTime;
 use easysight_protocol::{
-    Baseline, CameraRequest, Evidence, Finding, HealthCounts, JobOutcome, RunId, Scope, Status, TaskRequest,
-    UserChange, UserInfo,
+    Baseline, CameraRequest, Evidence, Finding, HealthCounts, JobOutcome, RunId, RunState, Scope, Status,
+    TaskRequest, UserChange, UserInfo,
 };
 use easysight_store::{
     Actor, Area, AuditFilter, CameraFilter, Changed, Dialect, FanOut, FindingFilter, PageRequest, RunFilter,
@@ -434,8 +434,18 @@ pub(crate) async fn lists_of_an_area_look_back_step_by_step(dialect: Dialect) {
     }
     let expected: Vec<_> = (0..150).rev().map(|number| format!("c{number}")).collect();
     assert_eq!(found, expected);
+    // Before and after the time of all reports there is nothing to look through.
+    let at = 0x0190_0002_0000;
+    for (since, until) in [(Some(at + 1), None), (None, Some(at))] {
+        let filter = FindingFilter { since, until, ..FindingFilter::default() };
+        let none = store.findings(&hall, &filter, &page(100)).await.unwrap();
+        assert_eq!((none.items.len(), none.next), (0, None), "{since:?} {until:?}");
+    }
     // The reports of few cameras are read from the index.
     assert_eq!(store.findings(&one, &FindingFilter::default(), &page(100)).await.unwrap().items.len(), 100);
+    let open = RunFilter { state: Some(RunState::Running), ..RunFilter::default() };
+    let none = store.runs(&hall, &open, &page(100)).await.unwrap();
+    assert_eq!((none.items.len(), none.next), (0, None));
     let filter = RunFilter::default();
     let first = store.runs(&hall, &filter, &page(100)).await.unwrap();
     assert!(first.items.is_empty() && first.next.is_some(), "{} runs", first.items.len());

@@ -338,7 +338,6 @@ pub(crate) async fn the_audit_log_is_searched_paged_and_pruned(store: &Store) {
 }
 
 pub(crate) async fn refused_sign_ins_share_an_entry_that_counts_them(store: &Store) {
-    let by = store.by(operator());
     let user = UserInfo {
         id: "u".into(),
         name: "x".repeat(200),
@@ -348,12 +347,12 @@ pub(crate) async fn refused_sign_ins_share_an_entry_that_counts_them(store: &Sto
         last_signed_in_at: None,
         groups: None,
     };
-    let known = Arc::new(store.refused_sign_ins(Some(&user), "wrong-password", 1_000));
-    let unknown = Arc::new(store.refused_sign_ins(None, "too-early", 2_000));
-    by.note_refused_sign_ins(Arc::clone(&known)).await.unwrap();
-    by.note_refused_sign_ins(unknown).await.unwrap();
+    let known = Arc::new(store.refused_sign_ins(operator(), Some(&user), "wrong-password", 1_000));
+    let unknown = Arc::new(store.refused_sign_ins(operator(), None, "too-early", 2_000));
+    store.note_refused_sign_ins(Arc::clone(&known)).await.unwrap();
+    store.note_refused_sign_ins(unknown).await.unwrap();
     assert_eq!((known.add(), known.add()), (2, 3));
-    by.note_refused_sign_ins(known).await.unwrap();
+    store.note_refused_sign_ins(known).await.unwrap();
     let entries = entries(store).await;
     let told: Vec<_> = entries
         .iter()
