@@ -72,8 +72,12 @@ export async function take<T>(call: Promise<{ data?: T; error?: unknown; respons
 
 /** Adds the version of an object to it. */
 function versioned(data: unknown, response: Response): unknown {
-  // A proxy that compresses the answer makes the master's tag a weak one, which the master does not accept.
-  const etag = response.headers.get('etag')?.replace(/^W\//, '')
+  // A proxy that compresses the answer makes the master's tag a weak one, or adds the name of the compression. The master
+  // accepts neither.
+  const etag = response.headers
+    .get('etag')
+    ?.replace(/^W\//, '')
+    .replace(/-(?:gzip|br|zstd|deflate)"$/, '"')
   return etag && data && typeof data === 'object' && !Array.isArray(data) ? { ...data, etag } : data
 }
 

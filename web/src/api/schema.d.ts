@@ -3207,7 +3207,7 @@ export interface components {
              * @description The end of the period, which is not part of it.
              */
             until: string;
-            /** @description The metrics that decided verdicts, but too few to show on which side of their limit values raise an alarm. */
+            /** @description The metrics with verdicts that do not show on which side of their limit values raise an alarm. */
             untold?: components["schemas"]["UntoldLimit"][];
         };
         /** @description The answer to a batch of results. */
@@ -3968,8 +3968,8 @@ export interface components {
          */
         Trigger: "manual" | "schedule" | "submission";
         /**
-         * @description A metric that decided verdicts which do not show on which side of its limit values raise an alarm: they are few, and
-         *     none of them is an alarm that shows it.
+         * @description A metric that decided verdicts which do not show on which side of its limit values raise an alarm: mostly because they
+         *     are few, and none of them is an alarm that shows it.
          */
         UntoldLimit: {
             /** @description The name of the metric. */

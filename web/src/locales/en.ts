@@ -534,7 +534,8 @@ export default {
     ends: 'No further start.',
     past: 'This time is past: the task runs as soon as it is saved.',
     begins: 'The first start is when the task is saved.',
-    cost: '{cameras} camera × {starts} starts a day = {checks} checks a day. | {cameras} cameras × {starts} starts a day = {checks} checks a day.',
+    paused: 'The task is paused and starts once it is resumed.',
+    cost: 'Checks a day: {checks} ({cameras} camera × starts a day: {starts}). | Checks a day: {checks} ({cameras} cameras × starts a day: {starts}).',
     time: 'A check of the last run took {seconds} s on average: together {hours} slot hours a day.',
     share: 'That is {share} % of the {n} slot online. | That is {share} % of the {n} slots online.',
     tooMuch: 'That is more than the {n} slot online can do. | That is more than the {n} slots online can do.',
@@ -689,7 +690,7 @@ export default {
     noLimits: 'There is nothing to replay',
     noLimitsHint: 'No verdict of these cameras and days was decided by a metric. Choose more cameras or more days.',
     untold:
-      '{metric} decided only {n} verdicts, and no alarm shows on which side of its limit it raises one. Choose more cameras or more days.',
+      'On which side of its limit {metric} raises an alarm cannot be told from its verdicts ({n}). With more cameras or more days, it may be.',
     otherMetric: 'The metric {metric} decided no verdict',
     firstMetric: 'Show the metrics that did',
     limit: '{metric}, alarm {side} ({n})',

@@ -8,13 +8,16 @@ export function nameOf(limit: Pick<MetricLimit, 'metric' | 'side'>): string {
 }
 
 /**
- * Returns the limit that the address names, by its metric and side or by its metric alone. If the address names none,
- * returns the first limit, which decided the most verdicts.
+ * Returns the limit that the address names, by its metric and side or by its metric alone. A metric may have a limit on
+ * each side, so the one with the threshold `from` comes first. If the address names none, returns the first limit, which
+ * decided the most verdicts.
  */
-export function limitOf(limits: MetricLimit[], name: string): MetricLimit | undefined {
+export function limitOf(limits: MetricLimit[], name: string, from?: number): MetricLimit | undefined {
+  const ofMetric = limits.filter((one) => one.metric === name)
   return (
     limits.find((one) => nameOf(one) === name) ??
-    limits.find((one) => one.metric === name) ??
+    ofMetric.find((one) => one.thresholds.some(({ threshold }) => threshold === from)) ??
+    ofMetric[0] ??
     (name ? undefined : limits[0])
   )
 }
@@ -22,6 +25,16 @@ export function limitOf(limits: MetricLimit[], name: string): MetricLimit | unde
 /** The present limit: the chosen one, or the one that decided most verdicts. */
 export function presentOf(limit: MetricLimit, from?: number): number | undefined {
   return from ?? limit.thresholds[0]?.threshold
+}
+
+/** The nearest value that a setting can take. */
+export function settable(
+  value: number | undefined,
+  bounds?: Pick<Field, 'minimum' | 'maximum' | 'kind'>,
+): number | undefined {
+  if (value === undefined || !bounds) return value
+  const whole = bounds.kind === 'integer' ? Math.round(value) : value
+  return Math.min(bounds.maximum ?? Infinity, Math.max(bounds.minimum ?? -Infinity, whole))
 }
 
 /** The slider has about this many steps. */
@@ -56,7 +69,7 @@ export function stepOf(length: number): number {
   return [1, 2, 5, 10].map((one) => one * rough).find((one) => length / one <= STEPS) ?? rough
 }
 
-/** How a unit is written in a field: shares in per cent, as everywhere else. */
+/** How a unit is written in a field: shares in per cent, as the values beside it. */
 const PERCENT = 100
 
 /** A value as it is typed. */

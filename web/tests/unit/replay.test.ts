@@ -12,6 +12,7 @@ import {
   explained,
   formOf,
   limitOf,
+  settable,
   nameOf,
   numberOf,
   placeOf,
@@ -62,6 +63,14 @@ const field: Field = {
 const task = (id: string, changes: Partial<Task> = {}): Task =>
   ({ id, name: `Task ${id}`, cameras: [], groups: ['yard'], diagnoses: [], config: {}, ...changes }) as Task
 
+describe('a value from the address', () => {
+  it('becomes one that the setting can take', () => {
+    const whole = { ...field, kind: 'integer' as const, maximum: 8 }
+    expect([settable(4.35, whole), settable(9.2, whole), settable(-1, whole)]).toEqual([4, 8, 0])
+    expect([settable(4.35, field), settable(4.35), settable(undefined, field)]).toEqual([4.35, 4.35, undefined])
+  })
+})
+
 describe('the limit of an address', () => {
   const all = [limit(), limit({ metric: 'exposure', side: 'below' }), limit({ metric: 'exposure', side: 'above' })]
 
@@ -70,6 +79,11 @@ describe('the limit of an address', () => {
     expect(limitOf(all, 'exposure')).toBe(all[1])
     expect(limitOf(all, '')).toBe(all[0])
     expect(limitOf(all, 'contrast')).toBeUndefined()
+    // A dragged threshold belongs to one of the sides.
+    const present = [{ threshold: 1.4, verdicts: 2, cameras: 1 }]
+    const above = limit({ metric: 'exposure', side: 'above', thresholds: present })
+    expect(limitOf([...all.slice(0, 2), above], 'exposure', 1.4)).toBe(above)
+    expect(limitOf(all, 'exposure', 9.9)).toBe(all[1])
     expect(limitOf([], '')).toBeUndefined()
   })
 

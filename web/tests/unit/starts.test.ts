@@ -108,6 +108,17 @@ describe('the list of starts', () => {
     expect(list.text()).toContain('07:00')
   })
 
+  it('leaves out starts that have passed since the answer, and says no time for a paused task', () => {
+    const soon = new Date(Date.now() + 2 * 3_600_000 + 60_000).toISOString()
+    const found = answer(['2020-01-01T00:00:00Z', soon])
+    const list = shown({ found })
+    expect(list.findAll('tbody tr')).toHaveLength(1)
+    expect(list.find('h3').text()).toContain('the first in 2 h')
+    const paused = shown({ found, paused: true }).find('h3').text()
+    expect(paused).toContain('The task is paused')
+    expect(paused).not.toContain('the first in')
+  })
+
   it('says what an empty list means', () => {
     const once: Schedule = { kind: 'once', at: '2020-01-01T00:00:00Z' }
     expect(shown({ schedule: once, found: answer([], { ends: true }) }).text()).toContain('This time is past')
@@ -192,7 +203,7 @@ describe('the editor', () => {
     await rest()
     expect(asked.map((url) => url.searchParams.get('expression'))).toEqual(['0 7 * * *', '0 8 * * *'])
     expect(page.find('.starts').attributes('aria-busy')).toBe('false')
-    expect(page.text()).toContain('5 cameras × 2 starts a day = 10 checks a day.')
+    expect(page.text()).toContain('Checks a day: 10 (5 cameras × starts a day: 2).')
     page.unmount()
   })
 
@@ -221,10 +232,12 @@ describe('the editor', () => {
     expect(page.find('[role="alert"]').exists()).toBe(false)
     type('bad one')
     await rest(5_000)
-    expect(page.find('#schedule-fields [role="alert"]').text()).toBe('"bad one" is not a cron expression')
+    expect(page.find('#schedule-fields [role="alert"]').text()).toBe(
+      'A value is not valid. "bad one" is not a cron expression',
+    )
     expect(page.find('.expression input').attributes('aria-describedby')).toBe('schedule-fields')
     expect(page.find('.rows.repeats').exists()).toBe(true)
-    expect(page.text()).not.toContain('checks a day')
+    expect(page.text()).not.toContain('Checks a day')
     expect(asked).toHaveLength(2)
     type('0 9 * * *')
     await nextTick()
