@@ -1,20 +1,18 @@
 //! Users who sign in with a name and a password: their sessions, what a cookie may do, delays after wrong passwords,
 //! and the first administrator.
 
-use std::{
-    io::Write,
-    process::{Output, Stdio},
-    sync::Arc,
-};
+mod audit;
+mod terminal;
+
+use std::sync::Arc;
 
 use reqwest::{Method, RequestBuilder, Response, header};
 use serde_json::{Value, json};
 use sqlx::Connection;
 
-use crate::{
-    process::{Master, PATIENCE, read},
-    programs::program,
-};
+use audit::{audit, told};
+
+use crate::process::{Master, PATIENCE, read};
 
 pub(crate) const PASSWORD: &str = "correct horse battery";
 const CAMERAS: &str = "/api/v1/diagnosis/cameras";
@@ -363,8 +361,16 @@ async fn people_sign_out_here_and_everywhere_and_events_end() {
     assert_eq!(events.status(), 200);
     assert_eq!(read(office.request(&master, Method::DELETE, "/api/v1/session/all")).await.0, 204);
     assert_eq!((home.reads(&master).await, office.reads(&master).await), (401, 401));
-    let ended = async { while events.chunk().await.unwrap().is_some() {} };
-    tokio::time::timeout(PATIENCE, ended).await.expect("the stream ends");
+    let ended = async {
+        let mut all = Vec::new();
+        while let Some(chunk) = events.chunk().await.unwrap() {
+            all.extend_from_slice(&chunk);
+        }
+        String::from_utf8(all).unwrap()
+    };
+    let sent = tokio::time::timeout(PATIENCE, ended).await.expect("the stream ends");
+    // Whoever comes back with another area reads everything again.
+    assert!(sent.trim_end().ends_with(r#"data: {"kind":"missed","events":0}"#), "{sent}");
     assert_eq!(bea.reads(&master).await, 200);
     // Signing in again in the same browser ends the previous session of this browser.
     let request = sign_in(&master, "Ada", PASSWORD).header(header::COOKIE, &bea.cookie);
@@ -489,179 +495,11 @@ async fn a_master_without_anybody_logs_a_link_for_the_first_administrator() {
     assert_eq!((&about["name"], &about["scope"]), (&json!("Ada"), &json!("admin")));
     assert_eq!(welcome(&master, &secret, PASSWORD).await.status(), 404);
     let page = audit(&master, &ada).await;
-    assert_eq!(told(&page), ["- user.create"]);
+    assert_eq!(told(&page), ["- session.open", "- user.create"]);
     assert!(!page.to_string().contains(PASSWORD), "{page}");
     master.running.stop().await;
     let mut again = Master::start_in(data, "0.0.0.0:0", &[]);
     assert_eq!(ada.reads(&again).await, 200);
     again.running.stop().await;
     assert!(!again.running.log().contains("/#/welcome/"));
-}
-
-/// Reads the audit log.
-async fn audit(master: &Master, browser: &Browser) -> Value {
-    let (status, page) = read(browser.request(master, Method::GET, "/api/v1/audit")).await;
-    assert_eq!(status, 200, "{page}");
-    page
-}
-
-/// Returns who did what, latest first.
-fn told(page: &Value) -> Vec<String> {
-    let entry = |one: &Value| {
-        let who = one["actor"]["name"].as_str().unwrap_or("-");
-        format!("{who} {}", one["action"].as_str().unwrap())
-    };
-    page["items"].as_array().unwrap().iter().map(entry).collect()
-}
-
-#[tokio::test]
-async fn the_audit_log_names_users_and_never_their_passwords() {
-    let master = Master::start();
-    let user = json!({"name": "Ada", "scope": "admin", "password": PASSWORD});
-    let (_, made) = master.post("/api/v1/users", &user).await;
-    let ada = Browser::sign_in(&master, "Ada", PASSWORD).await;
-    let camera = json!({"id": "gate", "name": "Gate", "source": "rtsp://10.0.0.1/live"});
-    assert_eq!(read(ada.request(&master, Method::POST, CAMERAS).json(&camera)).await.0, 201);
-    let own = json!({"old_password": PASSWORD, "new_password": "another long password"});
-    let request = ada.request(&master, Method::PUT, "/api/v1/session/password").json(&own);
-    assert_eq!(read(request).await.0, 204);
-    let path = format!("/api/v1/users/{}", made["id"].as_str().unwrap());
-    let change = json!({"name": "Ada L.", "password": "a third long password"});
-    assert_eq!(read(ada.request(&master, Method::PATCH, &path).json(&change)).await.0, 200);
-    let ada = Browser::sign_in(&master, "Ada L.", "a third long password").await;
-    let page = audit(&master, &ada).await;
-    let actions = [
-        "Ada L. session.open",
-        "Ada user.update",
-        "Ada user.password",
-        "Ada camera.create",
-        "Ada session.open",
-        "- user.create",
-    ];
-    assert_eq!(told(&page), actions);
-    let items = &page["items"].as_array().unwrap()[1..];
-    assert_eq!(items[0]["actor"]["kind"], "user");
-    assert_eq!(items[0]["before"], json!({"name": "Ada"}));
-    assert_eq!(items[0]["after"], json!({"name": "Ada L.", "secrets": "changed"}));
-    assert_eq!(items[1]["after"], json!({"secrets": "changed"}));
-    for secret in [PASSWORD, "another long", "a third long", "argon2"] {
-        assert!(!page.to_string().contains(secret), "{page}");
-    }
-}
-
-/// Runs `easysight-master user …` with a password on its standard input.
-#[tokio::test]
-async fn the_audit_log_has_sign_ins_refusals_and_sign_outs() {
-    let (master, ada) = with_admin().await;
-    let token = json!({"name": "wall", "scope": "viewer"});
-    let request = ada.request(&master, Method::POST, "/api/v1/tokens").json(&token);
-    let (_, wall) = read(request).await;
-    // Two sessions of Ada, one of which ends by itself, and a browser with a token.
-    let here = Browser::sign_in(&master, "ada", PASSWORD).await;
-    assert_eq!(here.request(&master, Method::DELETE, SESSION).send().await.unwrap().status(), 204);
-    let bearer = wall["token"].as_str().unwrap();
-    let opened = master.request(Method::POST, SESSION).bearer_auth(bearer).send().await.unwrap();
-    assert_eq!(opened.status(), 204);
-    // Whoever types the password into the field for the name finds it nowhere.
-    for name in [PASSWORD, PASSWORD, "Ada"] {
-        assert_eq!(sign_in(&master, name, "wrong password").send().await.unwrap().status(), 401);
-    }
-    let statuses: Vec<u16> = {
-        let mut all = Vec::new();
-        for _ in 0..20 {
-            all.push(sign_in(&master, "Ada", "wrong password").send().await.unwrap().status().as_u16());
-        }
-        all
-    };
-    let (wrong, early) = (
-        statuses.iter().filter(|status| **status == 401).count() + 1,
-        statuses.iter().filter(|status| **status == 429).count(),
-    );
-    assert!(wrong + early == 21 && early >= 8, "{statuses:?}");
-    let all = ada.request(&master, Method::DELETE, &format!("{SESSION}/all")).send().await.unwrap();
-    assert_eq!(all.status(), 204);
-    // The right password would have to wait, so a token reads the log.
-    let output = {
-        let mut command = program("easysight-master");
-        command.arg("--data-dir").arg(master.data.path());
-        command.args(["token", "create", "--name", "root", "--scope", "admin"]).output().unwrap()
-    };
-    let root = String::from_utf8(output.stdout).unwrap();
-    let request = master.request(Method::GET, "/api/v1/audit?action=session").bearer_auth(root.trim());
-    let (status, page) = read(request).await;
-    assert_eq!(status, 200, "{page}");
-    assert!(!page.to_string().contains(PASSWORD) && !page.to_string().contains("wrong password"), "{page}");
-    assert_eq!(
-        told(&page),
-        [
-            "Ada session.close_all",
-            "- session.refuse",
-            "- session.refuse",
-            "- session.refuse",
-            "wall session.open",
-            "Ada session.close",
-            "Ada session.open",
-            "Ada session.open",
-        ]
-    );
-    let items = page["items"].as_array().unwrap();
-    assert_eq!(items[0]["after"], json!({"sessions": 1}));
-    // The number of sign-ins that came too early is written when it has doubled.
-    let written = 1 << early.ilog2();
-    assert_eq!(items[1]["after"], json!({"name": "Ada", "reason": "too-early", "attempts": written}));
-    assert_eq!(items[2]["after"], json!({"name": "Ada", "reason": "wrong-password", "attempts": wrong}));
-    assert_eq!(items[3]["after"], json!({"reason": "wrong-password", "attempts": 2}));
-    assert_eq!((&items[3]["outcome"], &items[3]["object"]["id"]), (&json!("refused"), &Value::Null));
-    assert_eq!((&items[2]["address"], &items[2]["object"]["kind"]), (&json!("127.0.0.1"), &json!("session")));
-}
-
-fn user(data: &std::path::Path, arguments: &[&str], password: &str) -> Output {
-    let mut command = program("easysight-master");
-    command.arg("--data-dir").arg(data).arg("user").args(arguments);
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut process = command.spawn().unwrap();
-    // A command that needs no password may end before it reads.
-    drop(process.stdin.take().unwrap().write_all(password.as_bytes()));
-    process.wait_with_output().unwrap()
-}
-
-#[tokio::test]
-async fn users_are_made_and_changed_at_the_terminal() {
-    let master = Master::start();
-    let run = |arguments: &[&str], password: &str| {
-        let output = user(master.data.path(), arguments, password);
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        (output.status.success(), text(&output.stdout), text(&output.stderr))
-    };
-    let create = ["create", "--name", "Ada", "--scope", "admin"];
-    let (done, _, said) = run(&create, "too short\n");
-    assert!(!done && said.contains("at least 10 characters"), "{said}");
-    let (done, _, said) = run(&["create", "--name", "w", "--scope", "worker"], &format!("{PASSWORD}\n"));
-    assert!(!done && said.contains("token create"), "{said}");
-    let (done, out, said) = run(&create, &format!("{PASSWORD}\n"));
-    assert!(done && !(out + &said).contains(PASSWORD), "{said}");
-    let (done, _, said) = run(&create, &format!("{PASSWORD}\n"));
-    assert!(!done && said.contains("a user `Ada` already"), "{said}");
-    let (done, _, said) = run(&["disable", "Ada"], "");
-    assert!(!done && said.contains("the only administrator"), "{said}");
-    assert!(run(&["create", "--name", "Bea", "--scope", "viewer"], &format!("{PASSWORD}\n")).0);
-    let (_, list, _) = run(&["list"], "");
-    assert!(list.contains("\tadmin\tenabled\t") && list.contains("\tviewer\tenabled\t"), "{list}");
-    // The running master notices the first user, and the end of a session, within seconds.
-    let closed = |answer: &Value| answer["status"] == 401;
-    master.until(PATIENCE, CAMERAS, closed).await;
-    let bea = Browser::sign_in(&master, "bea", PASSWORD).await;
-    assert!(run(&["password", "Bea"], "another password\n").0);
-    let until = std::time::Instant::now() + PATIENCE;
-    while bea.reads(&master).await != 401 {
-        assert!(std::time::Instant::now() < until, "the session does not end");
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    }
-    Browser::sign_in(&master, "Bea", "another password").await;
-    assert!(run(&["disable", "bea"], "").0);
-    assert_eq!(read(sign_in(&master, "Bea", "another password")).await.0, 401);
-    assert!(run(&["enable", "bea"], "").0);
-    Browser::sign_in(&master, "Bea", "another password").await;
-    let (done, _, said) = run(&["disable", "nobody"], "");
-    assert!(!done && said.contains("there is no user `nobody`"), "{said}");
 }
