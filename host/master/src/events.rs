@@ -117,7 +117,7 @@ impl Sent {
 /// What a follower hears.
 pub(crate) enum Heard {
     Event(Arc<Sent>),
-    /// So many events that are not kept any more.
+    /// The number of events that are no longer kept.
     Missed(u64),
 }
 

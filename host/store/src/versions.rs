@@ -102,7 +102,7 @@ impl Acting<'_> {
 }
 
 /// Returns the SQL expression for the new value of `updated_at`, whose stored value is `column`. Two changes never have the
-/// same time, also if they happen in the same millisecond, or if masters with different clocks make them.
+/// same time, even if they happen in the same millisecond, or if masters with different clocks make them.
 pub(crate) fn moved_on(column: &str, now: &str) -> String {
     format!("CASE WHEN {column} < {now} OR {column} > {now} + {AHEAD_MS} THEN {now} ELSE {column} + 1 END")
 }

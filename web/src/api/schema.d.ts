@@ -6340,7 +6340,7 @@ export interface operations {
             query?: {
                 /**
                  * @description The same as the header `Last-Event-ID`, for clients that cannot send it, such as a script in a browser that opens a
-                 *     new `EventSource`. The header counts if both are sent. A client that sends this parameter, also if it is empty,
+                 *     new `EventSource`. The header counts if both are sent. A client that sends this parameter, even an empty one,
                  *     gets events of the kind `position` too: one at the beginning, from which it can continue although nothing has
                  *     happened yet, and others while nothing happens that it may see.
                  */

@@ -1,6 +1,6 @@
 // The stream of events, shared by all tabs of a browser: one tab has the connection and passes the events to the
 // others. Browsers allow few connections to one host, and a stream needs one for as long as the tab is open. A new
-// connection continues after the last event that the tab has heard, also if another tab had the connection before.
+// connection continues after the last event that the tab has heard, even if another tab had the connection before.
 import type { LiveEvent } from '@/api/types'
 
 export interface StreamListener {

@@ -9,7 +9,7 @@ import { useSettled } from '@/blocks/useSettled'
 
 export type StartsQuery = operations['tasks_next']['parameters']['query']
 
-/** So many starts are shown. */
+/** The number of starts that are shown. */
 export const STARTS = 10
 const RENEWED_MS = 60_000
 

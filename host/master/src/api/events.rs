@@ -46,7 +46,7 @@ const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 #[into_params(parameter_in = Query)]
 pub(super) struct EventsQuery {
     /// The same as the header `Last-Event-ID`, for clients that cannot send it, such as a script in a browser that opens a
-    /// new `EventSource`. The header counts if both are sent. A client that sends this parameter, also if it is empty,
+    /// new `EventSource`. The header counts if both are sent. A client that sends this parameter, even an empty one,
     /// gets events of the kind `position` too: one at the beginning, from which it can continue although nothing has
     /// happened yet, and others while nothing happens that it may see.
     last_event_id: Option<String>,
@@ -111,7 +111,7 @@ struct Stopping;
 /// One part of the stream.
 enum Part {
     Event(Arc<Sent>),
-    /// So many events that the client has missed, and the place after them. Zero stands for an unknown number.
+    /// The number of events that the client has missed, and the place after them. Zero stands for an unknown number.
     Missed(u64, Place),
     /// A place up to which the client has got everything that it may see.
     Place(Place),
