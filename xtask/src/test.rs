@@ -2,6 +2,7 @@
 //! early one fails, and its last line counts the results.
 
 use std::{
+    collections::VecDeque,
     io::{BufRead, BufReader},
     path::Path,
     process::{Command, ExitCode, Stdio},
@@ -47,10 +48,20 @@ struct Count {
     failed: u64,
 }
 
+/// The number of lines that are kept of what a step of tests prints.
+const LAST_LINES: usize = 80;
+
 /// The results of the steps that have run.
 struct Steps {
     count: Count,
-    failed: Vec<String>,
+    failed: Vec<Failed>,
+}
+
+/// A step that has failed.
+struct Failed {
+    name: String,
+    /// The last lines that the step printed, if they are known. Test runners print their failures there.
+    lines: VecDeque<String>,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
@@ -130,8 +141,15 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         Some(_) => {}
     }
 
-    for failed in &steps.failed {
-        eprintln!("failed: {failed}");
+    // Later steps may have printed much. So the failures are printed again where a reader looks first.
+    for Failed { name, lines } in steps.failed.iter().filter(|failed| !failed.lines.is_empty()) {
+        eprintln!("== {name}: the last lines");
+        for line in lines {
+            eprintln!("{line}");
+        }
+    }
+    for Failed { name, .. } in &steps.failed {
+        eprintln!("failed: {name}");
     }
     let Count { passed, failed } = steps.count;
     println!("{passed} passed, {failed} failed");
@@ -213,14 +231,15 @@ impl Steps {
     fn tests(&mut self, name: &str, command: &mut Command, has_some: bool) {
         eprintln!("== {name}");
         match run_counted(command) {
-            Ok((count, success)) => {
+            Ok(Counted { count, success, lines }) => {
                 self.count.passed += count.passed;
                 self.count.failed += count.failed;
-                if count.failed > 0 {
-                    self.failed.push(name.to_owned());
-                } else if !success || has_some && count.passed == 0 {
-                    self.fail(name);
+                if count.failed == 0 && (!success || has_some && count.passed == 0) {
+                    self.count.failed += 1;
+                } else if count.failed == 0 {
+                    return;
                 }
+                self.failed.push(Failed { name: name.to_owned(), lines });
             }
             Err(error) => {
                 eprintln!("{error:#}");
@@ -244,12 +263,20 @@ impl Steps {
 
     fn fail(&mut self, name: &str) {
         self.count.failed += 1;
-        self.failed.push(name.to_owned());
+        self.failed.push(Failed { name: name.to_owned(), lines: VecDeque::new() });
     }
 }
 
+/// A command of tests that has ended.
+struct Counted {
+    count: Count,
+    success: bool,
+    /// The last lines that it printed.
+    lines: VecDeque<String>,
+}
+
 /// Runs a command with visible output, and adds up the summaries of the test runners.
-fn run_counted(command: &mut Command) -> anyhow::Result<(Count, bool)> {
+fn run_counted(command: &mut Command) -> anyhow::Result<Counted> {
     let (reader, writer) = std::io::pipe()?;
     let mut child = command
         .stdin(Stdio::null())
@@ -260,15 +287,20 @@ fn run_counted(command: &mut Command) -> anyhow::Result<(Count, bool)> {
     // The command still holds the writing end of the pipe. This end must be closed, or the output never ends.
     command.stdout(Stdio::null()).stderr(Stdio::null());
     let mut count = Count::default();
+    let mut lines = VecDeque::new();
     for line in BufReader::new(reader).split(b'\n') {
         let line = line?;
-        let line = String::from_utf8_lossy(&line);
+        let line = String::from_utf8_lossy(&line).into_owned();
         eprintln!("{line}");
         let of_line = counted(&line);
         count.passed += of_line.passed;
         count.failed += of_line.failed;
+        if lines.len() == LAST_LINES {
+            lines.pop_front();
+        }
+        lines.push_back(line);
     }
-    Ok((count, child.wait()?.success()))
+    Ok(Counted { count, success: child.wait()?.success(), lines })
 }
 
 /// Parses a summary line of libtest (`test result: …`), nextest (`Summary […] …`) or Vitest (`Tests  …`).

@@ -12,6 +12,7 @@ mod failures;
 mod folding;
 mod master;
 mod metrics;
+mod names;
 mod news;
 mod operator;
 mod passwords;

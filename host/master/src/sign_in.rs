@@ -10,23 +10,24 @@ use easysight_store::{Actor, SignIn, StoreError, StoredUser, login_of};
 
 use crate::{
     failures::{Refusal, Step},
-    master::Master,
+    master::{Master, Shared},
+    passwords::Place,
     problems::{invalid, store_error},
     proxies::Client,
 };
 
 /// The name, the password, and the address from which they came.
-pub(crate) struct Attempt<'a> {
-    pub(crate) name: &'a str,
+pub(crate) struct Attempt {
+    pub(crate) name: String,
     pub(crate) password: Password,
     pub(crate) client: Client,
     /// The caller of the request, for the audit log.
     pub(crate) actor: Actor,
 }
 
-impl Attempt<'_> {
+impl Attempt {
     fn counted(&self) -> SignIn {
-        SignIn::new(&login_of(self.name), &self.client.counted())
+        SignIn::new(&login_of(&self.name), &self.client.counted())
     }
 }
 
@@ -36,7 +37,7 @@ impl Attempt<'_> {
 ///
 /// Returns 401 if the name or the password is wrong or the user is disabled, 429 after too many failures, 503 if too
 /// many people sign in at the same time or the database is unavailable.
-pub(crate) async fn sign_in(master: &Master, attempt: Attempt<'_>) -> Result<String, Error> {
+pub(crate) async fn sign_in(master: &Shared, attempt: Attempt) -> Result<String, Error> {
     let (counted, client, actor) = (attempt.counted(), attempt.client, attempt.actor.clone());
     let Some(user) = compare(master, attempt, false).await? else { return Err(wrong()) };
     let now = master.now_ms();
@@ -58,39 +59,52 @@ pub(crate) async fn sign_in(master: &Master, attempt: Attempt<'_>) -> Result<Str
 ///
 /// # Errors
 ///
-/// Returns 429 after too many failures or if too many sign-ins of the same origin wait, 503 if too many people sign in at the same time or the database is unavailable.
-async fn compare(master: &Master, attempt: Attempt<'_>, known: bool) -> Result<Option<StoredUser>, Error> {
+/// Returns 429 after too many failures or if too many sign-ins of the same origin wait, 503 if too many people sign in at
+/// the same time or the database is unavailable.
+async fn compare(master: &Shared, attempt: Attempt, known: bool) -> Result<Option<StoredUser>, Error> {
     let counted = attempt.counted();
-    let Attempt { name, password, client, actor } = attempt;
-    if password.reveal().len() > MAX_PASSWORD_BYTES {
+    if attempt.password.reveal().len() > MAX_PASSWORD_BYTES {
         return Err(invalid("/password", format!("a password has at most {MAX_PASSWORD_BYTES} bytes")));
     }
-    let failed = |error| store_error(&error);
     // Most refused sign-ins end here, before they need a place.
-    if let Some(wait) = master.store.sign_in_wait(&counted, master.now_ms()).await.map_err(failed)? {
-        note_refusal(master, Refusal::TooEarly, name, client, actor, None).await;
+    let wait = master.store.sign_in_wait(&counted, master.now_ms()).await;
+    if let Some(wait) = wait.map_err(|error| store_error(&error))? {
+        note_refusal(master, Refusal::TooEarly, attempt, None).await;
         return Err(too_many(wait));
     }
     let place = match known {
         true => master.passwords.place().await?,
-        false => master.passwords.place_of(&login_of(name), &client.counted()).await?,
+        false => master.passwords.place_of(&login_of(&attempt.name), &attempt.client.counted()).await?,
     };
-    if let Some(wait) = master.store.count_sign_in(counted, master.now_ms()).await.map_err(failed)? {
-        note_refusal(master, Refusal::TooEarly, name, client, actor, None).await;
+    // From here on, the attempt counts, and must be recorded even if the client closes the connection.
+    let master = Shared::clone(master);
+    let compared = tokio::spawn(async move { compare_at(place, &master, attempt).await }).await;
+    compared.unwrap_or_else(|error| {
+        tracing::error!(%error, "the comparison of a password did not end");
+        Err(Error::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "the password could not be compared"))
+    })
+}
+
+/// Does the part of [`compare`] that needs a place.
+async fn compare_at(place: Place, master: &Master, attempt: Attempt) -> Result<Option<StoredUser>, Error> {
+    let failed = |error| store_error(&error);
+    if let Some(wait) =
+        master.store.count_sign_in(attempt.counted(), master.now_ms()).await.map_err(failed)?
+    {
+        note_refusal(master, Refusal::TooEarly, attempt, None).await;
         return Err(too_many(wait));
     }
-    let user = master.store.user_named(name).await.map_err(failed)?;
+    let user = master.store.user_named(&attempt.name).await.map_err(failed)?;
     let hash = user.as_ref().map_or_else(|| master.passwords.nobody(), |user| &user.password);
-    let right = place.matches(password, hash.to_owned()).await?;
+    let right = place.matches(attempt.password.clone(), hash.to_owned()).await?;
     match user {
         Some(user) if right && !user.info.disabled => Ok(Some(user)),
         user => {
             // The name is logged only if a user has it, because people sometimes type their password into the field for
             // the name.
             let shown = user.as_ref().map_or("nobody", |user| user.info.name.as_str());
-            tracing::warn!(user = shown, address = %client.0, "a sign-in failed");
-            let user = user.map(|user| user.info);
-            note_refusal(master, Refusal::Wrong, name, client, actor, user).await;
+            tracing::warn!(user = shown, address = %attempt.client.0, "a sign-in failed");
+            note_refusal(master, Refusal::Wrong, attempt, user.map(|user| user.info)).await;
             Ok(None)
         }
     }
@@ -98,23 +112,17 @@ async fn compare(master: &Master, attempt: Attempt<'_>, known: bool) -> Result<O
 
 /// Records a refused sign-in in the audit log. The answer to the client does not depend on it. `user` is the user with this
 /// name, if it was looked up already.
-async fn note_refusal(
-    master: &Master,
-    refusal: Refusal,
-    name: &str,
-    client: Client,
-    actor: Actor,
-    user: Option<UserInfo>,
-) {
+async fn note_refusal(master: &Master, refusal: Refusal, attempt: Attempt, user: Option<UserInfo>) {
+    let Attempt { name, client, actor, .. } = attempt;
     let user = match (refusal, user) {
-        (Refusal::TooEarly, None) => match master.store.user_named(name).await {
+        (Refusal::TooEarly, None) => match master.store.user_named(&name).await {
             Ok(user) => user.map(|user| user.info),
             Err(error) => return unrecorded(&error),
         },
         (_, user) => user,
     };
     // All names that no user has count as one. Otherwise, somebody who invents names would use up all entries.
-    let login = user.as_ref().map(|_| login_of(name)).unwrap_or_default();
+    let login = user.as_ref().map(|_| login_of(&name)).unwrap_or_default();
     let (address, now) = (client.counted(), Instant::now());
     let entry = match master.failures.count(refusal, &login, &address, now) {
         Step::Nothing => return,
@@ -148,7 +156,7 @@ fn unrecorded(error: &StoreError) {
 /// # Errors
 ///
 /// Returns the errors of [`compare`].
-pub(crate) async fn confirm(master: &Master, attempt: Attempt<'_>) -> Result<Option<StoredUser>, Error> {
+pub(crate) async fn confirm(master: &Shared, attempt: Attempt) -> Result<Option<StoredUser>, Error> {
     let counted = attempt.counted();
     let confirmed = compare(master, attempt, true).await?;
     if confirmed.is_some() {

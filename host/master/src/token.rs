@@ -9,6 +9,7 @@ use tokio::task::JoinHandle;
 
 use crate::{
     access::make_token,
+    names,
     operator::actor,
     settings::MasterSettings,
     user::{area, group, groups_of},
@@ -70,6 +71,8 @@ async fn carry_out(store: &Store, matches: &ArgMatches) -> anyhow::Result<()> {
     match matches.subcommand() {
         Some(("create", given)) => {
             let text = |name| given.get_one::<String>(name).cloned().unwrap_or_default();
+            let name = text("name");
+            names::check(&name).map_err(|reason| anyhow::anyhow!("--name: {reason}"))?;
             let scope: Scope = text("scope").parse().map_err(|error| anyhow::anyhow!("--scope: {error}"))?;
             let days = given.get_one::<u32>("expires-days");
             let lifetime_s = days.map(|days| u64::from(*days) * 86_400);
@@ -80,7 +83,7 @@ async fn carry_out(store: &Store, matches: &ArgMatches) -> anyhow::Result<()> {
             if groups.is_some() && !scope.may_be_limited() {
                 bail!("--group: only tokens of operators and viewers can be limited to groups");
             }
-            let request = TokenRequest { name: text("name"), scope, expires_at: None, lifetime_s, groups };
+            let request = TokenRequest { name, scope, expires_at: None, lifetime_s, groups };
             let made = make_token(&store.by(actor()), request, easysight_protocol::now()).await?;
             eprintln!("token {} ({}); keep it, because it is not shown again:", made.info.id, scope.as_str());
             println!("{}", made.token);

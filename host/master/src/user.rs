@@ -8,10 +8,12 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use easysight_protocol::{MAX_PASSWORD_BYTES, Password, Scope, UserChange, UserInfo};
 use easysight_store::{Changed, Store, StoredUser};
 
-use crate::{operator, passwords, settings::MasterSettings, token};
-
-/// The largest number of characters in a name, as the API checks it.
-const MAX_NAME: usize = 200;
+use crate::{
+    names::{self, MAX_GROUPS},
+    operator, passwords,
+    settings::MasterSettings,
+    token,
+};
 
 /// Adds the subcommands to the command.
 pub(crate) fn command(command: Command) -> Command {
@@ -115,13 +117,11 @@ pub(crate) fn group(help: &'static str) -> Arg {
 /// Returns the given groups, or None if there is none.
 pub(crate) fn groups_of(given: &ArgMatches) -> anyhow::Result<Option<Vec<String>>> {
     let groups: Vec<String> = given.get_many("group").into_iter().flatten().cloned().collect();
-    let is_name = |group: &String| {
-        (1..=MAX_NAME).contains(&group.chars().count())
-            && !group.contains(char::is_control)
-            && !group.trim().is_empty()
-    };
-    if !groups.iter().all(is_name) {
-        bail!("--group: expected 1 to {MAX_NAME} characters, no control characters");
+    if groups.len() > MAX_GROUPS {
+        bail!("--group: at most {MAX_GROUPS} are allowed");
+    }
+    for group in &groups {
+        names::check(group).map_err(|reason| anyhow::anyhow!("--group: {reason}"))?;
     }
     Ok((!groups.is_empty()).then_some(groups))
 }
@@ -145,9 +145,7 @@ async fn create(store: &Store, name: &str, scope: &str, groups: Option<Vec<Strin
         bail!("--group: only operators and viewers can be limited to groups");
     }
     let name = name.trim();
-    if !(1..=MAX_NAME).contains(&name.chars().count()) || name.contains(char::is_control) {
-        bail!("--name: expected 1 to {MAX_NAME} characters, no control characters");
-    }
+    names::check(name).map_err(|reason| anyhow::anyhow!("--name: {reason}"))?;
     if store.user_named(name).await?.is_some() {
         bail!("--name: there is a user `{name}` already; `easysight-master user list` lists all users");
     }

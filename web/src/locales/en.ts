@@ -561,7 +561,7 @@ export default {
   },
   unit: {
     'grey-level': 'grey levels',
-    share: 'share',
+    share: '%',
     px: 'px',
     s: 's',
     'frames-s': 'frames/s',

@@ -551,7 +551,7 @@ export default {
   },
   unit: {
     'grey-level': '灰度级',
-    share: '占比',
+    share: '%',
     px: '像素',
     s: '秒',
     'frames-s': '帧/秒',

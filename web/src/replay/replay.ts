@@ -69,21 +69,6 @@ export function stepOf(length: number): number {
   return [1, 2, 5, 10].map((one) => one * rough).find((one) => length / one <= STEPS) ?? rough
 }
 
-/** How a unit is written in a field: shares in per cent, as the values beside it. */
-const PERCENT = 100
-
-/** A value as it is typed. */
-export function typedOf(value: number, unit: string): string {
-  // Twelve digits, so that 0.07 is 7 and not 7.000000000000001.
-  return String(unit === 'share' ? Number((value * PERCENT).toPrecision(12)) : value)
-}
-
-/** The value of a typed number. Undefined if the text is no number. */
-export function valueOf(text: string, unit: string): number | undefined {
-  const number = numberOf(text)
-  return number !== undefined && unit === 'share' ? Number((number / PERCENT).toPrecision(12)) : number
-}
-
 /** Rounds to a step, without the digits that floating-point numbers add. */
 export function tidy(value: number, step: number): number {
   const digits = Math.max(0, -Math.floor(Math.log10(step)))
@@ -121,12 +106,6 @@ export function scopeQuery({ diagnosis, task, group, camera, days }: Scope) {
     camera: camera || undefined,
     days: daysOf(days),
   }
-}
-
-/** Reads a number in the address. */
-export function numberOf(word: string): number | undefined {
-  const value = Number(word)
-  return word.trim() && Number.isFinite(value) ? value : undefined
 }
 
 /** The share of verdicts that the rule explains, in per cent. Never 100 unless it explains all. */

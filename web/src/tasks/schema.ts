@@ -1,4 +1,6 @@
 // The parts of a plugin's JSON Schema that a form uses. The master checks every configuration against the whole schema.
+import { typedOf, valueOf } from '@/blocks/typed'
+
 export interface Schema {
   type?: string | string[]
   title?: string
@@ -106,8 +108,8 @@ export function parse(field: Field, typed: string): { value?: unknown; fault?: F
   const text = typed.trim()
   if (!text) return {}
   if (field.kind === 'number' || field.kind === 'integer') {
-    const value = Number(text)
-    if (!Number.isFinite(value)) return { fault: 'number' }
+    const value = valueOf(text, field.unit)
+    if (value === undefined) return { fault: 'number' }
     if (field.kind === 'integer' && !Number.isInteger(value)) return { fault: 'integer' }
     const isLow = field.minimum !== undefined && value < field.minimum
     const isHigh = field.maximum !== undefined && value > field.maximum
@@ -123,8 +125,9 @@ export function parse(field: Field, typed: string): { value?: unknown; fault?: F
   return { value: text }
 }
 
-/** The text of a value in its field. */
+/** The text of a value in its field. A share is written in per cent. */
 export function written(field: Field, value: unknown): string {
   if (value === undefined || value === null) return ''
+  if (typeof value === 'number') return typedOf(value, field.unit)
   return field.kind === 'json' ? JSON.stringify(value) : String(value)
 }

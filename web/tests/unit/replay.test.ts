@@ -4,6 +4,7 @@ import { flushPromises, mount } from '@vue/test-utils'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { createMemoryHistory, createRouter } from 'vue-router'
 import type { MetricLimit, Replay, ReplayLimits, Task } from '@/api/types'
+import { numberOf, typedOf, valueOf } from '@/blocks/typed'
 import { i18n } from '@/locales'
 import LimitSlider from '@/replay/LimitSlider.vue'
 import ReplayPage from '@/replay/ReplayPage.vue'
@@ -14,7 +15,6 @@ import {
   limitOf,
   settable,
   nameOf,
-  numberOf,
   placeOf,
   presentOf,
   quietShare,
@@ -22,8 +22,6 @@ import {
   scopeQuery,
   targetsOf,
   tidy,
-  typedOf,
-  valueOf,
 } from '@/replay/replay'
 import { session } from '@/session/session'
 import { definitionOf, filledIn, fillOf } from '@/tasks/definition'

@@ -17,6 +17,7 @@ const schema: Schema = {
     rate: { anyOf: [{ type: 'number', minimum: 1 }, { type: 'null' }] },
     presets: { type: 'array', default: [] },
     odd: {},
+    part: { type: 'number', minimum: 0.005, maximum: 0.5, default: 0.07, unit: 'share' },
   },
   $defs: { Mode: { oneOf: [{ const: 'day', description: 'By day.' }, { const: 'night' }] } },
 }
@@ -25,7 +26,16 @@ const field = (name: string) => fields.find((one) => one.name === name)!
 
 describe('a form from a schema', () => {
   it('knows the kinds of its fields', () => {
-    expect(fields.map((one) => one.kind)).toEqual(['number', 'integer', 'boolean', 'choice', 'number', 'json', 'json'])
+    expect(fields.map((one) => one.kind)).toEqual([
+      'number',
+      'integer',
+      'boolean',
+      'choice',
+      'number',
+      'json',
+      'json',
+      'number',
+    ])
   })
 
   it('shows units, ranges, choices and the words of the schema', () => {
@@ -55,6 +65,13 @@ describe('a form from a schema', () => {
   it('writes a value as it can be typed again', () => {
     expect(written(field('presets'), [1, 2])).toBe('[1,2]')
     expect(written(field('dark_p95'), undefined)).toBe('')
+  })
+
+  it('takes and writes shares in per cent', () => {
+    expect(written(field('part'), 0.07)).toBe('7')
+    expect(parse(field('part'), '7')).toEqual({ value: 0.07 })
+    expect(parse(field('part'), '0.4').fault).toBe('range')
+    expect(parse(field('part'), '50')).toEqual({ value: 0.5 })
   })
 
   it('has no fields where the schema is odd', () => {

@@ -3,14 +3,14 @@
 use easysight_daemon::problem::Error;
 use easysight_protocol::{Labels, Password, uploaded_name};
 
-use crate::{passwords, problems::invalid};
+use crate::{
+    names::{self, MAX_GROUPS, MAX_NAME},
+    passwords,
+    problems::invalid,
+};
 
-/// The largest number of characters in a name for people.
-const MAX_NAME: usize = 200;
 /// The largest number of labels of one item.
 const MAX_LABELS: usize = 64;
-/// The largest number of groups in an area.
-const MAX_GROUPS: usize = 64;
 
 /// Checks the given id, or makes a new one.
 pub(super) fn id_or_new(given: Option<String>) -> Result<String, Error> {
@@ -32,11 +32,7 @@ pub(super) fn id_text(field: &str, id: &str) -> Result<(), Error> {
 }
 
 pub(super) fn name(field: &str, name: &str) -> Result<(), Error> {
-    let length = name.chars().count();
-    if (1..=MAX_NAME).contains(&length) && !name.contains(char::is_control) && !name.trim().is_empty() {
-        return Ok(());
-    }
-    Err(invalid(field, format!("expected 1 to {MAX_NAME} characters, no control characters")))
+    names::check(name).map_err(|reason| invalid(field, reason))
 }
 
 /// Checks a new password.

@@ -48,7 +48,7 @@ pub(super) async fn open(
         (Some(name), Some(password)) => {
             check::name("/name", &name)?;
             let actor = actor(&Principal::ANYBODY, &headers, &extensions);
-            let secret = sign_in(&master, Attempt { name: &name, password, client, actor }).await?;
+            let secret = sign_in(&master, Attempt { name, password, client, actor }).await?;
             close_former(&master, &headers, &extensions).await;
             secret
         }
@@ -192,7 +192,8 @@ pub(super) async fn change_password(
     check::new_password("/new_password", &change.new_password)?;
     let (id, name, session) = user_of(&principal)?;
     let wrong = || invalid("/old_password", "this is not your current password");
-    let attempt = Attempt { name, password: change.old_password, client, actor: actor.clone() };
+    let attempt =
+        Attempt { name: name.to_owned(), password: change.old_password, client, actor: actor.clone() };
     let confirmed = confirm(&master, attempt).await.map_err(|error| error.at("/old_password"))?;
     let user = confirmed.filter(|user| user.info.id == id).ok_or_else(wrong)?;
     let password = master.passwords.place().await?.hash(change.new_password).await?;

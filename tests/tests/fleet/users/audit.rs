@@ -1,11 +1,14 @@
 //! What the audit log says of users, and of sign-ins.
 
+use std::time::{Duration, Instant};
+
 use reqwest::Method;
 use serde_json::{Value, json};
+use sqlx::Connection;
 
 use super::{Browser, CAMERAS, PASSWORD, SESSION, sign_in, with_admin};
 use crate::{
-    process::{Master, read},
+    process::{Master, PATIENCE, read},
     programs::program,
 };
 
@@ -123,4 +126,27 @@ async fn the_audit_log_has_sign_ins_refusals_and_sign_outs() {
     assert_eq!(items[3]["after"], json!({"reason": "wrong-password", "attempts": 2}));
     assert_eq!((&items[3]["outcome"], &items[3]["object"]["id"]), (&json!("refused"), &Value::Null));
     assert_eq!((&items[2]["address"], &items[2]["object"]["kind"]), (&json!("127.0.0.1"), &json!("session")));
+}
+
+#[tokio::test]
+async fn the_audit_log_has_the_refusal_of_a_client_that_hung_up() {
+    let (master, ada) = with_admin().await;
+    let file = master.data.path().join("master.db");
+    let mut database = sqlx::SqliteConnection::connect(file.to_str().unwrap()).await.unwrap();
+    let attempt = tokio::spawn(sign_in(&master, "Ada", "wrong password").send());
+    // The attempt has been counted, and the password is being compared.
+    loop {
+        let sql = "SELECT COUNT(*) FROM sign_ins WHERE failures > 0";
+        let counted: i64 = sqlx::query_scalar(sql).fetch_one(&mut database).await.unwrap();
+        if counted > 0 {
+            break;
+        }
+    }
+    attempt.abort();
+    let refused = |page: &Value| told(page).contains(&"- session.refuse".to_owned());
+    let deadline = Instant::now() + PATIENCE;
+    while !refused(&audit(&master, &ada).await) {
+        assert!(Instant::now() < deadline, "the refusal is not in the audit log");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
