@@ -298,7 +298,7 @@ const fn nearest(value: f32) -> i16 {
     value.round_ties_even() as i32 as i16
 }
 
-/// The changes over two samples; 0 at the rim.
+/// The changes over two samples; 0 at the border.
 struct Changes {
     across: Vec<i16>,
     down: Vec<i16>,
