@@ -105,9 +105,9 @@ pub(super) async fn limits(
 /// which would no longer be alarms, and of which cameras. The stored measurements are evaluated; no plugin is run, and
 /// nothing is changed. The rule is: a verdict is an alarm if the metric that decided it is beyond its limit.
 /// `checks.explained` is the number of stored verdicts that this rule reproduces with the present limits. A verdict is
-/// counted as undetermined if the stored data do not show whether it would change. The replay does not know what plugins
-/// would have learnt with the other limit. If no verdict or no such limit is stored, the answer is 404. One replay is
-/// computed at a time; a request that waits for its turn for more than 10 seconds gets 503.
+/// counted as undetermined if the stored data do not show whether it would change. The replay does not know what
+/// plugins would have learnt with the other limit. If no verdict or no such limit is stored, the answer is 404. One
+/// replay is computed at a time; a request that waits for its turn for more than 10 seconds gets 503.
 #[utoipa::path(get, path = "/api/v1/diagnosis/replay", tag = "replay",
     params(ScopeQuery, OtherQuery),
     responses((status = 200, body = Replay), (status = 404, body = Problem),
