@@ -14,7 +14,7 @@ export default defineConfig({
   build: {
     target: 'es2022',
     sourcemap: false,
-    // A strict Content-Security-Policy refuses `data:` scripts and styles; pictures are also kept as files.
+    // Nothing is inlined, not even pictures, because a strict Content-Security-Policy refuses `data:` addresses.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
   },
@@ -37,7 +37,7 @@ export default defineConfig({
           name: 'browser',
           include: ['tests/browser/**/*.test.ts'],
           globalSetup: 'tests/browser/setup.ts',
-          // A slow machine needs its time; nothing waits for these.
+          // These limits are long enough for a slow machine.
           testTimeout: 120_000,
           hookTimeout: 300_000,
           // If the console does not answer at all, the other tests would only wait as well.

@@ -64,7 +64,7 @@ impl Cost {
     }
 }
 
-/// Prints the table.
+/// Measures the checks of the `given` recording, or of each of the [`CAMERAS`], and prints the results as tables.
 pub(crate) fn run(plugins: &PluginSet, given: Option<&Path>, runs: usize) -> anyhow::Result<()> {
     let work = tempfile::tempdir()?;
     let plan = Plan::new(plugins, &[], &BTreeMap::new(), Limits::default())?;

@@ -45,7 +45,7 @@ enum Command {
     Worker(worker::Arguments),
     /// Show and export what people changed on a master.
     Audit(audit::Arguments),
-    /// Show what another threshold would have said about the checks of the last days. Nothing is changed.
+    /// Show which verdicts of the last days another threshold would have changed. Nothing is stored.
     Replay(Box<replay::Arguments>),
     /// Write, build, check and measure plugins, or manage the plugins of a master.
     Plugin(plugin::Arguments),

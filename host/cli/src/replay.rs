@@ -1,4 +1,4 @@
-//! `easysight replay`: what another limit of a metric would have said about the checks of the last days.
+//! `easysight replay`: shows which verdicts of the last days another limit of a metric would have changed.
 
 use std::{process::ExitCode, time::Duration};
 
@@ -135,8 +135,8 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 
 fn untold(one: &UntoldLimit) -> String {
     format!(
-        "it cannot be told on which side of its limit {} raises an alarm: {} of its verdicts do not show it",
-        one.metric, one.verdicts
+        "the {} verdicts that {} decided do not show on which side of its limit it raises an alarm",
+        one.verdicts, one.metric
     )
 }
 
@@ -230,7 +230,7 @@ fn present(found: &Replay) -> String {
 /// Describes on how many verdicts an answer is based.
 fn basis(checks: &ReplayChecks) -> String {
     let mut said = format!(
-        "Based on {} verdicts of {} cameras, {} of them alarms. The rule reproduces {} of them",
+        "Based on {} verdicts of {} cameras; {} verdicts were alarms. The rule reproduces {} of the verdicts",
         checks.verdicts,
         checks.cameras,
         checks.alarms,

@@ -1,7 +1,7 @@
 //! Events for followers, for example for clients that read the stream of events. The latest events are kept in memory,
 //! and a follower is a place in them. So a follower that was away continues where it was, and no event is lost or
-//! repeated between what was kept and what comes. Sending never waits: a follower that is too slow, or was away for too
-//! long, gets the number of the events that it has missed.
+//! repeated. Sending never waits: a follower that is too slow, or was away for too long, gets the number of the events
+//! that it has missed.
 
 use std::{collections::VecDeque, sync::Arc};
 

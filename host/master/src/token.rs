@@ -35,7 +35,7 @@ pub(crate) fn command(command: Command) -> Command {
                 .value_parser(clap::value_parser!(u32).range(1..))
                 .help("Days until the token expires [default: never]"),
         )
-        .arg(group("Limit the token to the cameras of this group; repeat it for several groups"));
+        .arg(group("Limit the token to the cameras of this group; give the option again for more groups"));
     let revoke = Command::new("revoke")
         .about("Revoke a token; it stops working within seconds")
         .arg(Arg::new("id").required(true).value_name("ID"));

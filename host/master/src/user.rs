@@ -29,9 +29,9 @@ pub(crate) fn command(command: Command) -> Command {
         .about("Create a user; the command asks for the password, or reads it from standard input")
         .arg(required("name", "The name with which the user signs in"))
         .arg(required("scope", "admin, operator, viewer or publisher"))
-        .arg(group("Limit the user to the cameras of this group; repeat it for several groups"));
+        .arg(group("Limit the user to the cameras of this group; give the option again for more groups"));
     let area = named("area", "Limit a user to the cameras of some groups, or lift the limit")
-        .arg(group("A group; repeat it for several groups"))
+        .arg(group("A group; give the option again for more groups"))
         .arg(
             Arg::new("everywhere")
                 .long("everywhere")
@@ -77,7 +77,7 @@ async fn carry_out(store: &Store, matches: &ArgMatches) -> anyhow::Result<()> {
             let change = UserChange { groups: groups_of(given)?, everywhere, ..UserChange::default() };
             let user = change_named(store, &text(given, "name"), change, None).await?;
             eprintln!(
-                "user {} may see {}; this holds for open sessions within seconds",
+                "user {} may see {}; this applies to open sessions within seconds",
                 user.name,
                 area(user.groups.as_deref())
             );

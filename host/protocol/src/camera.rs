@@ -79,7 +79,7 @@ pub struct Camera {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
     /// The capture time of the first clip that gave the camera its present status. For a lost camera: when it was lost.
-    /// If the status began under a version that did not record this time, the camera has had it at least since then.
+    /// If a version that did not record this time gave the camera its status, the status began at this time or earlier.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<DateTime<Utc>>,
     /// The evidence pictures of the latest finding of `cause`. Absent if that finding has none. Pictures are removed

@@ -6,8 +6,8 @@ use utoipa::ToSchema;
 
 use crate::schema::{FilterName, FilterWord, SearchWords};
 
-/// What the console's list of cameras shows, and how. The fields are those of the address of its page; the API's list of
-/// cameras has other words for some of them. An absent field stands for the usual value.
+/// What the console's list of cameras shows, and how. The fields are the parameters in the address of that page; the
+/// API's list of cameras uses other names for some of them. An absent field stands for the usual value.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CameraListFilter {

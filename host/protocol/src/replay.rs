@@ -1,4 +1,4 @@
-//! Replays: what another limit of a metric would have said about the checks that were measured.
+//! Replays: which stored verdicts another limit of a metric would have changed.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -118,7 +118,7 @@ pub struct LimitThreshold {
     pub cameras: u64,
 }
 
-/// What another limit would have said.
+/// The verdicts that another limit would have changed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Replay {
     /// The id of the diagnosis.
@@ -163,7 +163,7 @@ pub struct ReplayChanges {
     pub undetermined: u64,
 }
 
-/// What another limit would have said about one camera.
+/// The verdicts on one camera that another limit would have changed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct CameraReplay {
     /// The id of the camera.

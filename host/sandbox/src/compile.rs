@@ -168,7 +168,7 @@ fn compile_here(mut arguments: impl Iterator<Item = OsString>) -> Result<(), Str
     if let Err(error) = confinement::confine() {
         // The component is compiled nevertheless, and the parent logs this message. If the parent is gone, the
         // message has no reader.
-        drop(writeln!(io::stderr(), "only its limits confine the compiler: {error}"));
+        drop(writeln!(io::stderr(), "the compiler is confined by its limits only: {error}"));
     }
     let component = read_up_to(io::stdin(), MAX_COMPONENT_BYTES as u64).map_err(|e| e.to_string())?;
     let engine = engine::compiling().map_err(|e| e.to_string())?;

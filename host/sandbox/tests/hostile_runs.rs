@@ -110,7 +110,8 @@ fn stopped_meanwhile(plugin: &Plugin, limits: Limits) -> (RunOutcome, Duration) 
 fn a_run_that_nobody_waits_for_is_stopped_at_once() {
     let much = Limits { fuel: u64::MAX / 2, timeout: Duration::from_secs(60), ..limits() };
     let wait = "(call $block (call $after (i64.const 9223372036854775807))) (unreachable)";
-    // These guests use much time and little fuel: they wait for memory, grow memory by zero pages, or print.
+    // The next two guests and the printing one use much time and little fuel: they wait for uncached memory, grow
+    // memory by zero pages, or print.
     let walk = "(loop $again
         (local.set $i (i32.and (i32.add (local.get $i) (i32.load (local.get $i))) (i32.const 0x1ffc0)))
         (local.set $i (i32.and (i32.add (local.get $i) (i32.const 4160)) (i32.const 0x1ffc0)))

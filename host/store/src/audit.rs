@@ -44,7 +44,7 @@ pub(crate) type Fields = BTreeMap<String, Value>;
 /// The caller who makes a change, as the audit log describes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Actor {
-    /// Who it is.
+    /// The identity of the caller.
     pub who: AuditActor,
     /// The program through which the caller makes the change.
     pub way: AuditWay,
@@ -268,7 +268,7 @@ impl Entry {
         Ok(())
     }
 
-    /// Replaces the fields after the change of an entry that was written before. Returns 0 if it was not.
+    /// Replaces the stored fields after the change of an entry. Returns 0 if the entry is not stored.
     async fn write_after(&self, connection: &mut Connection) -> Result<u64, StoreError> {
         let sql = "UPDATE audit SET after_json = $2 WHERE id = $1";
         let changed =

@@ -40,8 +40,9 @@ pub struct FindingFilter {
 
 impl Store {
     /// Lists the findings of the cameras of an area, latest first. A camera of the area may have been checked by a task
-    /// that names nothing of the area: its findings do not name the task, and are not found by it or its run. If only a
-    /// few of very many findings match, a page may have fewer findings than requested although there is a next page.
+    /// that names nothing of the area. The findings of such a check do not name the task, and a filter by this task or
+    /// its run does not find them. If only a few of very many findings match, a page may have fewer findings than
+    /// requested, although there is a next page.
     ///
     /// # Errors
     ///
@@ -77,7 +78,8 @@ impl Store {
                     self.marked(area, filter, after.as_ref()).await?
                 }
                 None if is_large => {
-                    // The look back begins at the latest report that may match, and needs no floor below the oldest one.
+                    // The search begins at the latest report that may match. It ends at the floor, which is not needed
+                    // below the oldest report that may match.
                     let last = after.as_ref().map(|(report, _)| report.clone());
                     let last = [last, filter.until.map(first_name)].into_iter().flatten().min();
                     let oldest = filter.since.map(first_name).unwrap_or_default();
@@ -116,7 +118,7 @@ impl Store {
                 }
             }
             if rows.len() < STEP as usize {
-                // There may be more below the floor.
+                // There may be more findings below the floor.
                 let next = floor.map(|floor| finding_name(&floor, 0));
                 return Ok(Page { items, next });
             }
@@ -167,7 +169,7 @@ impl FindingFilter {
 }
 
 impl Store {
-    /// Returns the runs of reports, as far as something of them is in the area.
+    /// Returns those runs of reports of which something is in the area.
     async fn runs_of(&self, area: &Area, reports: &[Row]) -> Result<HashSet<RunId>, StoreError> {
         let runs = reports.iter().map(|row| parsed(row, "run_id")).collect::<Result<HashSet<RunId>, _>>()?;
         self.runs_within(area, runs.into_iter().collect()).await

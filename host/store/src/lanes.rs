@@ -254,8 +254,8 @@ impl Turn<'_> {
 }
 
 impl<K: Kind> Lane<K> {
-    /// Opens a lane beside the lane of `seat`. The returned future ends when the last sender is dropped and all
-    /// commands are executed.
+    /// Opens a lane on the database of `seat`. The returned future executes the commands. It ends when the last sender
+    /// is dropped and all commands are executed.
     pub(crate) fn open(kind: K, seat: &Seat) -> (Self, impl Future<Output = ()> + Send + 'static) {
         let (queue, waiting) = mpsc::channel(QUEUE);
         (Self { queue }, drive(kind, seat.another(K::MAY_BE_LOST), waiting))

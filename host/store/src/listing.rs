@@ -191,8 +191,8 @@ impl Store {
         let select = select.within(self.dialect, area, "id");
         let select = match (&filter.words, area.value()) {
             (Some(words), Some(groups)) => {
-                // The stored text has all groups of a camera. If some of them are hidden, only its id and name count,
-                // so that nobody can find out their names.
+                // The stored text has all groups of a camera. If some of the groups are hidden from the caller, only
+                // the camera's id and name are searched, so that nobody can find out the names of hidden groups.
                 let visible = format!(
                     "(NOT EXISTS (SELECT 1 FROM camera_groups AS hidden WHERE hidden.camera_id = cameras.id \
                      AND NOT {}) OR EXISTS (SELECT 1 FROM camera_words AS own WHERE own.camera_id = cameras.id AND {}))",

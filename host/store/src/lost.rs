@@ -1,6 +1,6 @@
-//! Lost cameras: cameras that give no picture. After two attempts without a picture, a camera is asked for one at
-//! longer and longer intervals, because each attempt occupies a node until the attempt times out. Checks in between
-//! only test whether the camera accepts a connection. The first picture ends the loss.
+//! Lost cameras: cameras that give no picture. After two attempts without a picture, a picture is requested at longer
+//! and longer intervals, because each attempt occupies a node until the attempt times out. Checks in between only test
+//! whether the camera accepts a connection. The first picture ends the loss.
 
 use std::collections::HashMap;
 
@@ -19,13 +19,13 @@ pub(crate) const COLUMNS: &str =
 pub(crate) const SET: &str = "lost_since = x.lost_since, lost_reason = x.lost_reason, lost_connects = x.lost_connects, \
      lost_looks = x.lost_looks, lost_looked_at = x.lost_looked_at, next_full_look_at = x.next_full_look_at";
 
-/// The number of attempts without a picture from which a camera is asked more rarely. A single attempt without a
+/// The number of attempts without a picture after which a picture is requested less often. A single attempt without a
 /// picture may be an accident.
 const SURE: u32 = 2;
 /// The first pause, in milliseconds. The pause doubles with every further attempt.
 const FIRST_PAUSE_MS: i64 = 60_000;
 /// The longest pause, in milliseconds. If a camera accepts connections but gives no picture, its recovery is noticed
-/// after at most this time. A camera that accepted no connection is asked as soon as it accepts one.
+/// after at most this time. If a camera accepted no connection, a picture is requested as soon as it accepts one.
 pub(crate) const LONGEST_PAUSE_MS: i64 = 900_000;
 
 /// Reads the loss from a camera's row. Returns None if the camera is not lost.
@@ -73,7 +73,7 @@ pub(crate) fn after(
 
 /// Returns the pause after this many attempts without a picture, in milliseconds. The pause is shortened by up to a
 /// quarter, depending on the camera's id and the number of attempts, so that cameras that were lost at the same
-/// moment are not asked at the same moment.
+/// moment do not get the next request at the same moment.
 fn pause_ms(camera: &str, looks: u32) -> i64 {
     if looks < SURE {
         return 0;
@@ -97,7 +97,7 @@ pub(crate) fn add(rows: Rows, all: &[Option<Lost>]) -> Rows {
         )
 }
 
-/// The lost cameras, by id. Jobs that spare lost cameras do not ask such a camera for a picture until its
+/// The lost cameras, by id. Jobs with `spares_lost` request no picture from such a camera until its
 /// `next_full_look_at`.
 #[derive(Debug, Default)]
 pub(crate) struct Spared(HashMap<String, Lost>);

@@ -48,7 +48,7 @@ impl StoredChunk {
         codec::read(self.format, &self.data).map_err(|corrupt| self.damaged(corrupt))
     }
 
-    /// Reads the chunk, but of its diagnoses only one.
+    /// Reads only one diagnosis of the chunk.
     pub(crate) fn read_only(&self, diagnosis: &str) -> Result<Chunk, StoreError> {
         codec::read_only(self.format, &self.data, diagnosis).map_err(|corrupt| self.damaged(corrupt))
     }

@@ -1,5 +1,4 @@
-//! Replays: what another limit of a metric would have said about the checks that were measured. Nothing is run and
-//! nothing is changed.
+//! Replays: which stored verdicts another limit of a metric would have changed. No plugin is run and nothing is stored.
 //!
 //! A plugin names the metric that decided a verdict and its threshold, but not the rule behind its verdicts. A replay
 //! assumes the simplest one: a verdict is an alarm if the deciding metric is beyond its limit. The first reading
@@ -74,7 +73,7 @@ pub struct OtherLimit {
 /// The answer of a replay.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Replayed {
-    /// What the other limit would have said.
+    /// The verdicts that the other limit would have changed.
     Done(Box<Replay>),
     /// No check has a verdict of the diagnosis.
     NoVerdicts(ReplayChecks),
@@ -138,7 +137,7 @@ impl Store {
         })
     }
 
-    /// Returns what another limit would have said. All checks are read twice, camera by camera.
+    /// Returns the verdicts that another limit would have changed. All checks are read twice, camera by camera.
     ///
     /// # Errors
     ///

@@ -110,7 +110,7 @@ pub struct RunFilter {
 pub(crate) fn word_of(value: &impl Serialize) -> Result<String, StoreError> {
     match serde_json::to_value(value)? {
         serde_json::Value::String(word) => Ok(word),
-        other => Err(StoreError::corrupt(format!("{other} is not a word"))),
+        other => Err(StoreError::corrupt(format!("expected a string, not {other}"))),
     }
 }
 
@@ -183,7 +183,7 @@ impl Store {
             }
             Begun::Existing => {
                 let existing = self.existing(&run, fire_time, key).await?;
-                // The run itself exists: the database created it, but the first answer was lost.
+                // If the existing run is this one, the database created it, but its first answer was lost.
                 let made = existing.id == run.id;
                 if made {
                     self.known.ready.doubt();
@@ -352,8 +352,8 @@ impl Store {
     }
 
     /// Lists the runs whose tasks name something in the area, latest first. Runs without a task are listed only if the
-    /// area has no limit. If few of very many runs are listed, a page may have fewer runs than requested although there is
-    /// a next page.
+    /// area has no limit. If the area has only few of very many runs, a page may have fewer runs than requested,
+    /// although there is a next page.
     ///
     /// # Errors
     ///

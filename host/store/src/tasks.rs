@@ -191,7 +191,7 @@ impl Store {
         select.query().fetch_optional(&self.readers).await?.as_ref().map(read).transpose()
     }
 
-    /// Leaves out of tasks what is not in the area.
+    /// Removes the groups and cameras that are not in the area from the tasks.
     async fn parts(&self, area: &Area, mut tasks: Vec<Task>) -> Result<Vec<Task>, StoreError> {
         if area.is_all() {
             return Ok(tasks);

@@ -1,8 +1,8 @@
-//! A notice that is written over a picture. Traffic servers send it in place of a camera's picture: large letters and
-//! bars of one strong colour across the middle of a darkened old picture. Letters are drawn, so they all have exactly
-//! the same colour, which is much brighter than the surroundings. A row of samples through a line of writing enters
-//! and leaves the letters many times, over the whole width. Lamps, lines on the road and vehicles have strong colours
-//! too, but they have fewer edges in a row and no dark background. One picture is enough.
+//! A notice that is written over a picture. The servers of public traffic cameras send it in place of a camera's
+//! picture: large letters and bars of one strong colour across the middle of a darkened old picture. Letters are drawn,
+//! so they all have exactly the same colour, which is much brighter than the surroundings. A row of samples through a
+//! line of writing enters and leaves the letters many times, over the whole width. Lamps, lines on the road and
+//! vehicles have strong colours too, but they have fewer edges in a row and no dark background. One picture is enough.
 
 use easysight_sdk::{Clip, Failure, PlaneKind};
 
@@ -24,7 +24,7 @@ const BRIGHTER: f64 = 100.0;
 const LEAST_SHARE: f64 = 0.03;
 /// The smallest share of the columns that letters reach.
 const LEAST_SPREAD: f64 = 0.5;
-/// A row is written if it enters the letters at least this many times.
+/// A row counts as written if it enters the letters at least this many times.
 const LEAST_RUNS: usize = 6;
 
 /// Returns the share of the rows in the middle of a picture that are written; 0 if there is no notice.

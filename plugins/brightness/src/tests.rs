@@ -42,7 +42,7 @@ fn a_night_scene_with_lamps_is_normal() {
 
 #[test]
 fn an_infrared_scene_is_normal() {
-    // Bright in the middle, where the lamp shines, and dim at the rim.
+    // Bright in the middle, where the lamp shines, and dim at the border.
     let infrared = clip(|x, y| {
         let (dx, dy) = (x.abs_diff(80), y.abs_diff(45));
         190_u32.saturating_sub((dx * dx + dy * dy) / 40).max(10) as u8

@@ -78,8 +78,8 @@ impl Plane {
         self.values.get(y as usize * self.width + x as usize).copied()
     }
 
-    /// Averages with weights 1 2 1 across and down, which halves noise. Values at the rim are averaged
-    /// in one direction only, and those in the corners are unchanged.
+    /// Averages with weights 1 2 1 across and down, which halves noise. Values at the border are averaged in one
+    /// direction only, and those in the corners are unchanged.
     pub(crate) fn smoothed(&self) -> Self {
         let mut across = self.values.clone();
         for (out, row) in across.chunks_exact_mut(self.width).zip(self.rows()) {

@@ -10,7 +10,7 @@ const THIN: f32 = 0.4;
 /// The largest slope on the crest of a line, as a share of the curvature.
 const CREST: f32 = 0.7;
 /// The smallest difference of a line from the reference, in grey levels. With a smaller difference, the line is the
-/// foot of another line.
+/// faint outer part of another line.
 const OFF: f32 = 3.0;
 /// The largest curvature that a clean picture had at the same place, as a share of the present curvature.
 const NEW: f32 = 0.8;

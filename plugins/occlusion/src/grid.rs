@@ -171,7 +171,7 @@ impl Grid {
         Some(y * self.columns + x)
     }
 
-    /// Returns a map in which each value is the median of the 3 × 3 values around it, or of fewer at the rim.
+    /// Returns a map in which each value is the median of the 3 × 3 values around it, or of fewer values at the border.
     pub(crate) fn smoothed(&self, map: &[f32]) -> Map<f32> {
         let mut smooth = map.to_vec();
         let rows = || map.chunks_exact(self.columns.max(1));

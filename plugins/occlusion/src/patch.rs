@@ -17,7 +17,7 @@ const TONE: f32 = 1.5;
 const LEAST_SHARE: f32 = 0.04;
 /// The largest distance from a patch, in tiles, at which the scene must begin: the width of an outline out of focus.
 const REACH: isize = 6;
-/// The scene begins where the grey level differs by more than this from the rim of the patch.
+/// The scene begins where the grey level differs by more than this from the border of the patch.
 const JUMP: f32 = 8.0;
 /// The deviation, in grey levels, below which a tile is exact, that is, drawn into the picture. A picture from a
 /// sensor has noise, except where it is black.

@@ -219,8 +219,8 @@ impl Gradients {
     }
 }
 
-/// Returns the sums over each cell and its eight neighbours. At the rim, a cell counts again for each neighbour that is
-/// missing.
+/// Returns the sums over each cell and its eight neighbours. At the border, a cell counts again for each neighbour that
+/// is missing.
 fn windows<T: Copy>(cells: &[T], columns: usize, add: impl Fn(&mut T, &T)) -> Vec<T> {
     let beside = |cells: &[T], step: usize| -> Vec<T> {
         let last = cells.len().saturating_sub(step);

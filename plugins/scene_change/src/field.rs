@@ -1,5 +1,5 @@
-//! The edges of a picture as arrows. An arrow points across an edge, towards the light, and is about as long in a
-//! dim corner as in the sun. So two pictures of one view agree in any light.
+//! The edges of a picture as arrows, which are normalised gradients. An arrow points across an edge, towards the
+//! brighter side, and is about as long in a dim corner as in the sun. So two pictures of one view agree in any light.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,8 +9,8 @@ use crate::picture::Picture;
 pub(crate) const PAD: usize = 6;
 /// The length of the longest arrow. Each of the two components of an arrow fits into four bits.
 const LONGEST: f32 = 7.0;
-/// The largest change over two samples, in grey levels, that is no edge. Remaining noise and coding blocks cause such
-/// changes.
+/// The largest change over two samples, in grey levels, that does not count as an edge. Remaining noise and coding
+/// blocks cause such changes.
 const FLOOR: f32 = 4.0;
 /// The number of tiles across the width. The usual change of the samples is measured for each tile.
 const TILES_ACROSS: usize = 16;
@@ -298,7 +298,7 @@ const fn nearest(value: f32) -> i16 {
     value.round_ties_even() as i32 as i16
 }
 
-/// The changes over two samples; 0 at the rim.
+/// The changes over two samples; 0 at the border.
 struct Changes {
     across: Vec<i16>,
     down: Vec<i16>,

@@ -106,8 +106,8 @@ impl Memory {
     }
 
     /// Records that another view was seen instead of the known view. `known` is the number of checks that showed the
-    /// known view. Returns true if the other view has been seen as often. In this case it also replaces the known view,
-    /// unless the camera turns by itself.
+    /// known view. Returns true if the other view has been seen as often. In this case, the other view replaces the
+    /// known view, unless the camera turns by itself.
     pub(crate) fn elsewhere(&mut self, light: Light, known: u16, edges: &Edges, cells: &Cells) -> bool {
         let same = |(by, view): &(Light, View)| {
             *by == light

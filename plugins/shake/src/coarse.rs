@@ -48,7 +48,7 @@ struct Picture {
     samples: Vec<u8>,
 }
 
-/// The gradients of a picture. They are 0 at the rim, and where a turned picture has no samples.
+/// The gradients of a picture. They are 0 at the border, and where a turned picture has no samples.
 struct Gradients {
     width: i32,
     height: i32,

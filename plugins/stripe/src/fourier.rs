@@ -63,7 +63,8 @@ impl Fourier {
     }
 }
 
-/// Multiplies the odd row by the turn, and replaces the even and odd rows by their sum and their difference.
+/// Multiplies the odd row by `turn` (the twiddle factor), and replaces the even and odd rows by their sum and their
+/// difference.
 fn butterfly(even: (&mut [f32], &mut [f32]), odd: (&mut [f32], &mut [f32]), turn: (f32, f32)) {
     let even = even.0.iter_mut().zip(even.1);
     let odd = odd.0.iter_mut().zip(odd.1);

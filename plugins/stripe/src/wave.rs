@@ -16,7 +16,7 @@ const EVEN: f64 = 0.5;
 /// The number of waves in a frame that are examined closely: those that are highest in the mean of all fields (the
 /// crests). One is not enough, because the light and shade of the scene also contain high waves.
 const CRESTS: usize = 24;
-/// The smallest number of samples in a wave.
+/// The smallest number of samples in a period of a wave.
 const SHORTEST: usize = 3;
 
 /// The number of steps in a grey level of a profile. The profile's values, and the differences of two profiles,
@@ -40,7 +40,7 @@ pub(crate) enum Axis {
 pub(crate) struct Wave {
     /// The grey levels from the mean to the crest, in the fields in which the wave is weak.
     pub(crate) amplitude: f64,
-    /// The number of waves over the picture.
+    /// The number of the wave's periods over the picture.
     pub(crate) count: f64,
 }
 
@@ -147,7 +147,7 @@ fn mean(sum: u32, count: usize) -> i16 {
 /// Profiles of frames, and the conditions for a wave in them.
 pub(crate) struct Asked<'a> {
     pub(crate) looks: Vec<&'a Profiles>,
-    /// The smallest number of waves over the picture.
+    /// The smallest number of periods over the picture.
     pub(crate) least: usize,
     /// The number of frames in which the wave may be missing.
     pub(crate) lacking: usize,

@@ -24,7 +24,7 @@ fn breaking_if(condition: &str) -> String {
     format!("(if {condition} (then (unreachable))) {HONEST}")
 }
 
-/// Makes a body that aborts if the condition on the result of `clip.info` holds. The result is at 2048.
+/// Makes a body that aborts if the condition on the result of `clip.info` holds. The result is at the address 2048.
 fn breaking_if_info(condition: &str) -> String {
     format!("(call $info (local.get $clip) (i32.const 2048)) {}", breaking_if(condition))
 }

@@ -66,7 +66,7 @@ export function say(error: unknown, { t, te }: Translate): Said {
   return { title: t('problem.other'), detail: error instanceof Error ? error.message : String(error) }
 }
 
-/** True if the object was changed after the version that the change was based on. */
+/** True if the request was refused because the object has changed since the version on which the request is based. */
 export function isChanged(error: unknown): boolean {
   return error instanceof ApiError && error.problem.status === 412
 }

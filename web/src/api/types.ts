@@ -4,7 +4,7 @@ type Schemas = components['schemas']
 
 /** An object that may have been read alone, and not as a part of a list. */
 export interface Versioned {
-  /** The version of its definition (`ETag`), with which a change names the version that it is based on. */
+  /** The version of the object's definition (`ETag`). A change sends the version that it is based on. */
   etag?: string
 }
 

@@ -12,7 +12,7 @@ export function useAct() {
 
   /** Runs a change. Returns its result, or undefined if the change was refused or another one is running. */
   async function act<T>(change: () => Promise<T>, done?: string): Promise<T | undefined> {
-    // If Enter is held or pressed twice, this is called although the button is disabled.
+    // If Enter is held or pressed twice, this function is called although the button is disabled.
     if (busy.value) return undefined
     busy.value = true
     refusal.value = undefined

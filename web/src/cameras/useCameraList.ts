@@ -78,7 +78,7 @@ export function replaceListed(client: QueryClient, camera: Camera): void {
       ...page,
       items: page.items.map((one) => (one.id === camera.id ? camera : one)),
     }))
-    // The other cameras of the list are as old as before. So the list keeps its age and its last error.
+    // The other cameras were not read again. So the list keeps the time of its last reading, and its last error.
     list.setState({ data: { ...data, pages } })
   }
 }

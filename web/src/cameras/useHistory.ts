@@ -9,9 +9,9 @@ import type { CameraSeries, CameraTimeline } from '@/api/types'
 export const RANGES = { day: 24, week: 168, month: 720, days400: 9_600 } as const
 export type Range = keyof typeof RANGES
 
-/** More columns than this cannot be distinguished. */
+/** The largest number of columns of the timeline. More columns cannot be distinguished. */
 const COLUMNS = 120
-/** A bucket has up to three points. */
+/** The largest number of buckets of a metric. A bucket has up to three points. */
 const BUCKETS = 400
 
 /** The time span that the address names. */

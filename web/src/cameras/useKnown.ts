@@ -38,7 +38,7 @@ export function useKnown(held: Ref<string[]>, listed: Ref<Camera[]>): ComputedRe
       })),
     ),
   })
-  /** The answers by id: for a moment, their order is that of the former ids. */
+  /** The answers by id. They are not taken by position, because their order is that of the former ids for a moment. */
   const read = computed(() => {
     void answers.value
     return new Map(asked.value.map((id) => [id, client.getQueryState<Camera>(['camera', id])]))
@@ -51,7 +51,7 @@ export function useKnown(held: Ref<string[]>, listed: Ref<Camera[]>): ComputedRe
     const known = new Map(here.value)
     for (const id of gone.value) {
       const state = read.value.get(id)
-      // A camera that was deleted is removed.
+      // Deleted cameras are left out.
       if (deleted.value.has(id) || isMissing(state?.error)) continue
       const camera = state?.data ?? last.get(id)
       if (camera) known.set(id, camera)

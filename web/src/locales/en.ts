@@ -338,7 +338,7 @@ export default {
     damagedDays: 'The stored measurements of these days are damaged and not shown: {days}. The master’s log says why.',
     noMetricHint: 'Values appear here after a few checks.',
     chartOf: '{name} over {n} checks',
-    moveThreshold: 'Move the threshold, then see what it would have said about past checks',
+    moveThreshold: 'Move the threshold, then see which past verdicts it would have changed',
   },
   picture: {
     enlarge: 'Enlarge: {what}',
@@ -677,7 +677,7 @@ export default {
     meaning: 'Meaning',
   },
   replay: {
-    intro: 'Move a threshold and see what it would have said about the checks of the last weeks. Nothing is changed.',
+    intro: 'Move a threshold to see which verdicts of the last weeks it would have changed. Nothing is stored.',
     open: 'Try another threshold on past checks',
     pickDiagnosis: 'Choose a diagnosis',
     pickHint: 'Its limits appear here, as the measured checks show them.',
@@ -690,7 +690,7 @@ export default {
     noLimits: 'There is nothing to replay',
     noLimitsHint: 'No verdict of these cameras and days was decided by a metric. Choose more cameras or more days.',
     untold:
-      'On which side of its limit {metric} raises an alarm cannot be told from its verdicts ({n}). With more cameras or more days, it may be.',
+      'The verdicts that {metric} decided ({n}) do not show on which side of its limit it raises an alarm. Choose more cameras or more days.',
     otherMetric: 'The metric {metric} decided no verdict',
     firstMetric: 'Show the metrics that did',
     limit: '{metric}, alarm {side} ({n})',
@@ -707,7 +707,7 @@ export default {
     move: 'Move the slider',
     moveHint: 'The dashed lines are the present limits; the red one is compared with.',
     basis: 'Based on {verdicts} verdicts of {cameras} cameras, {alarms} of them alarms.',
-    explains: 'The rule “alarm beyond the limit” reproduces {share} % of them.',
+    explains: 'The rule “alarm beyond the limit” reproduces {share} % of the verdicts.',
     quiet:
       'Beyond the present limit, {quiet} verdicts were normal and {alarms} were alarms: here the plugin weighs more than this limit. Expect the same of a part of the new alarms, or try the value on one task first.',
     damaged:

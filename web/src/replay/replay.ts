@@ -1,4 +1,4 @@
-// Computations of the replay page: which limit is meant, where its slider ends, what to ask, and where the value goes.
+// Computations of the replay page: the chosen limit, the ends of its slider, and the tasks that can take the new value.
 import type { MetricLimit, Replay, Task } from '@/api/types'
 import type { Field } from '@/tasks/schema'
 
@@ -63,7 +63,7 @@ export function scaleOf(limit: MetricLimit, bounds?: Pick<Field, 'minimum' | 'ma
   return { low: from ?? low, high: to ?? high, step }
 }
 
-/** A step without odd digits, of which a length has about `STEPS`. */
+/** A round step. About `STEPS` of these steps make up the length. */
 export function stepOf(length: number): number {
   const rough = 10 ** Math.floor(Math.log10((length || 1) / STEPS))
   return [1, 2, 5, 10].map((one) => one * rough).find((one) => length / one <= STEPS) ?? rough

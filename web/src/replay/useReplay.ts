@@ -1,11 +1,11 @@
-// The master's answers about limits and replays. An answer is kept for a while: the slider may return to its value.
+// The master's answers about limits and replays. Answers are kept for a while, because a slider may return to a value.
 import { useQuery } from '@tanstack/vue-query'
 import { computed, toValue, type MaybeRefOrGetter } from 'vue'
 import { api, take } from '@/api/client'
 import type { MetricLimit, Replay, ReplayLimits } from '@/api/types'
 import { nameOf, scopeQuery, type Scope } from './replay'
 
-/** More cameras than a person looks through at once. */
+/** The largest number of cameras in an answer: more than a person looks through at once. */
 const CAMERAS = 100
 const KEPT_MS = 300_000
 
@@ -49,7 +49,7 @@ export function useReplay(scope: MaybeRefOrGetter<Scope>, question: MaybeRefOrGe
     },
     enabled: computed(() => toValue(question) !== undefined),
     staleTime: KEPT_MS,
-    // While a slider moves, the numbers of the last place stay.
+    // While a slider moves, the page shows the numbers of its previous position.
     placeholderData: (known: Replay | undefined, before) =>
       JSON.stringify(before?.queryKey[1]) === JSON.stringify(scopeQuery(toValue(scope))) ? known : undefined,
     shallow: true,

@@ -8,7 +8,7 @@ export interface Cost {
   checksPerDay: number
   /** The hours a day for which a slot of a node is busy. Undefined if no check has been measured. */
   slotHours?: number
-  /** The share of all slots that this is. Undefined if no check has been measured, or there is no slot. */
+  /** `slotHours` as a share of the hours of all slots. Undefined if no check has been measured, or there is no slot. */
   share?: number
 }
 

@@ -20,7 +20,7 @@ export function showsSame(at: string, one: string, other: string): boolean {
 
 export function useMoment() {
   const { tag } = useFormat()
-  /** Weekday, date and time in a zone; the year where it is not this one. */
+  /** Weekday, date and time in a zone, with the year only if it is not the current one. */
   return (at: string, timeZone: string, seconds: boolean): string => {
     const date = new Date(at)
     const year = date.getFullYear() === new Date().getFullYear() ? undefined : 'numeric'

@@ -13,7 +13,7 @@ declare module 'vitest' {
   }
 }
 
-/** What the cameras show has one plugin each that finds it. */
+/** The plugins: one for each fault that the cameras show. */
 const PLUGINS = ['signal_loss', 'brightness', 'freeze', 'contrast', 'clarity', 'noise']
 
 const CAMERAS = [

@@ -1,5 +1,5 @@
 //! Renders the pictures of a synthetic surveillance camera: a street in front of a house, cars and a walker, sensor
-//! noise, and a running clock. The pictures are deterministic. What moves is grey.
+//! noise, and a running clock. The pictures are deterministic. Moving objects are grey.
 
 use std::io::{self, Write};
 

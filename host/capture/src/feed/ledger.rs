@@ -1,7 +1,7 @@
 //! Records the arrival times of the pictures that were fed. Each picture receives a number, its place. A picture that
 //! is shown later has a higher place. The place is part of the timestamp with which the picture is fed, so ffmpeg
 //! reports the place with the decoded frame. The ledger then converts the place to an arrival time. The camera's own
-//! stamps determine only the order.
+//! timestamps determine only the order.
 
 use std::time::{Duration, Instant};
 
@@ -11,15 +11,15 @@ use crate::{
     sound::Damage,
 };
 
-/// The distance between the places of two successive pictures if the camera's stamps cannot be used.
+/// The distance between the places of two successive pictures if the camera's timestamps cannot be used.
 const STEP: u64 = 40;
-/// The distance between the places of two pictures whose stamps differ by one second.
+/// The distance between the places of two pictures whose timestamps differ by one second.
 const STEPS_PER_SECOND: i64 = 1_000;
-/// The largest distance between the places of two successive pictures by their stamps. A larger distance means that
+/// The largest distance between the places of two successive pictures by their timestamps. A larger distance means that
 /// the camera's clock jumped.
 const MAX_STEPS: i64 = 2_000;
 /// The largest number of times between pictures that are recorded to compute the frame rate. After that many times,
-/// stamps are not recorded either.
+/// timestamps are not recorded either.
 const MAX_GAPS: usize = 1_000;
 /// The place of the first picture. Lower places remain for pictures that are shown before it.
 const BEGIN: u64 = 10_000;
@@ -32,8 +32,8 @@ pub(crate) struct Ledger {
     /// Arrival times, counted from the first picture, in the order of arrival.
     arrivals: Vec<Duration>,
     begun: Option<Instant>,
-    /// The stamp and the place of an earlier picture. The place of the next picture is computed from the difference
-    /// between its stamp and this stamp.
+    /// The timestamp and the place of an earlier picture. The place of the next picture is computed from the difference
+    /// between its timestamp and this one.
     anchor: Option<(u32, u64)>,
     /// The timestamps of all pictures, including pictures that were not fed.
     stamped: Vec<Stamped>,
@@ -113,7 +113,7 @@ impl Ledger {
     }
 
     /// Returns the frame rate in frames per second: the declared rate, otherwise the rate by the camera's own
-    /// stamps, otherwise the rate of arrival.
+    /// timestamps, otherwise the rate of arrival.
     pub(crate) fn frame_rate(&self, format: &Format) -> Option<f64> {
         if format.frame_rate.is_some() {
             return format.frame_rate;
@@ -122,7 +122,7 @@ impl Ledger {
         stamped.or_else(|| middle(&self.pauses).map(|pause| 1e6 / f64::from(pause)))
     }
 
-    /// Returns the behaviour of the camera's clock. None if the pictures have no stamps, or if too few pictures
+    /// Returns the behaviour of the camera's clock. None if the pictures have no timestamps, or if too few pictures
     /// arrived.
     pub(crate) fn clock(&self, format: &Format) -> Option<CameraClock> {
         self.stamps(format)?.clock(format.frame_rate)

@@ -70,7 +70,7 @@ pub(crate) struct Format {
     pub(crate) codec: Codec,
     /// The parameter sets that are put in front of the first picture if it has no parameter sets of its own.
     pub(crate) sets: Vec<Bytes>,
-    /// The number of ticks of the stamps per second.
+    /// The number of ticks of the timestamps per second.
     pub(crate) clock_rate: u32,
     /// The declared frame rate in frames per second, if there is one.
     pub(crate) frame_rate: Option<f64>,

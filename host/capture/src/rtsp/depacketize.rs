@@ -82,7 +82,7 @@ mod tests {
                 (1, false, &[24, 0, 2, 0x67, 0x42, 0, 2, 0x68, 0xCE], 0),
                 (1, false, &[0x7C, 0x85, 0x88, 0x80], 0),
                 (1, true, &[0x7C, 0x45, 0xAA], 0),
-                // Only the next stamp shows the end of this picture.
+                // Only the next timestamp shows the end of this picture.
                 (2, false, &[0x41, 0x9A, 1], 0),
                 (3, true, &[0x01, 0x9E, 2], 0),
             ],
@@ -166,7 +166,7 @@ mod tests {
         let whole = annex_b(&[&KEY, &KEY_S_REST]);
         let wanted = [(whole.clone(), true), (annex_b(&[&NEXT]), false), (whole, true)];
         for (marks, stamps) in [
-            // One marker per slice; one per packet, each with its own stamp; no marker at all.
+            // One marker per slice; one per packet, each with its own timestamp; no marker at all.
             ([false, false, true, true, true], [0; 5]),
             ([true; 5], [0, 1, 2, 3, 4]),
             ([false; 5], [0, 0, 0, 0, 9]),

@@ -1,6 +1,7 @@
 //! Collects the units (NAL units) of a picture from packets. The content of the units determines where the picture
-//! ends. By the standard, the last packet of a picture has a marker, and all packets of a picture have the same stamp.
-//! Some cameras do not follow the standard, so markers and stamps are used only if they agree with the content.
+//! ends. By the standard, the last packet of a picture has a marker, and all packets of a picture have the same
+//! timestamp. Some cameras do not follow the standard, so markers and timestamps are used only if they agree with the
+//! content.
 
 use std::time::Instant;
 
@@ -29,7 +30,7 @@ pub(crate) struct Nals {
     disposable: bool,
     reordered: bool,
     stamp: u32,
-    /// The stamp of the last packet. Some cameras stamp each packet with the time of sending.
+    /// The timestamp of the last packet. Some cameras stamp each packet with the time of sending.
     last_stamp: u32,
     /// The arrival time of the last part of the picture.
     arrival: Option<Instant>,
@@ -95,7 +96,7 @@ impl Nals {
         }
     }
 
-    /// Returns whether a packet continues the picture. Only the content of the packet is examined, not its stamp.
+    /// Returns whether a packet continues the picture. Only the content of the packet is examined, not its timestamp.
     fn goes_on(&self, payload: &[u8]) -> bool {
         let beginning = payload.get(..LOOKED_AT).unwrap_or(payload);
         let unit = match (self.codec, beginning) {

@@ -11,11 +11,11 @@ use bytes::Bytes;
 const OVERTAKEN: Duration = Duration::from_millis(200);
 /// The largest number of packets that wait for an earlier packet.
 const MAX_WAITING: usize = 256;
-/// The largest jump of numbers within a stream. A number farther away belongs to another stream.
+/// The largest jump of sequence numbers within a stream. A number farther away belongs to another stream.
 const MAX_JUMP: u16 = 3_000;
-/// The largest distance by which the number of an overtaken packet may be behind the expected number, over TCP: packets
-/// may be overtaken even before they enter the connection. If a number is farther behind, the numbering counts as
-/// restarted.
+/// The largest distance by which the sequence number of an overtaken packet may be behind the expected number, over
+/// TCP: packets may be overtaken even before they enter the connection. If a number is farther behind, the numbering
+/// counts as restarted.
 const MAX_BEHIND: u16 = 64;
 /// The number of consecutive late packets after which the numbering counts as restarted, over UDP.
 const BEGUN_ANEW: u16 = 20;
@@ -23,7 +23,9 @@ const BEGUN_ANEW: u16 = 20;
 /// A packet of video.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Packet {
+    /// The sequence number.
     pub(crate) number: u16,
+    /// The timestamp.
     pub(crate) stamp: u32,
     pub(crate) marker: bool,
     pub(crate) payload_type: u8,
@@ -86,17 +88,17 @@ pub(crate) struct Traffic {
 pub(crate) struct Order {
     /// True if packets may overtake each other.
     reorders: bool,
-    /// The source of the last packet that was passed on, and the expected number of the next packet.
+    /// The source of the last packet that was passed on, and the expected sequence number of the next packet.
     next: Option<(u32, u16)>,
-    /// The waiting packets, by their position in the stream. Unlike the number of a packet, its position does not wrap
-    /// around.
+    /// The waiting packets, by their position in the stream. Unlike the sequence number of a packet, its position does
+    /// not wrap around.
     waiting: BTreeMap<u64, Packet>,
     /// The position of the packet that is expected next.
     base: u64,
-    /// The stamp and the payload of the last packet that was passed on.
+    /// The timestamp and the payload of the last packet that was passed on.
     last: Option<(u32, Bytes)>,
-    /// A row of consecutive packets that arrived too late: the number of the packet that would continue the row, and
-    /// the length of the row.
+    /// A row of consecutive packets that arrived too late: the sequence number of the packet that would continue the
+    /// row, and the length of the row.
     late: (u16, u16),
     pub(crate) traffic: Traffic,
 }
@@ -105,7 +107,7 @@ pub(crate) struct Order {
 pub(crate) type Ordered = (Packet, u16);
 
 impl Order {
-    /// Makes an order. `reorders` is true if packets may overtake each other on their path.
+    /// Makes the state for a new connection. `reorders` is true if packets may overtake each other on their path.
     pub(crate) fn new(reorders: bool) -> Self {
         Self { reorders, ..Self::default() }
     }
@@ -154,10 +156,11 @@ impl Order {
         }
     }
 
-    /// Returns whether the numbering restarts or stands still with this packet. `behind` is the expected number minus
-    /// the packet's number. Over UDP, late packets are common, so only [`BEGUN_ANEW`] late packets in a row restart the
-    /// numbering. Over TCP, a packet restarts it if it is farther behind than [`MAX_BEHIND`] or has a later stamp. The
-    /// numbering stands still if the packet has the number of the previous packet, but another payload.
+    /// Returns whether the numbering restarts or stands still with this packet. `behind` is the expected sequence
+    /// number minus that of the packet. Over UDP, late packets are common, so only [`BEGUN_ANEW`] late packets in a
+    /// row restart the numbering. Over TCP, a packet restarts the numbering if it is farther behind than
+    /// [`MAX_BEHIND`] or has a later timestamp. The numbering stands still if the packet has the number of the
+    /// previous packet, but another payload.
     fn is_of_a_new_row(&mut self, packet: &Packet, behind: u16) -> bool {
         if self.reorders {
             let (next, before) = self.late;
@@ -242,8 +245,8 @@ mod tests {
 
     #[test]
     fn numbers_that_begin_anew_or_stand_still_lose_nothing() {
-        // Over TCP, the numbering restarts with a packet that is far behind, or that has a later stamp. Over UDP, it
-        // restarts only after several late packets in a row.
+        // Over TCP, the numbering restarts with a packet that is far behind, or that has a later timestamp. Over UDP,
+        // it restarts only after several late packets in a row.
         assert_eq!(ordered(false, &[500, 501, 0, 1, 2]), (vec![500, 501, 0, 1, 2], 0));
         let mut order = Order::new(false);
         let mut out = Vec::new();

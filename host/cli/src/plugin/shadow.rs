@@ -48,7 +48,7 @@ pub(super) async fn run(command: &Command) -> anyhow::Result<()> {
             let format = candidate.remote.format;
             if format == Format::Table && report.diagnoses.is_empty() {
                 let none =
-                    "it has not been a candidate yet; start a trial with `easysight plugin shadow start`";
+                    "this plugin was never a candidate; start a trial with `easysight plugin shadow start`";
                 return format.say(&report, none);
             }
             format.show(&report, summary)?;

@@ -219,7 +219,7 @@ fn csv(entries: &[AuditEntry], with_head: bool) -> io::Result<Vec<u8>> {
 fn word(value: &impl Serialize) -> io::Result<String> {
     match serde_json::to_value(value)? {
         serde_json::Value::String(word) => Ok(word),
-        other => Err(io::Error::other(format!("{other} is not a word"))),
+        other => Err(io::Error::other(format!("expected a string, not {other}"))),
     }
 }
 

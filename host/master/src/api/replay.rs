@@ -1,4 +1,4 @@
-//! What another limit of a metric would have said about the checks that were measured. Nothing is run or changed.
+//! Replays: which stored verdicts another limit of a metric would have changed. Nothing is run or stored.
 
 use std::time::Duration;
 
@@ -101,13 +101,13 @@ pub(super) async fn limits(
     Ok(Json(found))
 }
 
-/// Returns what another limit of a metric would have said about the checks of the last days: which verdicts would
-/// become alarms, which would no longer be alarms, and of which cameras. The stored measurements are evaluated; no
-/// plugin is run, and nothing is changed. The rule is: a verdict is an alarm if the metric that decided it is beyond
-/// its limit. `checks.explained` is the number of stored verdicts that this rule reproduces with the present limits. A
-/// verdict is counted as undetermined if the stored data do not show whether it would change. The replay does not know
-/// what plugins would have learnt with the other limit. If no verdict or no such limit is stored, the answer is 404.
-/// One replay is computed at a time; a request that waits for its turn for more than 10 seconds gets 503.
+/// Replays the checks of the last days with another limit of a metric: returns which verdicts would become alarms,
+/// which would no longer be alarms, and of which cameras. The stored measurements are evaluated; no plugin is run, and
+/// nothing is changed. The rule is: a verdict is an alarm if the metric that decided it is beyond its limit.
+/// `checks.explained` is the number of stored verdicts that this rule reproduces with the present limits. A verdict is
+/// counted as undetermined if the stored data do not show whether it would change. The replay does not know what
+/// plugins would have learnt with the other limit. If no verdict or no such limit is stored, the answer is 404. One
+/// replay is computed at a time; a request that waits for its turn for more than 10 seconds gets 503.
 #[utoipa::path(get, path = "/api/v1/diagnosis/replay", tag = "replay",
     params(ScopeQuery, OtherQuery),
     responses((status = 200, body = Replay), (status = 404, body = Problem),
@@ -236,9 +236,9 @@ fn no_limit(
     let is_limit = limits.iter().any(|one| one.metric == other.metric);
     if let (false, Some(one)) = (is_limit, untold.iter().find(|one| one.metric == other.metric)) {
         let detail = format!(
-            "it cannot be told on which side of its limit `{}` raises an alarm: {} of its verdicts do not show it. With more \
-             cameras or more days, they may",
-            one.metric, one.verdicts
+            "the {} verdicts that `{}` decided do not show on which side of its limit it raises an alarm; the verdicts \
+             of more cameras or more days may show it",
+            one.verdicts, one.metric
         );
         return Error::new(StatusCode::NOT_FOUND, "no-such-limit", detail);
     }

@@ -45,7 +45,7 @@ fn a_follower_continues_at_the_place_that_it_had() {
     events.tell(&node("c"));
     let mut again = events.listen_from(&id).unwrap();
     assert_eq!(heard(&mut again), ["b", "c"]);
-    // Where nothing was missed, nothing comes.
+    // If nothing was missed, nothing is sent.
     let id = again.id(again.place());
     assert!(heard(&mut events.listen_from(&id).unwrap()).is_empty());
 }

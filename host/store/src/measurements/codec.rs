@@ -83,7 +83,7 @@ fn body_from(format: i64, bytes: &[u8]) -> Result<Vec<u8>, Corrupt> {
     });
     let body = body.map_err(|_| Corrupt("the compressed data are damaged"))?;
     if body.len() != length {
-        return Err(Corrupt("it has another length"));
+        return Err(Corrupt("its length is not the stated one"));
     }
     Ok(body)
 }
@@ -270,7 +270,7 @@ fn skip_metric(from: &mut Reader<'_>, said: usize, checks: usize, left: &mut usi
         let stretch = from.count(thresholds)?;
         let _: [u8; 8] = from.array()?;
         thresholds = match stretch {
-            0 => return Err(Corrupt("a threshold is no number")),
+            0 => return Err(Corrupt("a threshold is not a number")),
             stretch => thresholds.saturating_sub(stretch),
         };
     }

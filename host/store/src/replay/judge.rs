@@ -73,7 +73,7 @@ pub(super) fn judge(
         return Outcome::Same;
     };
     if verdict.alarm {
-        // Another metric decided, and does so still. If none is known, it may have been this one.
+        // Another metric decided, and still does. If it is not known which metric decided, it may have been this one.
         let after = limit.is_beyond(value, question.threshold);
         let (any, all) = (limit.is_beyond_any(value, range), limit.is_beyond_all(value, range));
         let may_change = decides.is_none() && !(any == all && any == after && after.is_some());

@@ -64,7 +64,7 @@ pub(super) struct Tally {
     cameras: BTreeMap<u32, Camera>,
     /// The number of quiet verdicts of each limit.
     quiet: Vec<u64>,
-    /// The thresholds of the camera that was met last.
+    /// The last camera, and its thresholds.
     known: Option<(u32, Vec<(f64, f64)>)>,
 }
 
@@ -146,7 +146,7 @@ impl Camera {
             }
             (Outcome::Cleared, Some(change)) => self.cleared.add(change),
             (Outcome::Held(place), _) => *self.held.entry(place).or_default() += 1,
-            // A value that decides is always there.
+            // Without a value (None), these outcomes cannot occur.
             (Outcome::Raised | Outcome::RaisedBeside | Outcome::Cleared, None)
             | (Outcome::Undetermined, _) => {
                 self.undetermined += 1;
@@ -194,7 +194,7 @@ fn join(a: (Change, Change), b: (Change, Change)) -> (Change, Change) {
     (first, if b.1.check > a.1.check { b.1 } else { a.1 })
 }
 
-/// Returns a verdict as one that would be cleared. None if the metric of the question was not measured.
+/// Describes a verdict as a change from an alarm to normal. None if the check did not measure the question's metric.
 fn change(limits: &Limits, question: &Question, verdict: &Verdict, values: Values<'_>) -> Option<Change> {
     let value = values.get(limits.list.get(question.limit)?.metric)?;
     Some(Change { check: verdict.check, value, becomes_alarm: false })

@@ -17,7 +17,7 @@ fn said(word: &'static str, decided: (&'static str, f64), values: &[(&'static st
     Said { word, decided: Some(decided), values: values.to_vec() }
 }
 
-/// A dark picture is one below 80.
+/// A verdict on a picture with this value: a picture is dark below 80.
 fn dark(value: f64) -> Said {
     let word = if value < 80.0 { "warning" } else { "normal" };
     said(word, ("p95", 80.0), &[("p95", value)])

@@ -8,7 +8,7 @@ use crate::{StoreError, query::time};
 
 use super::Span;
 
-/// Buckets of equal width. Each bucket starts a multiple of the width after the beginning.
+/// Buckets of equal width. Bucket 0 starts at `since`, and each further bucket where the one before it ends.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Buckets {
     since: i64,

@@ -15,7 +15,7 @@ use super::{
     buckets::{Buckets, Filled},
 };
 
-/// The rank of a finding that allows no verdict although nothing went wrong.
+/// The rank of an inconclusive finding: there is no verdict, although nothing failed.
 const CANNOT_TELL: u8 = 1;
 
 /// The cells of all diagnoses.

@@ -1,4 +1,5 @@
-//! A replay says what another limit would have said, whether checks are folded or not, and says what it does not know.
+//! A replay finds the verdicts that another limit would have changed, whether checks are folded or not, and counts the
+//! verdicts of which it cannot know this.
 
 use std::collections::BTreeMap;
 

@@ -1,7 +1,7 @@
 //! Regions of a picture that is divided into cells, row by row.
 
 /// Returns the neighbours of the cell at `at`, in a grid of `count` cells with `columns` in a row: right, left, below,
-/// above. Neighbours share a side. A neighbour beyond the rim is none.
+/// above. Neighbours share a side. None stands for a neighbour beyond the border of the grid.
 #[must_use]
 pub fn beside(at: usize, columns: usize, count: usize) -> [Option<usize>; 4] {
     let x = at % columns.max(1);
@@ -44,7 +44,7 @@ mod tests {
 
     #[test]
     fn regions_share_sides_and_do_not_go_round_the_rim() {
-        // Three regions: cells that touch only at a corner are not connected, and the rim ends each row.
+        // Three regions: cells that touch only at a corner are not connected, and the border ends each row.
         let map = [[1, 1, 0, 1], [0, 0, 1, 0], [0, 0, 1, 0]].concat().into_iter().map(|set| set == 1);
         let map: Vec<bool> = map.collect();
         let mut regions = connected(&map, 4, |_, _| true);

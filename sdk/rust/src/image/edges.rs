@@ -5,8 +5,8 @@
 //! window, divided by the window's range, distinguishes sharp edges from soft ones without knowledge of the scene.
 //! Noise makes edges steeper, never softer.
 
-/// The side of a cell in samples. A window consists of three by three cells. Each cell that is not at the picture's rim
-/// is the middle of one window.
+/// The side of a cell in samples. A window consists of three by three cells. Each cell that is not at the picture's
+/// border is the middle of one window.
 pub const CELL: usize = 4;
 
 /// The measurements of a window of 12 × 12 samples.
@@ -47,7 +47,7 @@ impl Cells {
 }
 
 /// Calls `visit` for every window of a plane whose range is at least `least`, row by row. The plane has `width`
-/// samples in a row. Windows at the rim, and the samples beyond the last whole cell, are ignored.
+/// samples in a row. Cells at the border have no window, and the samples beyond the last whole cell are ignored.
 pub fn edge_windows(samples: &[u8], width: usize, least: u8, mut visit: impl FnMut(EdgeWindow)) {
     let columns = width / CELL;
     if columns < 3 {
@@ -60,7 +60,7 @@ pub fn edge_windows(samples: &[u8], width: usize, least: u8, mut visit: impl FnM
     let band = width * CELL;
     for row in 0..samples.len() / band {
         let start = row * band;
-        // The change from top to bottom needs one more row of samples above and below the band. At the picture's rim
+        // The change from top to bottom needs one more row of samples above and below the band. At the picture's border
         // there is none. The row of cells there is used only as a neighbour of the next row of cells.
         let from = start.saturating_sub(width);
         let to = (start + band + width).min(samples.len() / width * width);
@@ -181,7 +181,7 @@ mod tests {
                 let inside = ys.clone().flat_map(|y| xs.clone().map(move |x| (x, y)));
                 let brightest = inside.clone().map(|(x, y)| at(x, y)).max().unwrap();
                 let darkest = inside.clone().map(|(x, y)| at(x, y)).min().unwrap();
-                // A change belongs to the sample in its middle. Samples at the picture's rim have none.
+                // A change belongs to the sample in its middle. Samples at the picture's border have none.
                 let across = inside
                     .clone()
                     .filter(|(x, _)| *x > 0 && x + 1 < width)

@@ -237,7 +237,7 @@ impl Layer {
     }
 }
 
-/// Maps with a rim of zeros.
+/// Maps with a border of zeros (zero padding).
 struct Padded {
     width: usize,
     channels: usize,

@@ -100,7 +100,7 @@ fn facts(facts: &Facts, language: Language) -> Vec<(&'static str, String)> {
     add(say("transport", "传输"), facts.transport.map(str::to_uppercase));
     let rates = [
         (facts.frame_rate, say("as they arrive", "按到达")),
-        (facts.stamped_rate, say("by their stamps", "按时间戳")),
+        (facts.stamped_rate, say("by timestamps", "按时间戳")),
         (facts.declared_rate, say("declared", "声明")),
     ];
     let told = |(rate, whose): &(Option<f64>, &str)| {

@@ -179,7 +179,7 @@ fn a_chunk_that_says_that_it_is_huge_is_refused() {
     let mut bytes = write(&a_day()).unwrap();
     bytes[..4].copy_from_slice(&u32::MAX.to_le_bytes());
     assert_eq!(read(FORMAT, &bytes), Err(Corrupt("it is too large")));
-    // A frame of zeros that is larger than the size before it.
+    // A compressed frame of zeros. The frame is larger than the size that stands before it.
     let zeros = zstd::bulk::compress(&vec![0; MAX_BODY], 1).unwrap();
     assert!(read(FORMAT, &[&7_u32.to_le_bytes(), zeros.as_slice()].concat()).is_err());
     // Columns whose values have 0 bits, so that a few bytes describe many values.
