@@ -286,13 +286,13 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Returns what another limit of a metric would have said about the checks of the last days: which verdicts would
-         *     become alarms, which would no longer be alarms, and of which cameras. The stored measurements are evaluated; no
-         *     plugin is run, and nothing is changed. The rule is: a verdict is an alarm if the metric that decided it is beyond
-         *     its limit. `checks.explained` is the number of stored verdicts that this rule reproduces with the present limits. A
-         *     verdict is counted as undetermined if the stored data do not show whether it would change. The replay does not know
-         *     what plugins would have learnt with the other limit. If no verdict or no such limit is stored, the answer is 404.
-         *     One replay is computed at a time; a request that waits for its turn for more than 10 seconds gets 503.
+         * Replays the checks of the last days with another limit of a metric: returns which verdicts would become alarms,
+         *     which would no longer be alarms, and of which cameras. The stored measurements are evaluated; no plugin is run, and
+         *     nothing is changed. The rule is: a verdict is an alarm if the metric that decided it is beyond its limit.
+         *     `checks.explained` is the number of stored verdicts that this rule reproduces with the present limits. A verdict is
+         *     counted as undetermined if the stored data do not show whether it would change. The replay does not know what
+         *     plugins would have learnt with the other limit. If no verdict or no such limit is stored, the answer is 404. One
+         *     replay is computed at a time; a request that waits for its turn for more than 10 seconds gets 503.
          */
         get: operations["replay_replay"];
         put?: never;
@@ -1345,7 +1345,7 @@ export interface components {
             /**
              * Format: date-time
              * @description The capture time of the first clip that gave the camera its present status. For a lost camera: when it was lost.
-             *     If the status began under a version that did not record this time, the camera has had it at least since then.
+             *     If a version that did not record this time gave the camera its status, the status began at this time or earlier.
              */
             since?: string | null;
             /** @description The address of the camera's picture, with secrets masked. */
@@ -1393,8 +1393,8 @@ export interface components {
          */
         CameraId: string;
         /**
-         * @description What the console's list of cameras shows, and how. The fields are those of the address of its page; the API's list of
-         *     cameras has other words for some of them. An absent field stands for the usual value.
+         * @description What the console's list of cameras shows, and how. The fields are the parameters in the address of that page; the
+         *     API's list of cameras uses other names for some of them. An absent field stands for the usual value.
          */
         CameraListFilter: {
             cause?: components["schemas"]["FilterWord"] | null;
@@ -1416,7 +1416,7 @@ export interface components {
              */
             total?: number | null;
         };
-        /** @description What another limit would have said about one camera. */
+        /** @description The verdicts on one camera that another limit would have changed. */
         CameraReplay: {
             /**
              * Format: int64
@@ -3085,7 +3085,7 @@ export interface components {
             /** @description Version of the program. */
             version: string;
         };
-        /** @description What another limit would have said. */
+        /** @description The verdicts that another limit would have changed. */
         Replay: {
             /**
              * Format: int64
