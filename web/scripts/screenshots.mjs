@@ -1,10 +1,9 @@
-// Pictures of every page, in both languages and themes, of a master with healthy and faulty synthetic cameras; and how
-// long the first view takes.
+// Pictures of every page, in both languages and themes, of a master with healthy and faulty synthetic cameras.
 //
 //   node scripts/screenshots.mjs --out DIR [page …]
 //
 // `cargo xtask report screenshots` builds what this needs, and starts it.
-import { copyFileSync, mkdirSync, readFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { launch, open } from './browser.mjs'
@@ -70,10 +69,6 @@ const WIDE = { width: 1366, height: 768 }
 const PHONE = { width: 390, height: 844 }
 /** A page that is longer than this is cut. */
 const TALLEST = 2_400
-/** The first view is measured so often; the machine may be busy with something else. */
-const VIEWS = 5
-
-const budgets = JSON.parse(readFileSync(new URL('../budgets.json', import.meta.url), 'utf8'))
 const { values, positionals } = parseArgs({ options: { out: { type: 'string' } }, allowPositionals: true })
 const out = resolve(values.out ?? 'screenshots')
 const unknown = positionals.filter((name) => !(name in PAGES))
@@ -128,20 +123,6 @@ async function shoot(browser, address, look, names) {
   if (faults.length) throw new Error(`the browser complained: ${[...new Set(faults)].join('; ')}`)
 }
 
-/** Milliseconds from the address until the sentence of the overview is there, in a browser that has no file yet. */
-async function firstView(browser, address) {
-  const times = []
-  for (let view = 0; view < VIEWS; view += 1) {
-    const { page, context } = await open(browser, WIDE)
-    const began = performance.now()
-    await page.goto(address)
-    await page.waitForSelector('h1.sentence')
-    times.push(performance.now() - began)
-    await context.close()
-  }
-  return Math.round(times.sort((a, b) => a - b)[VIEWS >> 1])
-}
-
 const { path, remove } = directory()
 const started = []
 try {
@@ -166,9 +147,7 @@ try {
       )
     }
   }
-  const ms = await firstView(browser, address)
   console.log(`pictures: ${out}`)
-  console.log(`first view: ${ms} ms (median of ${VIEWS}; budget ${budgets.first_view_ms} ms)`)
   await browser.close()
   close()
 } finally {

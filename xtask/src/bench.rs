@@ -4,7 +4,7 @@
 use std::process::ExitCode;
 
 use crate::{
-    packages, plugins, process,
+    browser, console, packages, plugins, process,
     process::{command, is_there},
     workspace,
 };
@@ -52,6 +52,13 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         let mut build = command("cargo", &root);
         process::run(build.args(["build", "--release", "--package", "easysight-master"]))?;
         bench.arg("--master").arg(workspace::target().join("release").join("easysight-master"));
+    }
+    if arguments.what == What::Console {
+        // Without a browser, only the master is measured.
+        match console::prepare().and_then(|()| browser::find()) {
+            Ok(()) => drop(bench.arg("--web").arg(console::sources())),
+            Err(error) => eprintln!("THE FIRST VIEW IS NOT MEASURED: {error:#}"),
+        }
     }
     process::run(bench.args(&arguments.rest))?;
     Ok(ExitCode::SUCCESS)

@@ -190,28 +190,24 @@ fn moment(check: &CheckReplay, limit: &MetricLimit) -> String {
 fn sentence(found: &Replay) -> String {
     let Replay { limit, verdicts, cameras, .. } = found;
     let mut said = format!(
-        "{} {} {} {} instead of {}: {} verdicts in {} cameras would become alarms, {} in {} cameras would no longer be alarms",
+        "{} {} {} {} instead of {}: new alarms: {}; ended alarms: {}",
         found.diagnosis,
         limit.metric,
         limit.side.as_str(),
         rounded(found.threshold),
         present(found),
-        verdicts.raised,
-        cameras.raised,
-        verdicts.cleared,
-        cameras.cleared
+        verdicts_in(verdicts.raised, cameras.raised),
+        verdicts_in(verdicts.cleared, cameras.cleared)
     );
     if verdicts.undetermined > 0 {
-        said.push_str(&format!(
-            "; {} in {} cameras are undetermined",
-            verdicts.undetermined, cameras.undetermined
-        ));
+        let undetermined = verdicts_in(verdicts.undetermined, cameras.undetermined);
+        said.push_str(&format!("; undetermined: {undetermined}"));
     }
     said.push('\n');
     said.push_str(&basis(&found.checks));
     if found.quiet_beyond > 0 {
         said.push_str(&format!(
-            "\nBeyond the present limit, {} verdicts were alarms and {} were normal: the plugin considered more than the limit",
+            "\nVerdicts beyond the present limit: alarms: {}; normal: {}. The plugin considered more than the limit",
             found.alarms_beyond, found.quiet_beyond
         ));
     }
@@ -230,16 +226,24 @@ fn present(found: &Replay) -> String {
 /// Describes on how many verdicts an answer is based.
 fn basis(checks: &ReplayChecks) -> String {
     let mut said = format!(
-        "Based on {} verdicts of {} cameras; {} verdicts were alarms. The rule reproduces {} of the verdicts",
-        checks.verdicts,
-        checks.cameras,
+        "Based on {}; alarms: {}. The rule reproduces {} of the verdicts",
+        verdicts_in(checks.verdicts, checks.cameras),
         checks.alarms,
         percent(checks.explained, checks.verdicts)
     );
     if checks.damaged_days > 0 {
-        said.push_str(&format!(". {} damaged days of cameras were left out", checks.damaged_days));
+        said.push_str(&format!(". Left out: {} of damaged measurements", many(checks.damaged_days, "day")));
     }
     said
+}
+
+fn verdicts_in(verdicts: u64, cameras: u64) -> String {
+    format!("{} in {}", many(verdicts, "verdict"), many(cameras, "camera"))
+}
+
+/// Writes a number with its noun.
+fn many(count: u64, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }
 
 fn percent(part: u64, of: u64) -> String {
@@ -321,11 +325,11 @@ mod tests {
         let said = sentence(&found);
         for part in [
             "below 90 instead of 80",
-            "12 verdicts in 1 cameras",
-            "2 in 1 cameras are undetermined",
+            "new alarms: 12 verdicts in 1 camera; ended alarms: 0 verdicts in 0 cameras",
+            "undetermined: 2 verdicts in 1 camera",
             "99.8 %",
-            "1 damaged days",
-            "20 verdicts were alarms and 1 were normal",
+            "1 day of damaged",
+            "alarms: 20; normal: 1",
         ] {
             assert!(said.contains(part), "{part}: {said}");
         }

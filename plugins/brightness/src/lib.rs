@@ -37,7 +37,7 @@ const CLIPPED: f64 = 0.12;
 #[schemars(crate = "easysight_sdk::schemars")]
 pub struct Config {
     /// The picture is too dark if 95 % of it is darker than this value. The lowest such value in 516 clips of healthy
-    /// cameras (for development and validation), by day and at night, is 111. Artificial pictures of nights have 90.
+    /// cameras (for development and validation), by day and at night, is 111. Synthetic night pictures have 90.
     #[schemars(range(min = 0.0, max = 255.0), extend("unit" = "grey level"))]
     #[schemars(extend("limits" = {"metric": "luma_p95", "side": "below"}))]
     pub dark_p95: f64,

@@ -113,9 +113,7 @@ async fn a_moved_limit_is_replayed_for_the_chosen_cameras() {
     // The same from the command line.
     let (is_done, shown) = easysight(&master, &["brightness", "--metric", "luma_p95", "--threshold", "90"]);
     assert!(
-        is_done
-            && shown.contains("1 verdicts in 1 cameras would become alarms")
-            && shown.contains("Camera 1"),
+        is_done && shown.contains("new alarms: 1 verdict in 1 camera;") && shown.contains("Camera 1"),
         "{shown}"
     );
     let (is_done, shown) = easysight(&master, &["brightness", "--task", "t"]);

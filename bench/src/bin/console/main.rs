@@ -1,11 +1,11 @@
 //! Measures what the console asks of a master that has kept the measurements of many cameras for weeks: the overview,
-//! the list of cameras, the trends of one camera, and a replay over a seventh of the cameras. All parts are built with
-//! optimisation by `cargo xtask bench console`.
+//! the list of cameras, the trends of one camera, a replay over a seventh of the cameras, and the first view in a browser.
+//! All parts are built with optimisation by `cargo xtask bench console`.
 
 mod history;
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitCode,
     time::{Duration, Instant},
 };
@@ -19,6 +19,7 @@ use easysight_bench::{
 };
 use easysight_protocol::Finding;
 use reqwest::Client;
+use tokio::process::Command;
 
 use history::{Size, camera};
 
@@ -28,6 +29,8 @@ const PAGES: usize = 40;
 const REPLAYS: usize = 3;
 /// The longest time that a page should take, in milliseconds.
 const PAGE_MS: f64 = 100.0;
+/// The longest time that the first view in a browser should take, in milliseconds.
+const FIRST_VIEW_MS: f64 = 1_000.0;
 /// The longest time that a replay should take, in milliseconds.
 const REPLAY_MS: f64 = 10_000.0;
 
@@ -43,6 +46,10 @@ struct Arguments {
     /// The PostgreSQL server on which a database is created. Without a server, only SQLite is measured.
     #[arg(long, value_name = "URL")]
     postgres: Option<String>,
+    /// The directory of the console's sources, with its packages installed. If it is given, the first view is measured
+    /// in Chromium.
+    #[arg(long, value_name = "DIR")]
+    web: Option<PathBuf>,
     /// The number of cameras.
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     cameras: usize,
@@ -123,7 +130,23 @@ async fn measure(
         rows.push(Row::against_mark(&format!("{name}: {page}, p50"), milliseconds(half), "ms", mark));
         rows.push(Row::against_mark(&format!("{name}: {page}, slowest"), milliseconds(most), "ms", mark));
     }
+    if let Some(web) = &arguments.web {
+        let row = format!("{name}: first view in a browser, p50");
+        rows.push(Row::against_mark(&row, first_view(web, &master.url).await?, "ms", FIRST_VIEW_MS));
+    }
     master.stop().await
+}
+
+/// Returns the time of the first view of the console at this address, in milliseconds.
+async fn first_view(web: &Path, url: &str) -> anyhow::Result<f64> {
+    let mut node = Command::new("node");
+    node.arg(web.join("scripts/first-view.mjs")).arg(format!("{url}/")).kill_on_drop(true);
+    let output = node.output().await.context("node cannot be started")?;
+    if !output.status.success() {
+        bail!("the first view cannot be measured: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    let printed = String::from_utf8_lossy(&output.stdout);
+    printed.trim().parse().with_context(|| format!("{printed:?} is not a number of milliseconds"))
 }
 
 /// Returns the time of one request, until the whole answer is there.
