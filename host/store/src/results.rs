@@ -181,6 +181,13 @@ struct Changed {
     started_at: i64,
 }
 
+/// A job and the number of its attempt.
+type Attempt = (JobId, u32);
+
+const fn attempt_of(result: &JobResult) -> Attempt {
+    (result.job_id, result.attempt)
+}
+
 impl Results {
     pub(crate) fn new(dialect: Dialect, known: Arc<Known>) -> Self {
         Self { dialect, known, kinds: Mutex::default() }
@@ -188,12 +195,13 @@ impl Results {
 
     async fn record(&self, connection: &mut Connection, batches: &[Batch]) -> Result<Vec<Done>, StoreError> {
         let now = batches.iter().map(|batch| batch.now).max().unwrap_or(0);
-        let mut first: BTreeMap<JobId, Sent<'_>> = BTreeMap::new();
+        let mut first: BTreeMap<Attempt, Sent<'_>> = BTreeMap::new();
         for (at, batch) in batches.iter().enumerate() {
             for (place, (result, document)) in batch.results.iter().zip(&batch.documents).enumerate() {
-                // If there are two results of one job, the first one counts.
+                // If there are two results of one attempt, the first one counts. Results of other attempts stay apart:
+                // a late result must not displace the result of the attempt that counts.
                 let sent = Sent { batch: at, place, result, document: document.as_ref() };
-                first.entry(result.job_id).or_insert(sent);
+                first.entry(attempt_of(result)).or_insert(sent);
             }
         }
         let changed = self.change_jobs(connection, &first, now).await?;
@@ -267,9 +275,9 @@ impl Results {
     async fn change_jobs(
         &self,
         connection: &mut Connection,
-        results: &BTreeMap<JobId, Sent<'_>>,
+        results: &BTreeMap<Attempt, Sent<'_>>,
         now: i64,
-    ) -> Result<HashMap<JobId, Changed>, StoreError> {
+    ) -> Result<HashMap<Attempt, Changed>, StoreError> {
         let results: Vec<&JobResult> = results.values().map(|sent| sent.result).collect();
         let mut failures = Vec::with_capacity(results.len());
         for result in &results {
@@ -321,7 +329,7 @@ impl Results {
             set: &set,
             condition: "jobs.lease = x.lease AND jobs.attempt = x.attempt AND (jobs.state || '' = 'running' \
                         OR (jobs.state || '' IN ('queued', 'dead') AND x.kind = 'finished'))",
-            returning: "jobs.id AS id, jobs.run_id AS run_id, jobs.task_id AS task_id, jobs.camera_id AS camera_id, \
+            returning: "jobs.id AS id, jobs.attempt AS attempt, jobs.run_id AS run_id, jobs.task_id AS task_id, jobs.camera_id AS camera_id, \
                         jobs.node_id AS node_id, jobs.state AS state, jobs.started_at AS started_at, \
                         jobs.required AS required, jobs.priority AS priority, jobs.not_before AS not_before",
             skip: false,
@@ -340,7 +348,7 @@ impl Results {
                 },
                 started_at: row.try_get("started_at")?,
             };
-            changed.insert(parsed(row, "id")?, job);
+            changed.insert((parsed(row, "id")?, small(row, "attempt")?), job);
         }
         Ok(changed)
     }
@@ -437,11 +445,13 @@ async fn verdicts(
     connection: &mut Connection,
     dialect: Dialect,
     batches: &[Batch],
-    changed: &HashMap<JobId, Changed>,
+    changed: &HashMap<Attempt, Changed>,
 ) -> Result<Vec<Vec<Verdict>>, StoreError> {
     let results = batches.iter().flat_map(|batch| batch.results.iter());
-    let others: BTreeSet<JobId> =
-        results.map(|result| result.job_id).filter(|id| !changed.contains_key(id)).collect();
+    let others: BTreeSet<JobId> = results
+        .filter(|result| !changed.contains_key(&attempt_of(result)))
+        .map(|result| result.job_id)
+        .collect();
     let mut known: HashMap<JobId, (JobState, u32, Option<String>)> = HashMap::new();
     if !others.is_empty() {
         let sql = format!("SELECT id, state, attempt, lease FROM jobs WHERE {}", dialect.among("id", "$1"));
@@ -452,8 +462,8 @@ async fn verdicts(
     }
     let mut seen = BTreeSet::new();
     let mut verdict = |result: &JobResult| {
-        if changed.contains_key(&result.job_id) {
-            return if seen.insert(result.job_id) { Verdict::Recorded } else { Verdict::Duplicate };
+        if changed.contains_key(&attempt_of(result)) {
+            return if seen.insert(attempt_of(result)) { Verdict::Recorded } else { Verdict::Duplicate };
         }
         match known.get(&result.job_id) {
             None => Verdict::Unknown,

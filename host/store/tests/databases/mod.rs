@@ -24,7 +24,7 @@ pub(crate) const LEASE_MS: i64 = 8_000;
 /// A store for one test. Its data is removed with the test.
 pub(crate) struct Fresh {
     pub(crate) store: Store,
-    _dir: Option<TempDir>,
+    dir: Option<TempDir>,
     server: Option<(Arc<postgres::Server>, String)>,
 }
 
@@ -45,8 +45,7 @@ pub(crate) async fn empty(dialect: Dialect) -> Option<Empty> {
     match dialect {
         Dialect::Sqlite => {
             let dir = tempfile::tempdir().unwrap();
-            let url = format!("sqlite://{}", dir.path().join("test.db").display());
-            Some(Empty { url, dir: Some(dir), server: None })
+            Some(Empty { url: sqlite(&dir), dir: Some(dir), server: None })
         }
         Dialect::Postgres => {
             let server = postgres::shared()?;
@@ -59,6 +58,10 @@ pub(crate) async fn empty(dialect: Dialect) -> Option<Empty> {
             Some(Empty { url: format!("{}/{name}", server.url), dir: None, server: Some((server, name)) })
         }
     }
+}
+
+fn sqlite(dir: &TempDir) -> String {
+    format!("sqlite://{}", dir.path().join("test.db").display())
 }
 
 /// Executes a statement without a store. Returns the number of changed rows.
@@ -80,7 +83,7 @@ impl Empty {
     /// Opens a store on the database, which creates its tables or migrates them.
     pub(crate) async fn store(self) -> Fresh {
         let (store, _writing) = Store::open(&self.url).await.unwrap();
-        Fresh { store, _dir: self.dir, server: self.server }
+        Fresh { store, dir: self.dir, server: self.server }
     }
 }
 
@@ -89,6 +92,14 @@ impl Fresh {
     pub(crate) async fn another(&self) -> Store {
         let (server, name) = self.server.as_ref().expect("only a server can be shared");
         Store::open(&format!("{}/{name}", server.url)).await.unwrap().0
+    }
+
+    /// Returns the URL of the database.
+    pub(crate) fn url(&self) -> String {
+        match (&self.server, &self.dir) {
+            (Some((server, name)), _) => format!("{}/{name}", server.url),
+            (None, dir) => sqlite(dir.as_ref().expect("the database is in a folder")),
+        }
     }
 
     /// Connects to the database without a store.
@@ -203,8 +214,19 @@ pub(crate) async fn run_of(store: &Store, definition: TaskRequest, jobs: usize, 
 
 /// Creates a run with these jobs, queued at `now`.
 pub(crate) async fn begin(store: &Store, definition: TaskRequest, jobs: FanOut, now: i64) -> RunId {
+    begin_as(store, RunId::fresh(), definition, jobs, now).await
+}
+
+/// Does the same as [`begin`], with an id for the run.
+pub(crate) async fn begin_as(
+    store: &Store,
+    id: RunId,
+    definition: TaskRequest,
+    jobs: FanOut,
+    now: i64,
+) -> RunId {
     let new = NewRun {
-        id: RunId::fresh(),
+        id,
         task_id: Some("t".into()),
         trigger: Trigger::Manual,
         fire_time: None,
