@@ -1,9 +1,11 @@
 //! `cargo xtask demo`: starts a master and two workers, and uses them with the commands that users run. The cameras
-//! are four synthetic ones (healthy, dark, frozen, and one without a picture), or your own.
+//! are four synthetic ones (healthy, dark, frozen, and one without a picture), or your own. Unless it ends after the first
+//! diagnosis, the cameras are checked every minute.
 
 pub(crate) mod clips;
 mod render;
 mod server;
+mod site;
 
 use std::{
     fs,
@@ -24,7 +26,10 @@ use crate::{
 };
 
 use server::Server;
+use site::Site;
 
+/// The interval of the checks while the demo serves.
+const EVERY: &str = "1m";
 /// The time limit for the registration of the workers.
 const REGISTER: Duration = Duration::from_secs(30);
 
@@ -52,8 +57,11 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let packages = ["easysight-master", "easysight-worker", "easysight-cli"];
     let mut build = command("cargo", &workspace::root());
     run_command(build.arg("build").args(packages.iter().flat_map(|name| ["--package", *name])))?;
-    let synthetic = arguments.source.is_empty();
-    let cameras = if synthetic { synthetic_cameras()? } else { own_cameras(&arguments.source)? };
+    let site = if arguments.source.is_empty() { Some(Site::healthy()?) } else { None };
+    let cameras = match &site {
+        Some(site) => site.cameras(),
+        None => own_cameras(&arguments.source)?,
+    };
     let fleet = Fleet::start()?;
     let url = fleet.master.url();
     eprintln!("a master with two workers is running at {url}");
@@ -67,14 +75,22 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
             &["camera", "add", "--id", name, "--name", name, "--group", "demo", "--source", source],
         )?;
     }
-    easysight(url, &["task", "add", "--id", "demo", "--name", "All cameras of the demo", "--group", "demo"])?;
+    let schedule: &[&str] = if arguments.once { &[] } else { &["--every", EVERY] };
+    let task = ["task", "add", "--id", "demo", "--name", "All cameras of the demo", "--group", "demo"];
+    easysight(url, &[&task, schedule].concat())?;
     fleet.await_workers()?;
-    // Abnormal cameras are expected here, so they must not change the exit code.
-    easysight(url, &["task", "submit", "demo", "--wait", "--exit-zero"])?;
+    if let Some(site) = &site {
+        eprintln!(
+            "the first check shows the plugins what is usual; then a camera goes dark, and another one freezes"
+        );
+        diagnose(url)?;
+        site.spoil()?;
+    }
+    let run = diagnose(url)?;
     easysight(url, &["worker", "list"])?;
-    let told_apart = if synthetic { judge(url) } else { Ok(()) };
+    let told_apart = if site.is_some() { judge(url, &run) } else { Ok(()) };
     match &told_apart {
-        Ok(()) if synthetic => {
+        Ok(()) if site.is_some() => {
             println!("correct: the healthy, dark, frozen and absent cameras were distinguished");
         }
         Ok(()) => {}
@@ -163,12 +179,14 @@ fn find_ffmpeg() -> anyhow::Result<()> {
     packages::install(&["ffmpeg"])
 }
 
-/// Makes the synthetic cameras, and one that never answers.
-fn synthetic_cameras() -> anyhow::Result<Vec<(String, String)>> {
-    let mut cameras = clips::named(&clips::synthesise()?);
-    // Port 9 is the discard port: either nothing listens there, or it discards everything.
-    cameras.push(("absent".into(), "rtsp://127.0.0.1:9/live".into()));
-    Ok(cameras)
+/// Checks all cameras. Returns the id of the run.
+fn diagnose(url: &str) -> anyhow::Result<String> {
+    // Abnormal cameras are expected here, so they must not change the exit code.
+    easysight(url, &["task", "submit", "demo", "--wait", "--exit-zero"])?;
+    // The schedule may have started another run meanwhile, so the latest run may not have ended.
+    let runs = get(url, "/api/v1/diagnosis/runs?task_id=demo&state=finished&limit=1")?;
+    let id = runs.pointer("/items/0/id").and_then(Value::as_str);
+    Ok(id.context("the answer has no run")?.to_owned())
 }
 
 fn own_cameras(sources: &[String]) -> anyhow::Result<Vec<(String, String)>> {
@@ -183,9 +201,9 @@ fn own_cameras(sources: &[String]) -> anyhow::Result<Vec<(String, String)>> {
     named.collect()
 }
 
-/// Checks that the finding of each camera matches its condition.
-fn judge(url: &str) -> anyhow::Result<()> {
-    let results = get(url, "/api/v1/diagnosis/results?task_id=demo")?;
+/// Checks that the finding of each camera in a run matches its condition.
+fn judge(url: &str, run: &str) -> anyhow::Result<()> {
+    let results = get(url, &format!("/api/v1/diagnosis/results?run_id={run}&limit=1000"))?;
     let results = results.get("items").and_then(Value::as_array).context("the answer has no results")?;
     let text =
         |value: &Value, key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();

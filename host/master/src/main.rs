@@ -7,6 +7,7 @@ mod blobs;
 mod census;
 mod clock;
 mod declared;
+mod detached;
 mod events;
 mod failures;
 mod folding;

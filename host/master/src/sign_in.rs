@@ -9,6 +9,7 @@ use easysight_protocol::{ActorKind, AuditActor, MAX_PASSWORD_BYTES, Password, Us
 use easysight_store::{Actor, SignIn, StoreError, StoredUser, login_of};
 
 use crate::{
+    detached::to_the_end,
     failures::{Refusal, Step},
     master::{Master, Shared},
     passwords::Place,
@@ -78,11 +79,7 @@ async fn compare(master: &Shared, attempt: Attempt, known: bool) -> Result<Optio
     };
     // From here on, the attempt counts, and must be recorded even if the client closes the connection.
     let master = Shared::clone(master);
-    let compared = tokio::spawn(async move { compare_at(place, &master, attempt).await }).await;
-    compared.unwrap_or_else(|error| {
-        tracing::error!(%error, "the comparison of a password did not end");
-        Err(Error::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "the password could not be compared"))
-    })
+    to_the_end(async move { compare_at(place, &master, attempt).await }).await
 }
 
 /// Does the part of [`compare`] that needs a place.

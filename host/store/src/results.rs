@@ -329,8 +329,8 @@ impl Results {
             set: &set,
             condition: "jobs.lease = x.lease AND jobs.attempt = x.attempt AND (jobs.state || '' = 'running' \
                         OR (jobs.state || '' IN ('queued', 'dead') AND x.kind = 'finished'))",
-            returning: "jobs.id AS id, jobs.attempt AS attempt, jobs.run_id AS run_id, jobs.task_id AS task_id, jobs.camera_id AS camera_id, \
-                        jobs.node_id AS node_id, jobs.state AS state, jobs.started_at AS started_at, \
+            returning: "jobs.id AS id, jobs.attempt AS attempt, jobs.run_id AS run_id, jobs.task_id AS task_id, \
+                        jobs.camera_id AS camera_id, jobs.node_id AS node_id, jobs.state AS state, jobs.started_at AS started_at, \
                         jobs.required AS required, jobs.priority AS priority, jobs.not_before AS not_before",
             skip: false,
         });

@@ -12,9 +12,15 @@ use crate::{process::command, workspace};
 
 use super::render::{self, Condition};
 
+/// The clip without a fault.
+pub(super) const HEALTHY: &str = "healthy";
+
+/// The names of the clips that the demo distinguishes.
+pub(super) const NAMES: [&str; 3] = [HEALTHY, "dark", "frozen"];
+
 /// The clips that the demo distinguishes.
 const DEMO: &[Shot] = &[
-    Shot { name: "healthy", condition: Condition::Healthy, filter: None },
+    Shot { name: HEALTHY, condition: Condition::Healthy, filter: None },
     Shot { name: "dark", condition: Condition::Dark, filter: None },
     Shot { name: "frozen", condition: Condition::Frozen, filter: None },
 ];
@@ -71,20 +77,16 @@ pub(crate) fn gallery() -> anyhow::Result<PathBuf> {
     make(GALLERY, "gallery")
 }
 
-/// Returns the names and paths of the demo's clips in their directory.
-pub(super) fn named(dir: &Path) -> Vec<(String, String)> {
-    DEMO.iter().map(|shot| (shot.name.to_owned(), path(dir, shot).display().to_string())).collect()
-}
-
-fn path(dir: &Path, shot: &Shot) -> PathBuf {
-    dir.join(format!("{}.mp4", shot.name))
+/// Returns the path of a clip in its directory.
+pub(super) fn path(dir: &Path, name: &str) -> PathBuf {
+    dir.join(format!("{name}.mp4"))
 }
 
 fn make(shots: &[Shot], folder: &str) -> anyhow::Result<PathBuf> {
     let dir = workspace::target().join(folder);
     fs::create_dir_all(&dir)?;
     for shot in shots {
-        let file = path(&dir, shot);
+        let file = path(&dir, shot.name);
         eprintln!("rendering {}", file.display());
         encode(shot, &file)?;
     }

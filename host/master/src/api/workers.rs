@@ -5,9 +5,9 @@ use std::time::Duration;
 use axum::{Json, extract::State, http::StatusCode};
 use easysight_daemon::{body::JsonBody, problem::Error};
 use easysight_protocol::{
-    DistributedNode, Event, HeartbeatAnswer, HeartbeatRequest, Incarnation, LeaseAnswer, LeaseRequest,
-    LeaseToken, NodeChange, NodeState, Problem, RegisterAnswer, RegisterRequest, ResultsAnswer,
-    ResultsRequest, RunChange,
+    DistributedNode, Event, HeartbeatAnswer, HeartbeatRequest, Incarnation, JobResult, LeaseAnswer,
+    LeaseRequest, LeaseToken, NodeChange, NodeState, Problem, RegisterAnswer, RegisterRequest, ResultsAnswer,
+    ResultsRequest, RunChange, Verdict,
 };
 use easysight_store::{Area, HeartbeatOutcome, Leased, Registration, WantedLease};
 use serde::Deserialize;
@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use utoipa::IntoParams;
 
 use crate::{
+    detached::to_the_end,
     master::{Master, Shared},
     problems::{invalid, missing, store_error},
 };
@@ -204,8 +205,15 @@ pub(super) async fn results(
     if !(1..=MAX_BATCH).contains(&request.results.len()) {
         return Err(invalid("/results", format!("expected 1 to {MAX_BATCH} results")));
     }
+    // The runs that end with the results must be finished, and everybody must be told, even if the node hangs up.
+    let verdicts = to_the_end(async move { record(&master, &node_id, request.results).await }).await?;
+    Ok(Json(ResultsAnswer { verdicts }))
+}
+
+/// Records results, and announces what follows from them.
+async fn record(master: &Master, node_id: &str, results: Vec<JobResult>) -> Result<Vec<Verdict>, Error> {
     let recorded =
-        master.store.record(request.results, master.now_ms()).await.map_err(|error| store_error(&error))?;
+        master.store.record(results, master.now_ms()).await.map_err(|error| store_error(&error))?;
     for verdict in &recorded.verdicts {
         master.metrics.verdict(*verdict);
     }
@@ -224,7 +232,7 @@ pub(super) async fn results(
         // them after that pause.
         master.announce_jobs(recorded.requeued);
     }
-    Ok(Json(ResultsAnswer { verdicts: recorded.verdicts }))
+    Ok(recorded.verdicts)
 }
 
 /// Drains a node: it finishes its jobs and gets no new ones, also after it was restarted. Drain a node before you

@@ -121,8 +121,12 @@ pub(crate) async fn a_stale_attempt_is_refused(store: &Store) {
     node.register(store, 1_000).await;
     let leased = node.lease(store, 1, 1_000).await;
     let wrong = JobResult { attempt: 2, ..finished(&leased, &leased.jobs[0], Status::Normal) };
-    assert_eq!(store.record(vec![wrong], 1_100).await.unwrap().verdicts, [Verdict::Stale]);
+    assert_eq!(store.record(vec![wrong.clone()], 1_100).await.unwrap().verdicts, [Verdict::Stale]);
     assert_eq!(store.job(&Area::ALL, leased.jobs[0].id).await.unwrap().unwrap().state, JobState::Running);
+    // It does not displace the valid result that comes with it.
+    let right = finished(&leased, &leased.jobs[0], Status::Normal);
+    let verdicts = store.record(vec![wrong, right], 1_200).await.unwrap().verdicts;
+    assert_eq!(verdicts, [Verdict::Stale, Verdict::Recorded]);
 }
 
 pub(crate) async fn a_heartbeat_renews_and_tells_what_was_revoked(store: &Store) {
