@@ -32,6 +32,11 @@ export function clip(name) {
   return join(clips, `${name}.mp4`)
 }
 
+/** The path of a plugin. */
+export function plugin(name) {
+  return join(plugins, `${name}.wasm`)
+}
+
 export function directory() {
   const path = mkdtempSync(join(tmpdir(), 'easysight-console-'))
   return { path, remove: () => rmSync(path, { recursive: true, force: true }) }

@@ -186,6 +186,19 @@ async fn pages_filters_and_csv() {
         "{imported}"
     );
     assert_eq!(imported["problems"][0]["line"], json!(3));
+    // A known camera keeps what the table has no column for. An empty field is a value.
+    let csv = "id,name,source,groups,labels\nc4,Gate,/gate,hall,side=north\n";
+    let request = master.request(Method::POST, "/api/v1/diagnosis/cameras/import").body(csv);
+    assert_eq!(read(request).await.1["updated"], json!(1));
+    for (csv, labels) in [
+        ("id,name,source\nc4,Gate,/gate\n", json!({"side": "north"})),
+        ("id,name,source,labels\nc4,Gate,/gate,\n", json!({})),
+    ] {
+        let request = master.request(Method::POST, "/api/v1/diagnosis/cameras/import").body(csv);
+        assert_eq!(read(request).await.0, 200);
+        let camera = master.get("/api/v1/diagnosis/cameras/c4").await;
+        assert_eq!((&camera["groups"], &camera["labels"]), (&json!(["hall"]), &labels));
+    }
     let csv = master
         .request(Method::GET, "/api/v1/diagnosis/results")
         .header("accept", "text/csv")

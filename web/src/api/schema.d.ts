@@ -114,9 +114,10 @@ export interface paths {
         /**
          * Creates or changes many cameras from a table. The first line names the columns `id`, `name`, `source`, `groups`
          *     (separated by `;`), `labels` (`key=value`, separated by `;`) and `enabled`, in English or Chinese; `name` and
-         *     `source` are required. The table may be encoded in UTF-8, UTF-16 or GB 18030 (GBK). A comma, a semicolon, a tab or a
-         *     `|` separates the columns; a first line such as `sep=;` may name the separator. `***` in a source stands for the
-         *     stored secrets of the camera with this id.
+         *     `source` are required. A camera whose `id` is known is changed, and keeps its values of columns that the table
+         *     lacks. The table may be encoded in UTF-8, UTF-16 or GB 18030 (GBK). A comma, a semicolon, a tab or a `|` separates
+         *     the columns; a first line such as `sep=;` may name the separator. `***` in a source stands for the stored secrets of
+         *     the camera with this id.
          */
         post: operations["cameras_import"];
         delete?: never;

@@ -41,9 +41,10 @@ pub(in super::super) struct ImportQuery {
 
 /// Creates or changes many cameras from a table. The first line names the columns `id`, `name`, `source`, `groups`
 /// (separated by `;`), `labels` (`key=value`, separated by `;`) and `enabled`, in English or Chinese; `name` and
-/// `source` are required. The table may be encoded in UTF-8, UTF-16 or GB 18030 (GBK). A comma, a semicolon, a tab or a
-/// `|` separates the columns; a first line such as `sep=;` may name the separator. `***` in a source stands for the
-/// stored secrets of the camera with this id.
+/// `source` are required. A camera whose `id` is known is changed, and keeps its values of columns that the table
+/// lacks. The table may be encoded in UTF-8, UTF-16 or GB 18030 (GBK). A comma, a semicolon, a tab or a `|` separates
+/// the columns; a first line such as `sep=;` may name the separator. `***` in a source stands for the stored secrets of
+/// the camera with this id.
 #[utoipa::path(post, path = "/api/v1/diagnosis/cameras/import", tag = "cameras", params(ImportQuery),
     request_body(content = String, content_type = "text/csv",
         example = "id,name,source\ngate,Gate,rtsp://camera/stream\n"),
@@ -150,6 +151,9 @@ fn read_line(line: &SheetLine, known: &HashMap<String, StoredCamera>) -> Result<
     let said = |error: Error| error.detail().to_owned();
     let given = Some(line.text(Column::Id)).filter(|id| !id.is_empty());
     let known = given.and_then(|id| known.get(id));
+    if let Some(known) = known {
+        keep_absent(&mut request, line, known);
+    }
     let kept = match known {
         Some(known) => resolve(&mut request, known).map_err(said)?,
         None => check_camera(&request).map(|()| false).map_err(said)?,
@@ -168,6 +172,19 @@ fn read_line(line: &SheetLine, known: &HashMap<String, StoredCamera>) -> Result<
         note: kept.then(|| KEPT.to_owned()),
     };
     Ok((planned, id, request))
+}
+
+/// Takes what the line does not say from the known camera. A field that is there but empty says that nothing is wanted.
+fn keep_absent(request: &mut CameraRequest, line: &SheetLine, known: &StoredCamera) {
+    if !line.has(Column::Groups) {
+        request.groups.clone_from(&known.camera.groups);
+    }
+    if !line.has(Column::Labels) {
+        request.labels.clone_from(&known.camera.labels);
+    }
+    if !line.has(Column::Enabled) {
+        request.enabled = known.camera.enabled;
+    }
 }
 
 fn is_same(known: &StoredCamera, request: &CameraRequest) -> bool {

@@ -52,6 +52,11 @@ impl SheetLine {
     pub(super) fn text(&self, column: Column) -> &str {
         self.fields.iter().find(|(one, _)| *one == column).map_or("", |(_, text)| text)
     }
+
+    /// Returns true if the line has a field of the column. The field may be empty.
+    pub(super) fn has(&self, column: Column) -> bool {
+        self.fields.iter().any(|(one, _)| *one == column)
+    }
 }
 
 impl Sheet {
