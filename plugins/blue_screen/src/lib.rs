@@ -14,7 +14,7 @@ mod palette;
 
 use easysight_sdk::{
     Clip, Description, Failure, Finding, JsonSchema, Plugin, Region, Report, Status, Text, descriptor,
-    finding,
+    finding, in_chinese,
 };
 use serde::Deserialize;
 
@@ -35,20 +35,36 @@ const MOST_COLOURS: f64 = 32.0;
 pub struct Config {
     /// The picture is a solid colour if at least this share of it has one colour. The rest may contain words and a
     /// logo.
+    #[schemars(title = "Solid colour share", transform = in_chinese(
+        "纯色占比",
+        "至少这一比例的画面为同一种颜色，即判为纯色画面；其余部分可以是文字和标志。",
+    ))]
     #[schemars(range(min = 0.5, max = 1.0), extend("unit" = "share"))]
     #[schemars(extend("limits" = {"metric": "solid_share", "side": "above"}))]
     pub solid_share: f64,
     /// The picture shows colour bars if at least this share of its columns has one colour each, from the top
     /// downwards.
+    #[schemars(title = "Colour bar share", transform = in_chinese(
+        "彩条占比",
+        "至少这一比例的列自上而下各为单一颜色，即判为彩条。",
+    ))]
     #[schemars(range(min = 0.5, max = 1.0), extend("unit" = "share"))]
     #[schemars(extend("limits" = {"metric": "bar_share", "side": "above"}))]
     pub bar_share: f64,
     /// The picture is a notice over a darkened old picture if at least this share of the rows in the middle of the
     /// picture contains large letters of one strong colour.
+    #[schemars(title = "Large lettering share", transform = in_chinese(
+        "大字占比",
+        "画面中部至少这一比例的行含有同一种鲜艳颜色的大字，即判为叠加在变暗的旧画面上的提示。",
+    ))]
     #[schemars(range(min = 0.02, max = 1.0), extend("unit" = "share"))]
     #[schemars(extend("limits" = {"metric": "written_share", "side": "above"}))]
     pub written_share: f64,
     /// The picture is a test card of any layout if at least this number of strong colours has exactly flat areas.
+    #[schemars(title = "Test card colours", transform = in_chinese(
+        "测试图颜色数",
+        "至少有这么多种鲜艳颜色形成完全平坦的色块，即判为测试图，不论布局如何。",
+    ))]
     #[schemars(range(min = 2, max = 32), extend("unit" = ""))]
     #[schemars(extend("limits" = {"metric": "card_colours", "side": "above"}))]
     pub card_colours: u32,

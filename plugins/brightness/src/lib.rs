@@ -15,6 +15,7 @@ mod words;
 
 use easysight_sdk::{
     Clip, Description, Failure, Finding, JsonSchema, Plugin, Report, Status, Text, descriptor, finding,
+    in_chinese,
 };
 use serde::Deserialize;
 
@@ -38,16 +39,30 @@ const CLIPPED: f64 = 0.12;
 pub struct Config {
     /// The picture is too dark if 95 % of it is darker than this value. The lowest such value in 516 clips of healthy
     /// cameras (for development and validation), by day and at night, is 111. Synthetic night pictures have 90.
+    #[schemars(title = "Dark picture limit", transform = in_chinese(
+        "过暗阈值",
+        "画面 95% 的部分暗于此值，即判为过暗。在 516 段正常摄像机的视频（开发用和验证用，昼夜都有）中，该亮\
+         度最低为 111；合成的夜间画面为 90。",
+    ))]
     #[schemars(range(min = 0.0, max = 255.0), extend("unit" = "grey level"))]
     #[schemars(extend("limits" = {"metric": "luma_p95", "side": "below"}))]
     pub dark_p95: f64,
     /// The picture is too bright if more than this share of it is clipped (above 250).
+    #[schemars(title = "Clipped share limit", transform = in_chinese(
+        "饱和占比上限",
+        "饱和（亮度高于 250）的部分超过画面的这一比例，即判为过亮。",
+    ))]
     #[schemars(range(min = 0.0, max = 1.0), extend("unit" = "share"))]
     #[schemars(extend("limits" = {"metric": "clipped_share", "side": "above"}))]
     pub bright_clipped_share: f64,
     /// The picture is too bright if more than this share of its lower half is white (240 and above), because the
     /// ground, unlike the sky, is not white. The default is halfway between sunlit roofs and streets (0.23 and
     /// less) and an overexposed white road (0.41).
+    #[schemars(title = "White ground limit", transform = in_chinese(
+        "地面发白占比上限",
+        "画面下半部有超过这一比例的部分为白色（亮度 240 及以上），即判为过亮，因为地面与天空不同，不是白色\
+         的。默认值取日光下的屋顶和街道（0.23 及以下）与过曝的白色路面（0.41）的中间值。",
+    ))]
     #[schemars(range(min = 0.0, max = 1.0), extend("unit" = "share"))]
     #[schemars(extend("limits" = {"metric": "white_ground", "side": "above"}))]
     pub bright_ground_share: f64,
@@ -56,21 +71,41 @@ pub struct Config {
     /// halves the light on the sensor. The response of a camera is a power of about 0.45, so one stop leaves 0.73 of
     /// the luma. The default is about two stops. In 414 clips of healthy cameras in real light, the lowest share
     /// was 0.66.
+    #[schemars(title = "Darkening limit", transform = in_chinese(
+        "变暗比例下限",
+        "较暗的画面（五分之四的区域暗于 100），若亮度低于明暗布局相同的历史片段中最暗一段的这一比例，即判为\
+         过暗。光圈收小一档，传感器上的光减半；摄像机的响应约为 0.45 次幂，因此收小一档后亮度为原来的 0.73。\
+         默认值约相当于两档。在 414 段真实光照下正常摄像机的视频中，该比例最低为 0.66。",
+    ))]
     #[schemars(range(min = 0.0, max = 1.0), extend("unit" = "share"))]
     #[schemars(extend("limits" = {"metric": "exposure", "side": "below"}))]
     pub least_exposure: f64,
     /// If more than 12 % of the picture is clipped, its luma may be at most this multiple of the luma of the brightest
     /// earlier clip with the same layout of bright and dark parts. With more, the picture is too bright. In 414 clips
     /// of healthy cameras in real light, the highest multiple was 1.13.
+    #[schemars(title = "Brightening limit", transform = in_chinese(
+        "变亮倍数上限",
+        "若饱和的部分超过画面的 12%，亮度最多可为明暗布局相同的历史片段中最亮一段的这一倍数，超过即判为过\
+         亮。在 414 段真实光照下正常摄像机的视频中，该倍数最高为 1.13。",
+    ))]
     #[schemars(range(min = 1.0, max = 10.0), extend("unit" = ""))]
     #[schemars(extend("limits" = {"metric": "exposure", "side": "above"}))]
     pub most_exposure: f64,
     /// The picture is too bright if 95 % of it is brighter than this value.
+    #[schemars(title = "Bright picture limit", transform = in_chinese(
+        "过亮阈值",
+        "画面 95% 的部分亮于此值，即判为过亮。",
+    ))]
     #[schemars(range(min = 0.0, max = 255.0), extend("unit" = "grey level"))]
     #[schemars(extend("limits" = {"metric": "luma_p5", "side": "above"}))]
     pub bright_p5: f64,
     /// The picture is too bright if 95 % of it is brighter than this value and half of it is nearly white (200 and
     /// above). In fog and haze this value reaches 109, but at least half of such a picture is not nearly white.
+    #[schemars(title = "Pale picture limit", transform = in_chinese(
+        "发白画面阈值",
+        "画面 95% 的部分亮于此值，且有一半接近纯白（亮度 200 及以上），即判为过亮。雾和霾中该亮度可达 109，\
+         但这种画面至少有一半不接近纯白。",
+    ))]
     #[schemars(range(min = 0.0, max = 255.0), extend("unit" = "grey level"))]
     #[schemars(extend("limits" = {"metric": "luma_p5", "side": "above"}))]
     pub pale_p5: f64,

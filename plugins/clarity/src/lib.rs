@@ -20,7 +20,7 @@ mod usual;
 use easysight_sdk::{
     Clip, Description, Failure, Finding, FindingBuilder, JsonSchema, Plugin, Report, Status, Text,
     baseline::{self, Light},
-    descriptor, finding, score,
+    descriptor, finding, in_chinese, score,
 };
 use serde::Deserialize;
 
@@ -45,30 +45,57 @@ pub struct Config {
     /// For `clarity`: at least half of the picture must have a blur radius of at most this value. If the sharpest
     /// quarter is much sharper than the rest, the measured radius is first reduced by up to 0.65. Two of a thousand
     /// clips of healthy cameras, including clips in fog, exceed 0.97.
+    #[schemars(title = "Overall blur limit", transform = in_chinese(
+        "整体模糊上限",
+        "用于“清晰度”：至少一半画面的模糊半径不得超过此值。若最清晰的四分之一远比其余部分清晰，测得的半径先\
+         减去至多 0.65。正常摄像机的片段（包括雾中的片段）每一千段中有两段超过 0.97。",
+    ))]
     #[schemars(range(min = 0.4, max = 6.0), extend("unit" = "px"))]
     #[schemars(extend("limits" = {"metric": "unclear_radius", "side": "above", "diagnosis": "clarity"}))]
     pub most_typical_radius: f64,
     /// For `focus_blur`: the largest blur radius allowed in the sharpest quarter of the picture. Two of a thousand
     /// clips of healthy cameras exceed 0.88.
+    #[schemars(title = "Focus blur limit", transform = in_chinese(
+        "最清晰处模糊上限",
+        "用于“虚焦”：画面最清晰的四分之一允许的最大模糊半径。正常摄像机的片段每一千段中有两段超过 0.88。",
+    ))]
     #[schemars(range(min = 0.4, max = 6.0), extend("unit" = "px"))]
     #[schemars(extend("limits" = {"metric": "sharpest_radius", "side": "above", "diagnosis": "focus_blur"}))]
     pub most_sharpest_radius: f64,
     /// For `clarity` and `focus_blur`: the picture is unsharp if blur of more than this radius was added in at least
     /// three quarters of its parts. Each part is compared with its usual radius for this camera, or with the beginning
     /// of the clip. Rain, night and traffic add 0.15 in one clip of two hundred.
+    #[schemars(title = "Added blur limit", transform = in_chinese(
+        "新增模糊上限",
+        "用于“清晰度”和“虚焦”：画面至少四分之三的区域新增的模糊半径超过此值，即判为模糊。每个区域与其在该摄\
+         像机上平时的半径比较，或与片段开头比较。雨、夜间和车流造成的新增模糊，每两百段中有一段达到 0.15。",
+    ))]
     #[schemars(range(min = 0.2, max = 6.0), extend("unit" = "px"))]
     #[schemars(extend("limits" = {"metric": "added_radius", "side": "above"}))]
     pub most_added_radius: f64,
     /// For `clarity`: the same limit for one half of the picture (left, right, upper or lower). It is exceeded if blur
     /// of more than this radius was added in at least three quarters of the parts of this half. Rain, night and traffic
     /// add 0.43 in one clip of two hundred.
+    #[schemars(title = "Half-picture blur limit", transform = in_chinese(
+        "半幅新增模糊上限",
+        "用于“清晰度”：同样的限值，针对画面的一半（左、右、上或下）。这一半中至少四分之三的区域新增的模糊半\
+         径超过此值，即为超限。雨、夜间和车流造成的新增模糊，每两百段中有一段达到 0.43。",
+    ))]
     #[schemars(range(min = 0.2, max = 6.0), extend("unit" = "px"))]
     #[schemars(extend("limits" = {"metric": "added_in_half", "side": "above", "diagnosis": "clarity"}))]
     pub most_added_in_half: f64,
     /// The lowest contrast of an edge. Edges with less contrast are ignored.
+    #[schemars(title = "Least edge contrast", transform = in_chinese(
+        "边缘对比度下限",
+        "边缘的最低对比度。对比度更低的边缘忽略不计。",
+    ))]
     #[schemars(range(min = 10.0, max = 200.0), extend("unit" = "grey level"))]
     pub least_contrast: f64,
     /// True to remember how sharp this camera's picture usually is, and to compare each clip with that.
+    #[schemars(title = "Remember usual sharpness", transform = in_chinese(
+        "记住平时的清晰度",
+        "开启后，记住该摄像机的画面平时有多清晰，并将每段视频与之比较。",
+    ))]
     pub use_baseline: bool,
 }
 

@@ -13,6 +13,7 @@ mod ticks;
 
 use easysight_sdk::{
     Clip, Description, Failure, FrameInfo, JsonSchema, Plugin, Rect, Report, Text, baseline, descriptor,
+    in_chinese,
 };
 use serde::Deserialize;
 
@@ -47,15 +48,31 @@ const LEAST_SPREAD: u8 = 40;
 #[schemars(crate = "easysight_sdk::schemars")]
 pub struct Part {
     /// The left edge, as a share of the picture's width.
+    #[schemars(title = "Left edge", transform = in_chinese(
+        "左边缘",
+        "方框左边缘的位置，以占画面宽度的比例表示。",
+    ))]
     #[schemars(range(min = 0.0, max = 1.0), extend("unit" = "share"))]
     pub left: f32,
     /// The upper edge, as a share of the picture's height.
+    #[schemars(title = "Upper edge", transform = in_chinese(
+        "上边缘",
+        "方框上边缘的位置，以占画面高度的比例表示。",
+    ))]
     #[schemars(range(min = 0.0, max = 1.0), extend("unit" = "share"))]
     pub top: f32,
     /// The width, as a share of the picture's width.
+    #[schemars(title = "Box width", transform = in_chinese(
+        "方框宽度",
+        "方框的宽度，以占画面宽度的比例表示。",
+    ))]
     #[schemars(range(min = 0.01, max = 1.0), extend("unit" = "share"))]
     pub width: f32,
     /// The height, as a share of the picture's height.
+    #[schemars(title = "Box height", transform = in_chinese(
+        "方框高度",
+        "方框的高度，以占画面高度的比例表示。",
+    ))]
     #[schemars(range(min = 0.01, max = 1.0), extend("unit" = "share"))]
     pub height: f32,
 }
@@ -66,15 +83,28 @@ pub struct Part {
 #[schemars(crate = "easysight_sdk::schemars")]
 pub struct Config {
     /// The time without a change after which a clock counts as stopped.
+    #[schemars(title = "Standstill time", transform = in_chinese(
+        "停走时间",
+        "时钟在这段时间内没有变化，即判为停走。",
+    ))]
     #[schemars(range(min = 1.2, max = 2.8), extend("unit" = "s"))]
     pub still_s: f64,
     /// A clock counts as stopped if at least this share of the edges of its lettering stays the same.
+    #[schemars(title = "Unchanged lettering share", transform = in_chinese(
+        "字迹不变占比",
+        "时钟字迹的边缘至少有这一比例保持不变，即判为停走。",
+    ))]
     #[schemars(range(min = 0.6, max = 1.0), extend("unit" = "share"))]
     #[schemars(extend("limits" = {"metric": "still_share", "side": "above"}))]
     pub least_still_share: f64,
     /// The place of the clock, as a box tightly around the clock. With this setting, the clock is judged at the first
     /// check, and may be anywhere in the picture. Without this setting, clocks are found automatically in the upper
     /// and lower fifth of the picture.
+    #[schemars(title = "Clock position", transform = in_chinese(
+        "时钟位置",
+        "时钟的位置，为紧贴时钟的方框。设置后，首次检查即判断该时钟，时钟可以在画面的任何位置。不设置时，在\
+         画面的上五分之一和下五分之一内自动查找时钟。",
+    ))]
     pub region: Option<Part>,
 }
 

@@ -18,7 +18,7 @@ mod usual;
 use easysight_sdk::{
     Clip, Description, Failure, Finding, JsonSchema, Plugin, Report, Status, Text,
     baseline::{self, Light},
-    descriptor, finding,
+    descriptor, finding, in_chinese,
 };
 use serde::Deserialize;
 
@@ -31,29 +31,56 @@ use usual::{Move, Usual, View};
 #[schemars(crate = "easysight_sdk::schemars")]
 pub struct Config {
     /// The picture is tinted if its most frequent colour is at least this far from grey.
+    #[schemars(title = "Tint limit", transform = in_chinese(
+        "偏色阈值",
+        "画面中最常见的颜色与灰色的距离达到此值，即判为偏色。",
+    ))]
     #[schemars(range(min = 1.0, max = 128.0), extend("unit" = "Cb/Cr"))]
     #[schemars(extend("limits" = {"metric": "cast", "side": "above"}))]
     pub cast: f64,
     /// The picture is tinted if its most frequent colour is violet or magenta and at least this far from grey, and
     /// every part of the picture leans that way. Nothing in nature fills a picture with these hues.
+    #[schemars(title = "Violet tint limit", transform = in_chinese(
+        "紫色偏色阈值",
+        "画面中最常见的颜色为紫色或品红色，与灰色的距离达到此值，且画面各处都偏向该颜色，即判为偏色。自然界\
+         中没有任何东西会让画面布满这类色调。",
+    ))]
     #[schemars(range(min = 1.0, max = 128.0), extend("unit" = "Cb/Cr"))]
     #[schemars(extend("limits" = {"metric": "cast", "side": "above"}))]
     pub faint_cast: f64,
     /// If the black parts of the picture have no tint, and the most frequent colour has the hue of grass, earth, bricks
     /// or warm lamps, the picture is tinted only if this colour is at least this far from grey. The distance for the
     /// hue of the sky is twice as large.
+    #[schemars(title = "Natural hue limit", transform = in_chinese(
+        "自然色调阈值",
+        "若画面的黑色部分没有偏色，且最常见的颜色为草地、泥土、砖墙或暖色灯光的色调，则该颜色与灰色的距离达\
+         到此值才判为偏色。对天空的色调，距离须达到两倍。",
+    ))]
     #[schemars(range(min = 1.0, max = 128.0), extend("unit" = "Cb/Cr"))]
     #[schemars(extend("limits" = {"metric": "cast", "side": "above"}))]
     pub natural_cast: f64,
     /// There is no tint if at least this share of the lit picture (neither dark nor clipped) is grey.
+    #[schemars(title = "Sufficient grey share", transform = in_chinese(
+        "灰色占比",
+        "受光部分（既不过暗也未饱和）中至少这一比例为灰色，即判为没有偏色。",
+    ))]
     #[schemars(range(min = 0.01, max = 1.0), extend("unit" = "share"))]
     pub grey_share: f64,
     /// The picture is tinted if the colours of places that were grey before have moved at least this far. Towards the
     /// hues of a low sun and lamps, they must have moved twice as far.
+    #[schemars(title = "Colour change limit", transform = in_chinese(
+        "颜色变化阈值",
+        "以前为灰色的地方，颜色移动的距离达到此值，即判为偏色。若移向低角度阳光和灯光的色调，距离须达到两\
+         倍。",
+    ))]
     #[schemars(range(min = 1.0, max = 128.0), extend("unit" = "Cb/Cr"))]
     #[schemars(extend("limits" = {"metric": "change", "side": "above"}))]
     pub change: f64,
     /// True to remember the usual colours of the camera, and to compare each clip with them.
+    #[schemars(title = "Remember usual colours", transform = in_chinese(
+        "记住平时的颜色",
+        "开启后，记住该摄像机平时的颜色，并将每段视频与之比较。",
+    ))]
     pub use_baseline: bool,
 }
 

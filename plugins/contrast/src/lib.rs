@@ -17,7 +17,8 @@ mod usual;
 mod words;
 
 use easysight_sdk::{
-    Clip, Description, Failure, Finding, JsonSchema, Plugin, Report, Status, Text, descriptor, finding, score,
+    Clip, Description, Failure, Finding, JsonSchema, Plugin, Report, Status, Text, descriptor, finding,
+    in_chinese, score,
 };
 use serde::Deserialize;
 
@@ -56,31 +57,59 @@ pub struct Config {
     /// The picture shows fog if less than this share of the distant parts' contrast comes through the air. The share is
     /// about 1 on a clear day. On the validation cameras, the default finds all fog with a visibility below 500 m. It
     /// also reports fog in one clear picture in a hundred: pictures whose far half is hidden by low cloud.
+    #[schemars(title = "Fog transmission limit", transform = in_chinese(
+        "雾的透过率下限",
+        "远处景物的对比度透过空气后剩下的比例低于此值，即判为起雾。晴天时该比例约为 1。在验证用的摄像机上，\
+         默认值能发现能见度低于 500 米的所有雾；每一百幅晴朗的画面中也有一幅被判为起雾，即较远的一半被低云遮\
+         住的画面。",
+    ))]
     #[schemars(range(min = 0.0, max = 1.0), extend("unit" = "share"))]
     #[schemars(extend("limits" = {"metric": "transmission", "side": "below"}))]
     pub least_transmission: f64,
     /// The smallest contrast of a healthy picture, (bright − dark) / (bright + dark): 0 for an even grey, 1 if the
     /// picture contains black.
+    #[schemars(title = "Least overall contrast", transform = in_chinese(
+        "整体对比度下限",
+        "正常画面的最小对比度，即（亮 − 暗）÷（亮 + 暗）：均匀的灰色为 0，画面含有黑色时为 1。",
+    ))]
     #[schemars(range(min = 0.0, max = 1.0), extend("unit" = "share"))]
     #[schemars(extend("limits" = {"metric": "contrast", "side": "below"}))]
     pub least_contrast: f64,
     /// The smallest contrast, (bright − dark) / (bright + dark), within the tiles of a healthy picture. The contrast
     /// that nine in ten tiles do not exceed is compared with this value. A picture is washed out if the contrast is
     /// lower and the picture's darkest tiles are brighter than `most_floor`.
+    #[schemars(title = "Least local contrast", transform = in_chinese(
+        "局部对比度下限",
+        "正常画面的图块内的最小对比度，即（亮 − 暗）÷（亮 + 暗）。与此值比较的，是十分之九的图块都不超过的那\
+         个对比度。若它低于此值，且最暗的图块比“最暗处上限”（`most_floor`）更亮，即判为发灰。",
+    ))]
     #[schemars(range(min = 0.0, max = 1.0), extend("unit" = "share"))]
     #[schemars(extend("limits" = {"metric": "tile_contrast", "side": "below"}))]
     pub least_tile_contrast: f64,
     /// The picture contains black if the luma of its darkest tiles, as a share of the luma of its brightest tiles, is
     /// at most this value.
+    #[schemars(title = "Black level limit", transform = in_chinese(
+        "最暗处上限",
+        "最暗图块的亮度与最亮图块的亮度之比不超过此值，即认为画面含有黑色。",
+    ))]
     #[schemars(range(min = 0.0, max = 0.99), extend("unit" = "share"))]
     pub most_floor: f64,
     /// The differences of luma between pixels of a row that are two apart are measured. If the difference that only one
     /// in a hundred exceeds is below this value, the picture may be a plain surface, and its contrast can then not be
     /// judged.
+    #[schemars(title = "Least outline strength", transform = in_chinese(
+        "轮廓强度下限",
+        "测量同一行中相距两个像素的两点的亮度差。若只有百分之一的亮度差能超过的那个数值低于此值，画面可能是\
+         平坦的表面，其对比度无法判断。",
+    ))]
     #[schemars(range(min = 0.0, max = 255.0), extend("unit" = "grey level"))]
     pub least_outline: f64,
     /// The picture is washed out if at least this much stray light was added to the camera's usual picture. The light
     /// is measured as a share of the picture's bright parts.
+    #[schemars(title = "Stray light limit", transform = in_chinese(
+        "杂散光上限",
+        "与该摄像机平时的画面相比，新增的杂散光达到此值，即判为发灰。杂散光以占画面亮部的比例计。",
+    ))]
     #[schemars(range(min = 0.05, max = 1.0), extend("unit" = "share"))]
     #[schemars(extend("limits" = {"metric": "veil", "side": "above"}))]
     pub most_veil: f64,

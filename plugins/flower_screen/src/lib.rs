@@ -11,7 +11,7 @@ mod judge;
 mod picture;
 
 use easysight_sdk::{
-    Clip, DecoderEvidence, Description, Failure, JsonSchema, Plugin, Report, Text, descriptor,
+    Clip, DecoderEvidence, Description, Failure, JsonSchema, Plugin, Report, Text, descriptor, in_chinese,
 };
 use serde::Deserialize;
 
@@ -33,6 +33,10 @@ const BLOCK: f64 = 256.0;
 pub struct Config {
     /// The clip is damaged if the number of blocks that the decoder concealed in the whole clip, divided by the number
     /// of blocks of one picture, is at least this value.
+    #[schemars(title = "Concealed block limit", transform = in_chinese(
+        "错误掩盖占比",
+        "整个片段中由解码器掩盖错误的块数，除以一幅画面的块数，达到此值即判为损坏。",
+    ))]
     #[schemars(range(min = 0.001, max = 100.0), extend("unit" = "share"))]
     #[schemars(extend("limits" = {"metric": "concealed_share", "side": "above"}))]
     pub concealed_share: f64,
@@ -40,25 +44,48 @@ pub struct Config {
     /// border is torn if the step of luma across it is much larger than the steps beside it. The share on a displaced
     /// grid is subtracted first, because edges of the scene lie on any grid. Borders that are torn in all examined
     /// frames count only if the decoder reported errors.
+    #[schemars(title = "Torn border limit", transform = in_chinese(
+        "断裂边界占比",
+        "最差的一帧中，宏块之间的边界至少有这一比例断裂，即判为损坏。跨越边界的亮度台阶远大于其旁边的台阶，\
+         即为断裂。因为景物的边缘会落在任何网格上，先减去错位网格上的比例。在所有检查的帧中都断裂的边界，仅\
+         在解码器报告了错误时计入。",
+    ))]
     #[schemars(range(min = 0.001, max = 1.0), extend("unit" = "share"))]
     #[schemars(extend("limits" = {"metric": "torn_share", "side": "above"}))]
     pub torn_share: f64,
     /// The clip is damaged if the share of torn borders in the worst frame exceeds twice the share in the cleanest
     /// frame by at least this value. The share on a displaced grid is subtracted from this excess first.
+    #[schemars(title = "Torn border rise", transform = in_chinese(
+        "断裂边界增量",
+        "最差一帧的断裂边界占比，比最好一帧占比的两倍至少高出此值，即判为损坏。高出的部分先减去错位网格上的\
+         比例。",
+    ))]
     #[schemars(range(min = 0.001, max = 1.0), extend("unit" = "share"))]
     #[schemars(extend("limits" = {"metric": "torn_rise", "side": "above"}))]
     pub torn_rise: f64,
     /// A frame is damaged if at least this share of it has colours that no camera can send (saturated green almost
     /// without light).
+    #[schemars(title = "Impossible colour share", transform = in_chinese(
+        "异常颜色占比",
+        "一帧中至少这一比例的部分为任何摄像机都不可能发出的颜色（几乎没有亮度的饱和绿色），该帧即判为损坏。",
+    ))]
     #[schemars(range(min = 0.0005, max = 1.0), extend("unit" = "share"))]
     #[schemars(extend("limits" = {"metric": "impossible_share", "side": "above"}))]
     pub impossible_share: f64,
     /// The clip is damaged if the grey that replaces missing pictures fills a share of one frame that is larger than
     /// its share of another frame by at least this value.
+    #[schemars(title = "Grey filling rise", transform = in_chinese(
+        "填充灰增量",
+        "代替缺失画面的灰色，在某一帧中的占比比在另一帧中至少高出此值，即判为损坏。",
+    ))]
     #[schemars(range(min = 0.01, max = 1.0), extend("unit" = "share"))]
     #[schemars(extend("limits" = {"metric": "grey_rise", "side": "above"}))]
     pub grey_rise: f64,
     /// The clip is damaged if one keyframe repairs at least this share of the picture at once.
+    #[schemars(title = "Keyframe repair share", transform = in_chinese(
+        "关键帧修复占比",
+        "一个关键帧一次就修复了至少这一比例的画面，即判为损坏。",
+    ))]
     #[schemars(range(min = 0.005, max = 1.0), extend("unit" = "share"))]
     #[schemars(extend("limits" = {"metric": "repaired_share", "side": "above"}))]
     pub repaired_share: f64,

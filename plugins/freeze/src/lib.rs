@@ -31,6 +31,7 @@ mod watch;
 
 use easysight_sdk::{
     Clip, Description, Failure, Finding, JsonSchema, Plugin, Report, Status, Text, descriptor, finding,
+    in_chinese,
 };
 use serde::Deserialize;
 
@@ -85,16 +86,30 @@ const ALIKE_CHECKS: u32 = 12;
 #[schemars(crate = "easysight_sdk::schemars")]
 pub struct Config {
     /// The picture is frozen if it shows nothing new for at least this time.
+    #[schemars(title = "Frozen time limit", transform = in_chinese(
+        "静止时间",
+        "画面至少在这段时间内没有任何新内容，即判为冻结。",
+    ))]
     #[schemars(range(min = 0.5, max = 2.8), extend("unit" = "s"))]
     pub still_s: f64,
     /// A live picture shows new content in more than this share of its textured tiles (16 × 16 pixels each) from one
     /// compared frame to the next. Five frames per second are compared.
+    #[schemars(title = "Least changing share", transform = in_chinese(
+        "变化图块占比下限",
+        "未冻结的画面，从一个比较帧到下一个，有纹理的图块（每块 16 × 16 像素）中有超过这一比例出现新内容。每\
+         秒比较五帧。",
+    ))]
     #[schemars(range(min = 0.0, max = 0.5), extend("unit" = "share"))]
     #[schemars(extend("limits" = {"metric": "changed_share", "side": "below"}))]
     pub least_changed_share: f64,
     /// A keyframe of a live picture renders at least this share of the textured tiles differently than all keyframes
     /// before. If the share is smaller, the picture is frozen. This setting applies only if keyframes follow each
     /// other so closely that the encoder never settles.
+    #[schemars(title = "Least renewed share", transform = in_chinese(
+        "关键帧更新占比下限",
+        "未冻结的画面，每个关键帧有纹理的图块中至少有这一比例与之前的所有关键帧都不同；若占比更小，即判为冻\
+         结。仅在关键帧过密、编码器始终来不及稳定时适用。",
+    ))]
     #[schemars(range(min = 0.0, max = 0.9), extend("unit" = "share"))]
     #[schemars(extend("limits" = {"metric": "renewed_share", "side": "below"}))]
     pub least_renewed_share: f64,

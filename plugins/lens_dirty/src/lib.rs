@@ -29,7 +29,7 @@ mod thread;
 mod words;
 
 use easysight_sdk::{
-    Clip, Description, Failure, JsonSchema, Plugin, Report, Status, Text, baseline, descriptor,
+    Clip, Description, Failure, JsonSchema, Plugin, Report, Status, Text, baseline, descriptor, in_chinese,
 };
 use serde::Deserialize;
 
@@ -70,38 +70,72 @@ const SAME: f32 = 0.85;
 pub struct Config {
     /// The largest share of the picture that may be behind dirt, compared with clips of the camera with a clean
     /// lens. Smoke and low sun reach 0.032.
+    #[schemars(title = "Dirty share limit", transform = in_chinese(
+        "脏污占比上限",
+        "与该摄像机镜头干净时的片段相比，画面中被脏污遮住的部分允许的最大占比。烟雾和低角度阳光可达 0.032。",
+    ))]
     #[schemars(range(min = 0.005, max = 0.5), extend("unit" = "share"))]
     #[schemars(extend("limits" = {"metric": "dirty_share", "side": "above"}))]
     pub max_dirty_share: f64,
     /// The largest share of the picture that bright threads may take, compared with clips of the camera with a clean
     /// lens: a web, scratches. Clean lenses reach 0.0132 over days and nights.
+    #[schemars(title = "Thread share limit", transform = in_chinese(
+        "细亮线占比上限",
+        "与该摄像机镜头干净时的片段相比，细亮线（蛛网、划痕）允许占画面的最大比例。干净的镜头在多个昼夜中最\
+         高为 0.0132。",
+    ))]
     #[schemars(range(min = 0.005, max = 0.5), extend("unit" = "share"))]
     #[schemars(extend("limits" = {"metric": "thread_share", "side": "above"}))]
     pub max_thread_share: f64,
     /// The largest share of the contrast that may be lost equally near the camera and far from it, as behind mist and
     /// grease. The picture is compared with clips of the camera with a clean lens.
+    #[schemars(title = "Lens film limit", transform = in_chinese(
+        "水雾油膜上限",
+        "近处和远处的景物允许同等失去的对比度的最大比例；隔着水雾和油膜拍摄时就会这样失去对比度。与该摄像机\
+         镜头干净时的片段比较。",
+    ))]
     #[schemars(range(min = 0.05, max = 1.0), extend("unit" = "share"))]
     #[schemars(extend("limits" = {"metric": "film", "side": "above"}))]
     pub max_film: f64,
     /// The largest number of dark closed rings, which drops on the window cause. Scenes contain up to 4. If clean clips
     /// of the camera are known, the threshold is derived from these clips instead.
+    #[schemars(title = "Drop ring limit", transform = in_chinese(
+        "水滴暗环数上限",
+        "护罩玻璃上的水滴造成的闭合暗环允许的最大数量。景物中最多有 4 个。若已有该摄像机镜头干净时的片段，则\
+         改由这些片段得出阈值。",
+    ))]
     #[schemars(range(min = 0.5, max = 100.0), extend("unit" = ""))]
     #[schemars(extend("limits" = {"metric": "rings", "side": "above"}))]
     pub max_rings: f64,
     /// The largest number of small dark discs, which dust on the window causes, in a typical one of 24 parts of the
     /// picture. Scenes contain up to 3.2. If clean clips of the camera are known, the threshold is derived from these
     /// clips instead.
+    #[schemars(title = "Dust disc limit", transform = in_chinese(
+        "灰尘暗斑数上限",
+        "护罩玻璃上的灰尘造成的小而圆的暗斑，在画面 24 个区域的典型区域中允许的最大数量。景物中最多\
+         为 3.2 个。若已有该摄像机镜头干净时的片段，则改由这些片段得出阈值。",
+    ))]
     #[schemars(range(min = 0.5, max = 100.0), extend("unit" = ""))]
     #[schemars(extend("limits" = {"metric": "discs", "side": "above"}))]
     pub max_discs: f64,
     /// The largest share by which the sharpest edges all along the border may be less steep than those in the middle,
     /// as behind mist that begins at the border. Scenes reach 0.05. If clean clips of the camera are known, the
     /// threshold is derived from these clips instead.
+    #[schemars(title = "Border mist limit", transform = in_chinese(
+        "边缘起雾上限",
+        "画面四周一整圈最锐利的轮廓，其陡度最多可以比中间的低这一比例；护罩玻璃从边缘起雾时，四周的轮廓会变\
+         平缓。景物可达 0.05。若已有该摄像机镜头干净时的片段，则改由这些片段得出阈值。",
+    ))]
     #[schemars(range(min = 0.05, max = 1.0), extend("unit" = "share"))]
     #[schemars(extend("limits" = {"metric": "border_mist", "side": "above"}))]
     pub max_border_mist: f64,
     /// The largest share of the picture that soft spots may take if the camera's clean picture is not known.
     /// Scenes without dirt reach 0.074: shadows, glows, boulders, round objects out of focus.
+    #[schemars(title = "Soft spot limit", transform = in_chinese(
+        "模糊斑点占比上限",
+        "没有该摄像机的干净画面时，模糊斑点允许占画面的最大比例。没有脏污的景物可达 0.074：阴影、光晕、石\
+         块、虚焦的圆形物体。",
+    ))]
     #[schemars(range(min = 0.005, max = 0.5), extend("unit" = "share"))]
     #[schemars(extend("limits" = {"metric": "dirty_share", "side": "above"}))]
     pub max_spotted_share: f64,
@@ -109,16 +143,31 @@ pub struct Config {
     /// and smear, while the rest is sharp. If the camera's clean picture is known, only the share that is
     /// not in that picture counts. A clean motorway camera in 320 weather conditions reached 0.0126, because
     /// clouds, haze before hills and the shade under bridges look similar.
+    #[schemars(title = "Blurred share limit", transform = in_chinese(
+        "模糊部分占比上限",
+        "光线变化很大却没有突变、而其余部分清晰的区域，允许占画面的最大比例；隔着水滴和污渍拍摄时就会出现这\
+         种区域。若已有该摄像机的干净画面，只计其中没有的部分。一台镜头干净的高速公路摄像机在 320 种天气条件\
+         下最高为 0.0126，因为云、山前的霾和桥下的阴影看起来与此相似。",
+    ))]
     #[schemars(range(min = 0.0005, max = 0.5), extend("unit" = "share"))]
     #[schemars(extend("limits" = {"metric": "blurred_share", "side": "above"}))]
     pub max_blurred_share: f64,
     /// The largest log odds of dirt that the trained network may return for the parts of the picture with the
     /// strongest evidence. 16 switches the network off. If clean clips of the camera are known, the threshold
     /// moves towards the network's result for them.
+    #[schemars(title = "Neural network limit", transform = in_chinese(
+        "神经网络阈值",
+        "训练得到的神经网络对证据最强的部分给出的脏污对数几率的最大允许值。设为 16 即关闭该网络。若已有该摄\
+         像机镜头干净时的片段，阈值会向网络对这些片段的结果靠拢。",
+    ))]
     #[schemars(range(min = -4.0, max = 16.0), extend("unit" = "log odds"))]
     #[schemars(extend("limits" = {"metric": "learned_odds", "side": "above"}))]
     pub max_learned_odds: f64,
     /// True to remember the clean picture of the camera, and to compare with it.
+    #[schemars(title = "Remember clean picture", transform = in_chinese(
+        "记住干净的画面",
+        "开启后，记住该摄像机镜头干净时的画面，并与之比较。",
+    ))]
     pub use_baseline: bool,
 }
 

@@ -15,7 +15,7 @@ mod steps;
 
 use easysight_sdk::{
     Clip, Description, Failure, JsonSchema, PlaneKind, Plugin, Region, Report, Status, Text, descriptor,
-    finding, score,
+    finding, in_chinese, score,
 };
 use serde::Deserialize;
 
@@ -40,11 +40,21 @@ const FEW_PARTS: usize = 5;
 pub struct Config {
     /// The largest mean height of the steps from block to block in a healthy picture, in grey levels. The mean height
     /// of the steps within blocks is subtracted. The steps of blocks with more than 8 pixels a side have more weight.
+    #[schemars(title = "Block step limit", transform = in_chinese(
+        "块间台阶上限",
+        "正常画面中块与块之间台阶的最大平均高度，以灰度级计。块内台阶的平均高度已减去。边长超过 8 像素的块，\
+         其台阶的权重更大。",
+    ))]
     #[schemars(range(min = 0.5, max = 100.0), extend("unit" = "grey level"))]
     #[schemars(extend("limits" = {"metric": "seen_step", "side": "above"}))]
     pub most_step: f64,
     /// The largest share of plateaus among the macroblocks of a healthy picture. A plateau is flat inside and differs
     /// from its flat neighbours. The share of plateaus on a displaced grid is subtracted.
+    #[schemars(title = "Flat block limit", transform = in_chinese(
+        "平坦宏块占比上限",
+        "正常画面的宏块中，“平台”允许的最大占比。平台内部平坦，且与周围的平坦宏块不同。错位网格上的平台占比\
+         已减去。",
+    ))]
     #[schemars(range(min = 0.001, max = 1.0), extend("unit" = "share"))]
     #[schemars(extend("limits" = {"metric": "plateaus", "side": "above"}))]
     pub most_plateaus: f64,

@@ -17,7 +17,8 @@ mod speckle;
 mod tied;
 
 use easysight_sdk::{
-    Clip, Description, Failure, JsonSchema, Plugin, Report, Status, Text, descriptor, finding, score,
+    Clip, Description, Failure, JsonSchema, Plugin, Report, Status, Text, descriptor, finding, in_chinese,
+    score,
 };
 use serde::Deserialize;
 
@@ -37,21 +38,37 @@ const ERROR: f64 = 12.0;
 #[schemars(crate = "easysight_sdk::schemars")]
 pub struct Config {
     /// The largest noise of a healthy picture: its standard deviation in flat parts, in grey levels of full range.
+    #[schemars(title = "Noise limit", transform = in_chinese(
+        "噪声上限",
+        "正常画面的最大噪声：平坦处的标准差，以全范围的灰度级计。",
+    ))]
     #[schemars(range(min = 0.5, max = 50.0), extend("unit" = "grey level"))]
     #[schemars(extend("limits" = {"metric": "noise", "side": "above"}))]
     pub most_noise: f64,
     /// The largest grain of a healthy single picture, in grey levels of full range. It is a separate limit because
     /// the grain of a single picture may be texture.
+    #[schemars(title = "Grain limit", transform = in_chinese(
+        "单帧颗粒上限",
+        "正常的单幅画面的最大颗粒度，以全范围的灰度级计。单幅画面的颗粒可能是纹理，因此单独设限。",
+    ))]
     #[schemars(range(min = 0.5, max = 100.0), extend("unit" = "grey level"))]
     #[schemars(extend("limits" = {"metric": "grain", "side": "above"}))]
     pub most_grain: f64,
     /// The largest noise in colour of a healthy picture: the standard deviation, in flat parts, of a plane of colour
     /// difference (Cb or Cr).
+    #[schemars(title = "Colour noise limit", transform = in_chinese(
+        "彩色噪声上限",
+        "正常画面的最大彩色噪声：色差平面（Cb 或 Cr）在平坦处的标准差。",
+    ))]
     #[schemars(range(min = 0.5, max = 50.0), extend("unit" = "grey level"))]
     #[schemars(extend("limits" = {"metric": "colour_noise", "side": "above"}))]
     pub most_colour_noise: f64,
     /// The largest share of the flattest tiles (16 × 16 pixels each) that may contain a pixel far brighter or
     /// darker than all of its neighbours.
+    #[schemars(title = "Lone pixel limit", transform = in_chinese(
+        "孤立像素占比上限",
+        "最平坦的图块（每块 16 × 16 像素）中，含有远比所有相邻像素更亮或更暗的像素的图块，允许的最大占比。",
+    ))]
     #[schemars(range(min = 0.01, max = 1.0), extend("unit" = "share"))]
     #[schemars(extend("limits" = {"metric": "lone_pixels", "side": "above"}))]
     pub most_lone: f64,

@@ -20,7 +20,9 @@ mod report;
 mod veil;
 mod view;
 
-use easysight_sdk::{Clip, Description, Failure, JsonSchema, Plugin, Report, Text, baseline, descriptor};
+use easysight_sdk::{
+    Clip, Description, Failure, JsonSchema, Plugin, Report, Text, baseline, descriptor, in_chinese,
+};
 use serde::Deserialize;
 
 use grid::Grid;
@@ -72,11 +74,20 @@ pub struct Config {
     /// The largest share of the picture that may seem to be covered. The more the outline of an empty
     /// patch looks like the outline of an object in front of the lens, the more the patch counts. Healthy pictures
     /// reach 0.125.
+    #[schemars(title = "Covered share limit", transform = in_chinese(
+        "遮挡占比上限",
+        "画面中看似被遮挡的部分允许的最大占比。空白区域的轮廓越像镜头前物体的轮廓，计入得越多。正常画面可\
+         达 0.125。",
+    ))]
     #[schemars(range(min = 0.05, max = 0.5), extend("unit" = "share"))]
     #[schemars(extend("limits" = {"metric": "covered_share", "side": "above"}))]
     pub max_covered_share: f64,
     /// The largest share of the picture in which nothing of the camera's earlier pictures is found. Lorries, and
     /// low sun in trees, reach 0.11.
+    #[schemars(title = "Lost scene limit", transform = in_chinese(
+        "景物消失占比上限",
+        "画面中完全找不到该摄像机以前画面内容的部分，允许的最大占比。卡车以及树木间的低角度阳光可达 0.11。",
+    ))]
     #[schemars(range(min = 0.05, max = 0.5), extend("unit" = "share"))]
     #[schemars(extend("limits" = {"metric": "covered_share", "side": "above"}))]
     pub max_lost_share: f64,
@@ -84,10 +95,20 @@ pub struct Config {
     /// strongest evidence. 16 switches the network off. If many clips of the same view are known, the threshold
     /// moves towards the network's result for them. If the whole picture is empty, the threshold is lower by 0.4.
     /// Healthy pictures reach 3.4.
+    #[schemars(title = "Neural network limit", transform = in_chinese(
+        "神经网络阈值",
+        "训练得到的神经网络对证据最强的部分给出的遮挡对数几率的最大允许值。设为 16 即关闭该网络。若已有同一\
+         视野的许多片段，阈值会向网络对这些片段的结果靠拢。若整个画面都是空白，阈值降低 0.4。正常画面可\
+         达 3.4。",
+    ))]
     #[schemars(range(min = -4.0, max = 16.0), extend("unit" = "log odds"))]
     #[schemars(extend("limits" = {"metric": "learned_odds", "side": "above"}))]
     pub max_learned_odds: f64,
     /// True to remember the camera's pictures, and to compare each clip with them.
+    #[schemars(title = "Remember earlier pictures", transform = in_chinese(
+        "记住以前的画面",
+        "开启后，记住该摄像机的画面，并将每段视频与之比较。",
+    ))]
     pub use_baseline: bool,
 }
 

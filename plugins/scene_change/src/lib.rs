@@ -19,7 +19,7 @@ mod steady;
 use easysight_sdk::{
     Clip, Description, Failure, JsonSchema, Plugin, Report, Text,
     baseline::{self, Light},
-    descriptor,
+    descriptor, in_chinese,
 };
 use serde::Deserialize;
 
@@ -63,16 +63,29 @@ const STANDING_AGREEMENT: f32 = 0.7;
 pub struct Config {
     /// The largest distance by which the view may move, as a share of the picture's width. If the view turns, the
     /// distance is the one by which the farthest-moving corner moves.
+    #[schemars(title = "View shift limit", transform = in_chinese(
+        "视野偏移上限",
+        "视野允许移动的最大距离，以占画面宽度的比例表示。若视野旋转，以移动最远的一角移动的距离计。",
+    ))]
     #[schemars(range(min = 0.005, max = 0.5), extend("unit" = "share"))]
     #[schemars(extend("limits" = {"metric": "shift_share", "side": "above"}))]
     pub max_shift_share: f64,
     /// The view is in place if the edges of at least this share of its visible cells are in place. Objects that park in
     /// front of the camera cover the other cells.
+    #[schemars(title = "Least unchanged share", transform = in_chinese(
+        "视野保持占比下限",
+        "可见的图块中至少有这一比例的边缘仍在原位，即认为视野未变。其余图块被停放在摄像机前的物体遮住。",
+    ))]
     #[schemars(range(min = 0.1, max = 0.9), extend("unit" = "share"))]
     #[schemars(extend("limits" = {"metric": "held_share", "side": "below"}))]
     pub least_held_share: f64,
     /// The number of the camera's views, such as presets. The plugin remembers the first views that it sees: this
     /// number by day, and the same number by night. Any other view raises an alarm.
+    #[schemars(title = "Number of views", transform = in_chinese(
+        "视野数量",
+        "该摄像机的视野（如预置位）的数量。插件记住最先看到的视野：白天记住这么多个，夜间也记住这么多个。其\
+         他任何视野都会报警。",
+    ))]
     #[schemars(range(min = 1, max = 4), extend("unit" = ""))]
     pub presets: u32,
 }

@@ -14,6 +14,7 @@ mod shift;
 
 use easysight_sdk::{
     Clip, Description, Failure, JsonSchema, PlaneKind, Plugin, Report, Status, Text, descriptor, finding,
+    in_chinese,
 };
 use serde::Deserialize;
 
@@ -66,11 +67,19 @@ const LEAST_S: f64 = 0.6;
 pub struct Config {
     /// The smallest swing of a shaking camera: the distance over which the picture moves to and fro, from one side
     /// to the other, in pixels of a picture 640 pixels wide.
+    #[schemars(title = "Swing limit", transform = in_chinese(
+        "晃动幅度阈值",
+        "判为抖动的最小晃动幅度：画面来回移动时从一侧到另一侧的距离，按 640 像素宽的画面以像素计。",
+    ))]
     #[schemars(range(min = 0.1, max = 20.0), extend("unit" = "px"))]
     #[schemars(extend("limits" = {"metric": "swing_px", "side": "above"}))]
     pub swing_px: f64,
     /// The smallest number of reversals per second of a shaking camera. A pole in the wind reverses twice in each
     /// period of its swaying.
+    #[schemars(title = "Reversals per second", transform = in_chinese(
+        "每秒转向次数",
+        "判为抖动的每秒最少转向次数。风中的立杆每个摆动周期转向两次。",
+    ))]
     #[schemars(range(min = 1.0, max = 10.0), extend("unit" = "1/s"))]
     pub reversals_per_s: f64,
 }

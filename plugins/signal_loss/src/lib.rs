@@ -11,6 +11,7 @@ mod blank;
 
 use easysight_sdk::{
     Clip, Description, Failure, Finding, JsonSchema, Plugin, Report, Status, Text, descriptor, finding,
+    in_chinese,
 };
 use serde::Deserialize;
 
@@ -29,10 +30,19 @@ const INTERVAL_MS: u32 = 200;
 pub struct Config {
     /// There is no picture if at least this share of the picture is blank. Blank means black, or white if the clip
     /// also shows a picture. Overlaid lettering is ignored.
+    #[schemars(title = "Blank share limit", transform = in_chinese(
+        "空白占比",
+        "至少这一比例的画面为空白，即判为没有画面。空白指黑色；若片段中另有画面，也指白色。叠加的文字忽略不\
+         计。",
+    ))]
     #[schemars(range(min = 0.5, max = 1.0), extend("unit" = "share"))]
     #[schemars(extend("limits" = {"metric": "blank_share", "side": "above"}))]
     pub blank_share: f64,
     /// A live stream has broken off if it covers less than this share of the requested duration.
+    #[schemars(title = "Least received share", transform = in_chinese(
+        "收到时长占比下限",
+        "实时码流覆盖的时间不到所要求时长的这一比例，即判为中断。",
+    ))]
     #[schemars(range(min = 0.0, max = 1.0), extend("unit" = "share"))]
     #[schemars(extend("limits" = {"metric": "covered_share", "side": "below"}))]
     pub covered_share: f64,

@@ -10,7 +10,7 @@ mod timing;
 
 use easysight_sdk::{
     CameraClock, Clip, Description, Failure, Finding, JsonSchema, Plugin, Report, Status, Text, descriptor,
-    finding,
+    finding, in_chinese,
 };
 use serde::Deserialize;
 
@@ -38,30 +38,59 @@ const WRONG_CLOCK: f64 = 1.5;
 pub struct Config {
     /// The longest allowed interval between two frames. If two and a half frame intervals at the declared frame rate
     /// are longer, they are allowed.
+    #[schemars(title = "Longest frame gap", transform = in_chinese(
+        "最长帧间隔",
+        "两帧之间允许的最长间隔。若按声明的帧率，2.5 个帧间隔更长，则允许到 2.5 个帧间隔。",
+    ))]
     #[schemars(range(min = 0.1, max = 60.0), extend("unit" = "s"))]
     #[schemars(extend("limits" = {"metric": "longest_gap_s", "side": "above"}))]
     pub longest_gap_s: f64,
     /// The frame rate that the camera should send. A rate below nine tenths of this value is too low. 0: any rate is
     /// allowed.
+    #[schemars(title = "Expected frame rate", transform = in_chinese(
+        "应有帧率",
+        "摄像机应发送的帧率。低于此值的十分之九即为过低。0 表示任何帧率都可以。",
+    ))]
     #[schemars(range(min = 0.0, max = 240.0), extend("unit" = "frames/s"))]
     pub frame_rate: f64,
     /// The width that the picture should have. 0: any width is allowed.
+    #[schemars(title = "Expected width", transform = in_chinese(
+        "应有宽度",
+        "画面应有的宽度。0 表示任何宽度都可以。",
+    ))]
     #[schemars(range(min = 0, max = 16384), extend("unit" = "px"))]
     pub width: u32,
     /// The height that the picture should have. 0: any height is allowed.
+    #[schemars(title = "Expected height", transform = in_chinese(
+        "应有高度",
+        "画面应有的高度。0 表示任何高度都可以。",
+    ))]
     #[schemars(range(min = 0, max = 16384), extend("unit" = "px"))]
     pub height: u32,
     /// The longest allowed interval between two keyframes. 0: any interval is allowed.
+    #[schemars(title = "Longest keyframe interval", transform = in_chinese(
+        "最长关键帧间隔",
+        "两个关键帧之间允许的最长间隔。0 表示任何间隔都可以。",
+    ))]
     #[schemars(range(min = 0.0, max = 60.0), extend("unit" = "s"))]
     #[schemars(extend("limits" = {"metric": "keyframe_interval_s", "side": "above"}))]
     pub longest_keyframe_interval_s: f64,
     /// The largest number of jumps of the camera's clock within one capture that counts as normal. The clock of a
     /// camera jumps once when the camera sets it by the network.
+    #[schemars(title = "Clock jump limit", transform = in_chinese(
+        "时钟跳变次数上限",
+        "一次采集中，摄像机的时钟跳变不超过这么多次即为正常。摄像机通过网络校时时，时钟会跳变一次。",
+    ))]
     #[schemars(range(min = 0, max = 1000))]
     #[schemars(extend("limits" = {"metric": "clock_jumps", "side": "above"}))]
     pub max_clock_jumps: u32,
     /// True if wrong timestamps of the camera are a warning. If false, wrong timestamps are only reported. EasySight
     /// uses the arrival times of pictures, but recorders and players may use the timestamps.
+    #[schemars(title = "Judge camera timestamps", transform = in_chinese(
+        "判断时间戳",
+        "开启后，摄像机的时间戳有误时报警告；关闭时，只作说明。EasySight 使用画面的到达时间，但录像机和播放\
+         器可能使用时间戳。",
+    ))]
     pub judge_clock: bool,
 }
 

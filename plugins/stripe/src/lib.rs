@@ -19,7 +19,7 @@ mod wave;
 
 use easysight_sdk::{
     Clip, Description, Failure, Finding, JsonSchema, PlaneKind, Plugin, Region, Report, Status, Text,
-    descriptor, finding,
+    descriptor, finding, in_chinese,
 };
 use serde::Deserialize;
 
@@ -51,26 +51,46 @@ const NEARLY: f64 = 3.0;
 pub struct Config {
     /// The smallest amplitude of narrow stripes in a single picture that counts as interference. The stripes must
     /// be the only strong wave, in all parts of the picture.
+    #[schemars(title = "Standing stripe limit", transform = in_chinese(
+        "静止条纹幅度",
+        "单幅画面中判为干扰的窄条纹的最小幅度。条纹必须在画面的所有部分都是唯一的强波。",
+    ))]
     #[schemars(range(min = 0.5, max = 100.0), extend("unit" = "grey level"))]
     #[schemars(extend("limits" = {"metric": "standing_amplitude", "side": "above"}))]
     pub standing_amplitude: f64,
     /// The smallest amplitude of narrow stripes, in the change from one frame to another, that counts as
     /// interference.
+    #[schemars(title = "Moving stripe limit", transform = in_chinese(
+        "移动条纹幅度",
+        "逐帧变化中判为干扰的窄条纹的最小幅度。",
+    ))]
     #[schemars(range(min = 0.5, max = 100.0), extend("unit" = "grey level"))]
     #[schemars(extend("limits" = {"metric": "moving_amplitude", "side": "above"}))]
     pub moving_amplitude: f64,
     /// The smallest amplitude of broad bars, in the change from one frame to another, that counts as interference.
     /// Objects that pass close to the camera reach 3.5.
+    #[schemars(title = "Rolling bar limit", transform = in_chinese(
+        "滚动横条幅度",
+        "逐帧变化中判为干扰的宽横条的最小幅度。在摄像机近处经过的物体可达 3.5。",
+    ))]
     #[schemars(range(min = 0.5, max = 100.0), extend("unit" = "grey level"))]
     #[schemars(extend("limits" = {"metric": "rolling_amplitude", "side": "above"}))]
     pub rolling_amplitude: f64,
     /// The smallest step from row to row, shared by all parts of the picture and different in every frame, that counts
     /// as noise of rows.
+    #[schemars(title = "Row noise limit", transform = in_chinese(
+        "行噪声台阶",
+        "判为行噪声的最小行间台阶；这种台阶在画面的所有部分相同，在每一帧中不同。",
+    ))]
     #[schemars(range(min = 0.2, max = 100.0), extend("unit" = "grey level"))]
     #[schemars(extend("limits" = {"metric": "row_step", "side": "above"}))]
     pub row_step: f64,
     /// The smallest difference between a column of single pixels and the columns beside it, from the top of the
     /// picture to the bottom, that counts as a defective column.
+    #[schemars(title = "Defective column limit", transform = in_chinese(
+        "坏列差值",
+        "判为坏列的最小差值：单个像素宽的一列从画面顶部到底部与旁边各列的差。",
+    ))]
     #[schemars(range(min = 2.0, max = 200.0), extend("unit" = "grey level"))]
     pub column_height: f64,
 }

@@ -63,6 +63,7 @@ pub mod network;
 mod plugin;
 mod score;
 pub mod testing;
+mod translated;
 
 /// Types generated from the contract in `wit/`.
 #[expect(missing_docs, reason = "generated; the contract itself is documented")]
@@ -91,6 +92,7 @@ pub use guest::{describe, diagnose, explanations};
 pub use plugin::{Plugin, explanations_of, full_descriptor, native};
 pub use schemars::{self, JsonSchema};
 pub use score::score;
+pub use translated::in_chinese;
 
 /// Exports a type that implements [`Plugin`] from the component. Use this macro once in a crate. Native builds, which
 /// serve tests and measurements, export nothing.

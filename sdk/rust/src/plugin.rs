@@ -8,7 +8,8 @@ use crate::{Clip, Description, Descriptor, Explanation, Failure, Report};
 /// A diagnosis, or several that share their measurements.
 pub trait Plugin {
     /// The settings of the plugin. Their JSON Schema is derived from this type. Document every field, and give
-    /// each field a default (`#[serde(default)]` on the type), a range and a unit.
+    /// each field a default (`#[serde(default)]` on the type), a range, a unit, a title and Chinese texts
+    /// ([`crate::in_chinese`]).
     type Config: DeserializeOwned + JsonSchema;
 
     /// Describes the plugin: its name, version and diagnoses, the clip that it needs, and the findings of other

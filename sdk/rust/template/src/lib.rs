@@ -3,7 +3,7 @@
 
 use easysight_sdk::{
     Clip, Description, Failure, JsonSchema, Plugin, Report, Status, Text, descriptor, finding,
-    image::Histogram,
+    image::Histogram, in_chinese,
 };
 use serde::Deserialize;
 
@@ -11,15 +11,24 @@ use serde::Deserialize;
 /// size of the one before. Request no more pixels than your measurement needs, because every byte costs fuel.
 const WIDTH: u32 = 640;
 
-/// The thresholds. Each threshold has a unit, a range and a default. Operators see the thresholds in the web UI.
+/// The thresholds. Each threshold has a unit, a range and a default. Operators see the thresholds in the web UI, with
+/// the title and the comment of the field in English, and the texts of `in_chinese` in Chinese.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(crate = "easysight_sdk::schemars")]
 pub struct Config {
     /// A pixel is dark if its luma is below this value.
+    #[schemars(title = "Dark pixel limit", transform = in_chinese(
+        "暗像素阈值",
+        "像素的亮度低于此值，即为暗像素。",
+    ))]
     #[schemars(range(min = 1, max = 255), extend("unit" = "grey level"))]
     pub dark_luma: u8,
     /// The finding is a warning if more than this share of the picture is dark.
+    #[schemars(title = "Dark share limit", transform = in_chinese(
+        "过暗占比上限",
+        "画面中暗的部分超过这一比例，即为警告。",
+    ))]
     #[schemars(range(min = 0.0, max = 1.0), extend("unit" = "share"))]
     pub dark_share: f64,
 }
