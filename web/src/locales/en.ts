@@ -402,6 +402,9 @@ export default {
     running: 'Being checked ({duration})…',
     waits: 'Waits for {for}',
     done: 'Done: shown below.',
+    paused: 'This camera is paused, so it is not checked.',
+    resume: 'Resume',
+    nothing: 'Nothing was checked: the camera was paused or deleted.',
   },
   baseline: {
     title: 'Baselines',

@@ -394,6 +394,9 @@ export default {
     running: '正在检测（{duration}）…',
     waits: '等待{for}',
     done: '检测完成，结果见下方。',
+    paused: '这台摄像机已暂停检测。',
+    resume: '恢复检测',
+    nothing: '没有进行检测：这台摄像机已被暂停或删除。',
   },
   baseline: {
     title: '基准画面',
