@@ -490,6 +490,7 @@ export default {
     pickGroups: 'All cameras of these groups, including those that are added later',
     pickCameras: 'Single cameras',
     reach: '{n} camera would be checked now. | {n} cameras would be checked now.',
+    reachMost: 'At most {n} camera would be checked now. | At most {n} cameras would be checked now.',
     more: 'More settings',
     priority: 'Priority',
     priorityHint: 'Jobs with a higher priority are run first.',

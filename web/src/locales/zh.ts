@@ -481,6 +481,7 @@ export default {
     pickGroups: '这些分组中的全部摄像机（包括以后加入的）',
     pickCameras: '单台摄像机',
     reach: '目前将检测 {n} 台摄像机。',
+    reachMost: '目前最多检测 {n} 台摄像机。',
     more: '更多设置',
     priority: '优先级',
     priorityHint: '优先级高的作业先执行。',

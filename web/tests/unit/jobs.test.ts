@@ -1,22 +1,36 @@
-// The jobs of a large run: which requests are sent.
+// The jobs of a large run, and the names of their cameras: which requests are sent.
 import { QueryClient, VueQueryPlugin } from '@tanstack/vue-query'
 import { mount, type VueWrapper } from '@vue/test-utils'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { defineComponent, ref } from 'vue'
+import { defineComponent, h, ref } from 'vue'
+import CameraName from '@/cameras/CameraName.vue'
 import { useJobList } from '@/runs/useJobList'
 import { session } from '@/session/session'
+import { useTaskCameras } from '@/tasks/useTaskCameras'
+import { camera } from './camera'
 
 let answer: (url: URL) => unknown
 let asked: URL[]
 let client: QueryClient
 let shown: VueWrapper | undefined
 
+class FakeObserver {
+  static all: FakeObserver[] = []
+  constructor(readonly tell: (entries: { isIntersecting: boolean }[]) => void) {
+    FakeObserver.all.push(this)
+  }
+  observe(): void {}
+  disconnect(): void {}
+}
+
 beforeEach(() => {
   vi.useFakeTimers()
   session.state.value = 'in'
   session.open.value = true
   asked = []
+  FakeObserver.all = []
   client = new QueryClient({ defaultOptions: { queries: { retry: false } } })
+  vi.stubGlobal('IntersectionObserver', FakeObserver)
   vi.stubGlobal('fetch', async (request: Request) => {
     const url = new URL(request.url)
     asked.push(url)
@@ -86,5 +100,56 @@ describe('the jobs of a run', () => {
     expect(asked).toHaveLength(0)
     await passes(2_000)
     expect(asked).toHaveLength(3)
+  })
+})
+
+describe('the names of cameras', () => {
+  it('are read when they come into view, a few at a time, and no list is read', async () => {
+    const release: (() => void)[] = []
+    answer = async (url) => {
+      await new Promise<void>((resolve) => release.push(resolve))
+      return camera(url.pathname.split('/').at(-1) ?? '', { name: 'Gate' })
+    }
+    const page = defineComponent({
+      render: () => Array.from({ length: 200 }, (_, at) => h(CameraName, { id: `c${at}` })),
+    })
+    shown = mount(page, { global: { plugins: [[VueQueryPlugin, { queryClient: client }]] } })
+    await passes()
+    expect(asked).toHaveLength(0)
+    for (const one of FakeObserver.all.slice(0, 5)) one.tell([{ isIntersecting: true }])
+    await passes()
+    expect(asked).toHaveLength(3)
+    while (release.length) {
+      release.shift()?.()
+      await passes()
+    }
+    expect(asked.map((url) => url.pathname.split('/').at(-1))).toEqual(['c0', 'c1', 'c2', 'c3', 'c4'])
+    expect(shown.text()).toMatch(/^(Gate){5}c5/)
+  })
+
+  it('to choose from are searched by the master, and the chosen ones are counted', async () => {
+    const fleet = [camera('a', { name: 'Gate A', groups: ['gates'] }), camera('b', { enabled: false }), camera('c')]
+    answer = (url) => {
+      const alone = fleet.find((one) => url.pathname.endsWith(`/cameras/${one.id}`))
+      if (alone) return alone
+      if (url.searchParams.get('group')) return { items: [fleet[0]], total: 7, next: 'x' }
+      const words = url.searchParams.get('q')
+      return { items: fleet.filter((one) => !words || one.name.includes(words)).slice(0, 1), next: 'x' }
+    }
+    const chosen = ref({ cameras: ['a', 'b', 'c'], groups: ['gates'] })
+    const { options, reach, search } = within(() => useTaskCameras(chosen))
+    await passes(500)
+    expect(options.value.map((one) => one.label)).toEqual(['Gate A (a)', 'b', 'c'])
+    // Seven of the group, one of which is also chosen itself, and one that is not paused.
+    expect(reach.value).toEqual({ n: 8, isExact: true })
+    search('c')
+    await passes(500)
+    expect(asked.at(-1)?.searchParams.get('q')).toBe('c')
+    chosen.value = { cameras: Array.from({ length: 5_000 }, (_, at) => `x${at}`), groups: ['gates', 'yard'] }
+    answer = (url) => (url.searchParams.get('group') ? { items: [], total: 7 } : camera(url.pathname.slice(-2)))
+    asked = []
+    await passes(500)
+    expect(asked.length).toBeLessThan(30)
+    expect(reach.value).toEqual({ n: 5_014, isExact: false })
   })
 })
