@@ -203,6 +203,8 @@ export default {
     intactHint: 'Share of the judged cameras that are normal. Paused ones and those not judged yet do not count.',
     nodes: '{online} of {all} node online | {online} of {all} nodes online',
     noNodes: 'No worker node',
+    allGroups: 'All {n} group | All {n} groups',
+    lowestGroups: 'Only the lowest',
     queue: '{running} of {capacity} slots busy, {queued} waiting',
   },
   steps: {

@@ -198,6 +198,8 @@ export default {
     onlineHint: '有画面的摄像机所占比例，不含已暂停的。',
     intactHint: '已判断的摄像机中正常的比例，不含已暂停和尚未判断的。',
     nodes: '{all} 个工作节点中 {online} 个在线',
+    allGroups: '全部 {n} 个分组',
+    lowestGroups: '只看比率最低的',
     noNodes: '没有工作节点',
     queue: '作业槽 {running}/{capacity}，排队 {queued}',
   },
