@@ -94,6 +94,11 @@ export default {
       'This master has neither users nor tokens: everybody on its machine may do everything. Create a user to close it.',
     makeUser: 'Create a user',
   },
+  open: {
+    everybody:
+      'This master is open: everybody who reaches this address may change everything, without signing in. It asks for a name and a password once the first user exists.',
+    hide: 'Do not show again',
+  },
   welcome: {
     title: 'Create the first administrator',
     intro:

@@ -4,8 +4,11 @@ import { defineComponent } from 'vue'
 import { i18n } from '@/locales'
 import GroupShares from '@/overview/GroupShares.vue'
 import HealthCounts from '@/overview/HealthCounts.vue'
+import OpenNotice from '@/overview/OpenNotice.vue'
 import { type Standing, useSentence } from '@/overview/sentence'
 import { stripOf } from '@/overview/strip'
+import { preferences } from '@/preferences'
+import { session } from '@/session/session'
 
 const { locale } = i18n.global
 const nothing = { watched: 4, normal: 1, urgent: 0, unknown: 0, old: 0 }
@@ -105,5 +108,26 @@ describe('the groups', () => {
     expect(names(shown).at(-1)).toBe('paused')
     await shown.find('button').trigger('click')
     expect(names(shown)).toHaveLength(8)
+  })
+})
+
+describe('the notice of an open master', () => {
+  const show = () => mount(OpenNotice, { global: { plugins: [i18n], stubs: { RouterLink: true } } })
+
+  it('says that everybody may change everything, until it is hidden in this browser', async () => {
+    locale.value = 'en'
+    session.open.value = true
+    const shown = show()
+    expect(shown.text()).toContain('everybody who reaches this address may change everything')
+    await shown.find('button').trigger('click')
+    expect(shown.text()).toBe('')
+    expect(show().text()).toBe('')
+    expect(localStorage.getItem('easysight.preferences')).toContain('"openIsKnown":true')
+    preferences.openIsKnown = false
+  })
+
+  it('is not shown by a master that asks people to sign in', () => {
+    session.open.value = false
+    expect(show().text()).toBe('')
   })
 })
