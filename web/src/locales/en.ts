@@ -804,6 +804,7 @@ export default {
     access: 'Access',
     byToken: 'by token',
     apiDocs: 'API documentation',
+    byPassword: '{name}, by password',
     metrics: 'Metrics (Prometheus)',
   },
   users: {

@@ -788,6 +788,7 @@ export default {
     zone: '本地时区',
     access: '访问控制',
     byToken: '凭令牌访问',
+    byPassword: '{name}，密码登录',
     apiDocs: 'API 文档',
     metrics: '监控指标（Prometheus）',
   },

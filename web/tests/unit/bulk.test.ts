@@ -1,4 +1,4 @@
-// The labels of selected cameras, which are added and removed together.
+// The labels of selected cameras, which are added and removed together; and what the settings say about the access.
 import { VueQueryPlugin } from '@tanstack/vue-query'
 import { flushPromises, mount } from '@vue/test-utils'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
@@ -10,6 +10,7 @@ import { definitionOf } from '@/cameras/change'
 import { i18n } from '@/locales'
 import en from '@/locales/en'
 import { session } from '@/session/session'
+import AboutCard from '@/settings/AboutCard.vue'
 import { camera } from './camera'
 
 let stored: Camera[]
@@ -21,6 +22,7 @@ beforeEach(() => {
   vi.stubGlobal('fetch', async (request: Request) => {
     const path = new URL(request.url).pathname
     if (path.endsWith('/camera-groups')) return Response.json([])
+    if (path.endsWith('/status')) return Response.json({ version: '1', started_at: '2026-01-01T00:00:00Z', id: 'm' })
     const id = path.split('/').at(-1)
     if (request.method === 'PUT') {
       const body = (await request.json()) as Partial<Camera>
@@ -29,7 +31,10 @@ beforeEach(() => {
     return Response.json(stored.find((one) => one.id === id))
   })
 })
-afterEach(() => vi.unstubAllGlobals())
+afterEach(() => {
+  vi.unstubAllGlobals()
+  session.info.value = undefined
+})
 
 const ElSelect = { name: 'ElSelect', emits: ['update:modelValue'], template: '<div><slot /></div>' }
 const global = { plugins: [i18n, VueQueryPlugin], stubs: { ElSelect, ElOption: true, ElDialog: true } }
@@ -76,5 +81,18 @@ describe('the labels of selected cameras', () => {
     }
     expect(await without('site=south')).toEqual([{ site: 'north', floor: '1' }, {}, {}])
     expect(await without('site=')).toEqual([{ floor: '1' }, {}, {}])
+  })
+})
+
+describe('the access', () => {
+  it('is by password for a user, and by token for a token', async () => {
+    session.open.value = false
+    session.info.value = { identity: 'user', name: 'li.wei', scope: 'viewer', open: false }
+    const card = mount(AboutCard, { global })
+    await vi.waitFor(() => expect(card.text()).toContain('li.wei, by password'))
+    session.info.value = { identity: 'token', name: 'display', scope: 'viewer', open: false }
+    await flushPromises()
+    expect(card.text()).toContain(en.settings.byToken)
+    card.unmount()
   })
 })
