@@ -1,6 +1,6 @@
 // Two people change the same object: the second one sees the change of the first, and overwrites nothing unseen.
 import { VueQueryPlugin } from '@tanstack/vue-query'
-import { flushPromises, mount } from '@vue/test-utils'
+import { flushPromises, mount, type VueWrapper } from '@vue/test-utils'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { createMemoryHistory, createRouter } from 'vue-router'
 import { api, take } from '@/api/client'
@@ -97,16 +97,18 @@ describe('the version of an object', () => {
 })
 
 describe('the form of a camera', () => {
+  let page: VueWrapper | undefined
+
   async function open(): Promise<() => void> {
     stored.body = camera('one', { name: 'Gate' })
     const shown = await readCamera('one')
-    const page = mount(CameraDialog, {
+    page = mount(CameraDialog, {
       props: { camera: shown },
       attachTo: document.body,
       global: { plugins: [i18n, VueQueryPlugin] },
     })
     await flushPromises()
-    return () => page.unmount()
+    return () => page?.unmount()
   }
 
   it('is saved if nobody else has changed the camera', async () => {
@@ -135,6 +137,20 @@ describe('the form of a camera', () => {
       ['"v3"', 200],
     ])
     expect(stored.body.name).toBe('Main gate')
+    close()
+  })
+
+  it('asks before it is cancelled with unsaved work', async () => {
+    const close = await open()
+    const confirm = vi.fn(() => false)
+    vi.stubGlobal('confirm', confirm)
+    const isOpen = (): boolean => page?.emitted('close') === undefined
+    await type('input[aria-label="Name"]', 'Main gate')
+    await press('Cancel')
+    expect([confirm.mock.calls.length, isOpen()]).toEqual([1, true])
+    confirm.mockReturnValue(true)
+    await press('Cancel')
+    expect([confirm.mock.calls.length, isOpen()]).toEqual([2, false])
     close()
   })
 
