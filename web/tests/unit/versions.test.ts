@@ -168,6 +168,8 @@ describe('the form of a camera', () => {
 })
 
 describe('the editor of a task', () => {
+  let page: VueWrapper | undefined
+
   async function open(): Promise<() => void> {
     stored.body = {
       ...{ id: 'one', name: 'Night', cameras: ['c1'], schedule: { kind: 'manual' }, enabled: true },
@@ -181,7 +183,7 @@ describe('the editor of a task', () => {
       ],
     })
     await router.push('/tasks/one')
-    const page = mount(
+    page = mount(
       { template: '<RouterView />' },
       {
         attachTo: document.body,
@@ -189,7 +191,7 @@ describe('the editor of a task', () => {
       },
     )
     await vi.waitFor(() => expect(document.body.querySelector('h1')?.textContent).toBe('Night'))
-    return () => page.unmount()
+    return () => page?.unmount()
   }
 
   it('shows the change of another person, and overwrites only what it has shown', async () => {
@@ -212,6 +214,23 @@ describe('the editor of a task', () => {
     await type('#task-name', 'Every night')
     await press('Save')
     await vi.waitFor(() => expect(sent.at(-1)).toEqual({ method: 'PUT', condition: '"v4"', status: 200 }))
+    close()
+  })
+
+  it('forgets a faulty setting together with what was typed when it takes theirs', async () => {
+    const close = await open()
+    const head = (): string => document.body.querySelector('.page-head')?.textContent ?? ''
+    await type('#task-name', 'Nights')
+    change({ priority: 7 })
+    await press('Save')
+    page?.findComponent({ name: 'DiagnosesInput' }).vm.$emit('faulty', ['Brightness'])
+    await flushPromises()
+    expect(head()).toContain('Wrong setting: Brightness')
+    await press('Take theirs')
+    expect(head()).not.toContain('Wrong setting')
+    await type('#task-name', 'Nights')
+    await press('Save')
+    await vi.waitFor(() => expect(sent.at(-1)).toEqual({ method: 'PUT', condition: '"v2"', status: 200 }))
     close()
   })
 
