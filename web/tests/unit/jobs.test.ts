@@ -110,9 +110,7 @@ describe('the names of cameras', () => {
       await new Promise<void>((resolve) => release.push(resolve))
       return camera(url.pathname.split('/').at(-1) ?? '', { name: 'Gate' })
     }
-    const page = defineComponent({
-      render: () => Array.from({ length: 200 }, (_, at) => h(CameraName, { id: `c${at}` })),
-    })
+    const page = () => Array.from({ length: 200 }, (_, at) => h(CameraName, { id: `c${at}` }))
     shown = mount(page, { global: { plugins: [[VueQueryPlugin, { queryClient: client }]] } })
     await passes()
     expect(asked).toHaveLength(0)
