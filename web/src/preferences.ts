@@ -9,13 +9,15 @@ interface Preferences {
   theme: Theme
   narrowRail: boolean
   dense: boolean
+  /** True once a person has hidden the notice that the master is open. */
+  openIsKnown: boolean
 }
 
 const KEY = 'easysight.preferences'
 
 function usual(): Preferences {
   const language = navigator.language.toLowerCase().startsWith('zh') ? 'zh' : 'en'
-  return { language, theme: 'system', narrowRail: false, dense: false }
+  return { language, theme: 'system', narrowRail: false, dense: false, openIsKnown: false }
 }
 
 function stored(): Partial<Preferences> {

@@ -69,6 +69,16 @@ export function loadedPages(client: QueryClient): number {
   return Math.max(1, ...shown.map((one) => (one.state.data as Pages | undefined)?.pages.length ?? 1))
 }
 
+/** A camera, if a list has it. */
+export function listed(client: QueryClient, id: string): Camera | undefined {
+  for (const list of lists(client))
+    for (const page of (list.state.data as Pages | undefined)?.pages ?? []) {
+      const camera = page.items.find((one) => one.id === id)
+      if (camera) return camera
+    }
+  return undefined
+}
+
 /** Puts the current state of a camera into the lists that contain it. Its position does not change. */
 export function replaceListed(client: QueryClient, camera: Camera): void {
   for (const list of lists(client)) {

@@ -2,6 +2,7 @@
 // others. Browsers allow few connections to one host, and a stream needs one for as long as the tab is open. A new
 // connection continues after the last event that the tab has heard, even if another tab had the connection before.
 import type { LiveEvent } from '@/api/types'
+import { stand, type Call, type Mark, type Seat } from './election'
 
 export interface StreamListener {
   /** An event. After one of the kind `missed`, what was read before may be out of date. */
@@ -9,8 +10,11 @@ export interface StreamListener {
   state: (state: 'open' | 'lost') => void
 }
 
-/** What tabs tell each other. `id` is that of the last event, with which a new connection continues. */
-type Word = { event: LiveEvent; id?: string } | { state: 'open' | 'lost'; id?: string } | { ask: true }
+/**
+ * What the leading tab tells the others. `id` is that of the last event, with which a new connection continues; `by` says
+ * who leads, where there are no locks.
+ */
+type Word = ({ event: LiveEvent } | { state: 'open' | 'lost' }) & { id?: string; by?: Mark }
 
 const KINDS = ['run', 'finding', 'node', 'missed', 'position'] as const
 const LONGEST_PAUSE_MS = 5_000
@@ -27,50 +31,59 @@ export function follow(url: string, listener: StreamListener): () => void {
   const name = `easysight-events ${url}`
   const channel = new BroadcastChannel(name)
   let leads = false
+  let seat: Seat | undefined
   let state: 'open' | 'lost' | undefined
   /** The id of the last event that this tab has heard. */
   let last = ''
 
   const hear = (word: Word): void => {
-    if ('ask' in word) {
-      if (leads) channel.postMessage({ state: state ?? 'lost', id: last } satisfies Word)
-      return
-    }
     if (word.id) last = word.id
     if ('state' in word) listener.state((state = word.state))
     else if (word.event.kind !== 'position') listener.event(word.event)
   }
   const tell = (word: Word): void => {
     hear(word)
-    channel.postMessage(word)
+    channel.postMessage({ ...word, by: seat?.mark() } satisfies Word)
   }
-  channel.onmessage = (message: MessageEvent<Word>) => hear(message.data)
+  channel.onmessage = ({ data }: MessageEvent<Word | Call>) => {
+    if ('event' in data || 'state' in data) {
+      if (!seat || !data.by || seat.counts(data.by)) hear(data)
+      return
+    }
+    if ('ask' in data && leads)
+      channel.postMessage({ state: state ?? 'lost', id: last, by: seat?.mark() } satisfies Word)
+    seat?.hears(data)
+  }
 
   const miss = (): void => {
     last = ''
     tell({ event: { kind: 'missed', events: 0 } })
   }
-  const lead = (): Promise<void> =>
-    new Promise((resolve) => {
-      leads = true
-      // Where this tab has heard nothing yet, there is nothing to continue.
-      const close = connect(url, { tell, miss, last: () => last, isFirst: () => state === undefined })
-      ended.signal.addEventListener('abort', () => {
-        close()
-        resolve()
-      })
-    })
-
-  // Locks are available only with https and on localhost; otherwise every tab has its own connection.
-  if (navigator.locks) {
-    channel.postMessage({ ask: true } satisfies Word)
-    navigator.locks.request(name, { signal: ended.signal }, lead).catch(() => undefined)
-  } else {
-    channel.onmessage = null
-    void lead()
+  const lead = (): (() => void) => {
+    leads = true
+    // Where this tab has heard nothing yet, there is nothing to continue.
+    const close = connect(url, { tell, miss, last: () => last, isFirst: () => state === undefined })
+    return () => {
+      leads = false
+      close()
+    }
   }
+
+  if (navigator.locks) {
+    channel.postMessage({ ask: 0 } satisfies Call)
+    const hold = (): Promise<void> =>
+      new Promise((resolve) => {
+        const stop = lead()
+        ended.signal.addEventListener('abort', () => {
+          stop()
+          resolve()
+        })
+      })
+    navigator.locks.request(name, { signal: ended.signal }, hold).catch(() => undefined)
+  } else seat = stand((call) => channel.postMessage(call), lead)
   return () => {
     ended.abort()
+    seat?.end()
     channel.close()
   }
 }

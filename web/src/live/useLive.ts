@@ -2,8 +2,8 @@
 import { useQueryClient } from '@tanstack/vue-query'
 import { onScopeDispose } from 'vue'
 import { address } from '@/api/client'
-import type { Camera, LiveEvent } from '@/api/types'
-import { LONG_LIST, refreshCamera } from '@/cameras/cameras'
+import type { LiveEvent } from '@/api/types'
+import { refreshCamera } from '@/cameras/cameras'
 import { LISTED, loadedPages } from '@/cameras/useCameraList'
 import { connection } from './connection'
 import { paced } from './paced'
@@ -13,8 +13,6 @@ import { follow } from './stream'
 const GATHER_MS = 800
 /** If more cameras than this have changed, reading the list takes fewer requests than reading the cameras. */
 const MOST_SINGLE_CAMERAS = 20
-/** A long list of cameras is read at most once in this time. */
-const LONG_LIST_PAUSE_MS = 60_000
 /** The overview is read at most once in this time, regardless of the number of events. */
 const OVERVIEW_PAUSE_MS = 5_000
 /** Trends of a camera are read at most once in this time: they may span more than a year. */
@@ -29,27 +27,8 @@ export function useLive(): void {
   const resources = new Set<string>()
   const cameras = new Set<string>()
   let timer: ReturnType<typeof setTimeout> | undefined
-  let renewal: ReturnType<typeof setTimeout> | undefined
   let wasLost = false
-  /**
-   * When this function last requested the list of cameras, so that it does not restart a read that is still running.
-   */
-  let listAskedAt = 0
 
-  const renewList = (): void => {
-    const state = client.getQueryState<Camera[]>(['cameras'])
-    const isLong = (state?.data?.length ?? 0) > LONG_LIST
-    const readAt = Math.max(state?.dataUpdatedAt ?? 0, listAskedAt)
-    const wait = isLong ? LONG_LIST_PAUSE_MS - (Date.now() - readAt) : 0
-    if (wait <= 0) {
-      listAskedAt = Date.now()
-      void client.invalidateQueries({ queryKey: ['cameras'], exact: true })
-    } else
-      renewal ??= setTimeout(() => {
-        renewal = undefined
-        renewList()
-      }, wait)
-  }
   const overview = paced(
     () => void client.invalidateQueries({ queryKey: ['overview'] }, { cancelRefetch: false }),
     () => OVERVIEW_PAUSE_MS,
@@ -71,15 +50,10 @@ export function useLive(): void {
   const flush = (): void => {
     timer = undefined
     overview.ask()
-    if (resources.delete('cameras')) {
-      renewList()
-      pages.ask()
-    }
+    if (resources.delete('cameras')) pages.ask()
     for (const one of resources) void client.invalidateQueries({ queryKey: [one] })
-    if (cameras.size > MOST_SINGLE_CAMERAS) {
-      renewList()
-      pages.ask()
-    } else for (const id of cameras) void refreshCamera(client, id)
+    if (cameras.size > MOST_SINGLE_CAMERAS) pages.ask()
+    else for (const id of cameras) void refreshCamera(client, id)
     for (const id of cameras) {
       void client.invalidateQueries({ queryKey: ['results', id] })
       void client.invalidateQueries({ queryKey: ['cause', id] })
@@ -120,7 +94,6 @@ export function useLive(): void {
   onScopeDispose(() => {
     end()
     clearTimeout(timer)
-    clearTimeout(renewal)
     overview.stop()
     pages.stop()
     trends.stop()

@@ -13,7 +13,7 @@ const SAME_WISH_MS = 5 * 60_000
 const unanswered = new Map<string, { key: string; since: number }>()
 
 /** `crypto.randomUUID` is available only with https. */
-function freshKey(): string {
+export function freshKey(): string {
   return [...crypto.getRandomValues(new Uint8Array(16))].map((one) => one.toString(16).padStart(2, '0')).join('')
 }
 

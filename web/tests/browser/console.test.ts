@@ -1,6 +1,9 @@
 // How the console follows its master: live events, losses, the keyboard.
+import type { Page, Request } from 'playwright-core'
 import { afterEach, describe, expect, inject, it } from 'vitest'
 import { TEXTS, useConsole } from './console'
+// @ts-expect-error The script has no types.
+import { PLAIN } from '../../scripts/browser.mjs'
 // @ts-expect-error The script has no types.
 import { ask } from '../../scripts/fleet.mjs'
 
@@ -22,6 +25,40 @@ describe('the console', () => {
     const run = await ask(master, '/api/v1/diagnosis/tasks/hourly/submit', {})
     for (const page of [first, second]) await page.waitForSelector(`main a[href="#/runs/${run.id}"]`)
     expect(streams).toBe(0)
+  })
+
+  it('holds one stream of events also over plain http, where a browser has no locks', async () => {
+    const { page: first, context } = await at('/nodes')
+    const asked: Request[] = []
+    const isStream = (request: Request): boolean => {
+      const { hostname, pathname } = new URL(request.url())
+      return hostname === PLAIN && pathname.endsWith('/api/v1/events')
+    }
+    context.on('request', (request) => isStream(request) && asked.push(request))
+    const streams = (): Request[] => asked.filter((request) => !request.failure() && !request.frame().page().isClosed())
+    const plain = `${address().replace('127.0.0.1', PLAIN)}#/runs`
+    // A browser allows six connections to a host, so the last tab would wait for ever.
+    const tabs = await Promise.all(Array.from({ length: 7 }, () => context.newPage()))
+    await first.close()
+    for (const tab of tabs) {
+      await tab.goto(plain)
+      await tab.waitForSelector('main tbody tr')
+    }
+    expect(await tabs[0]?.evaluate(() => [isSecureContext, 'locks' in navigator])).toEqual([false, false])
+    const submit = (): Promise<{ id: string }> => ask(master, '/api/v1/diagnosis/tasks/hourly/submit', {})
+    const isShown = ({ id }: { id: string }, pages: Page[]): Promise<unknown> =>
+      Promise.all(pages.map((page) => page.waitForSelector(`main a[href="#/runs/${id}"]`)))
+    await isShown(await submit(), tabs)
+    expect(streams()).toHaveLength(1)
+    // The tab that has the stream is closed.
+    const leading = streams()[0]?.frame().page()
+    const next = context.waitForEvent('request', isStream)
+    await leading?.close()
+    await next
+    const others = tabs.filter((tab) => tab !== leading)
+    expect(others).toHaveLength(6)
+    await isShown(await submit(), others)
+    expect(streams()).toHaveLength(1)
   })
 
   it('finds a camera by the keyboard alone', async () => {

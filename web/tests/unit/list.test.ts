@@ -1,10 +1,8 @@
-// The list of all cameras, and the trial of an address: which requests are sent, and when.
-import { QueryClient, VueQueryPlugin } from '@tanstack/vue-query'
+// The cause of a fault, and the trial of an address: which requests are sent, and when.
+import { VueQueryPlugin } from '@tanstack/vue-query'
 import { flushPromises, mount } from '@vue/test-utils'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { defineComponent } from 'vue'
-import type { Camera, Submission } from '@/api/types'
-import { refreshCamera, useCameras } from '@/cameras/cameras'
+import type { Submission } from '@/api/types'
 import { findCause } from '@/cameras/useCause'
 import { tryAddress } from '@/cameras/trial'
 import TryResult from '@/cameras/TryResult.vue'
@@ -33,90 +31,6 @@ beforeEach(() => {
 afterEach(() => {
   vi.useRealTimers()
   vi.unstubAllGlobals()
-})
-
-const numbered = (count: number): Camera[] => Array.from({ length: count }, (_, at) => camera(`c${at}`))
-
-describe('the list of cameras', () => {
-  const LIST = '/api/v1/diagnosis/cameras'
-  let all: Camera[]
-  let client: QueryClient
-  const readings = (): number => asked.filter((one) => one === `GET ${LIST}?limit=1000`).length
-  const list = () => client.getQueryState<Camera[]>(['cameras'])
-
-  function begin(): ReturnType<typeof mount> {
-    client = new QueryClient({ defaultOptions: { queries: { retry: false } } })
-    const page = defineComponent({ setup: () => useCameras(), template: '<p />' })
-    return mount(page, { global: { plugins: [[VueQueryPlugin, { queryClient: client }]] } })
-  }
-  beforeEach(() => {
-    answer = (url) => {
-      if (url.pathname !== LIST) return all.find((one) => url.pathname.endsWith(`/${one.id}`))
-      const from = Number(url.searchParams.get('after') ?? 0)
-      const next = from + 1_000
-      return { items: all.slice(from, next), next: next < all.length ? String(next) : null }
-    }
-  })
-  afterEach(() => client.clear())
-
-  it('is read again in its time, however often single cameras change', async () => {
-    all = numbered(3_000)
-    const page = begin()
-    await vi.advanceTimersByTimeAsync(100)
-    const readAt = list()?.dataUpdatedAt
-    expect(list()?.data).toHaveLength(3_000)
-    for (let seconds = 0; seconds < 290; seconds += 10) {
-      await refreshCamera(client, 'c5')
-      await vi.advanceTimersByTimeAsync(10_000)
-    }
-    expect(readings()).toBe(1)
-    expect(list()?.dataUpdatedAt).toBe(readAt)
-    await vi.advanceTimersByTimeAsync(11_000)
-    expect(readings()).toBe(2)
-    page.unmount()
-  })
-
-  it('keeps a camera that was read alone after its page', async () => {
-    all = numbered(1_500)
-    const page = begin()
-    await vi.advanceTimersByTimeAsync(100)
-    const pages = answer
-    let release = (): void => undefined
-    answer = async (url, request) => {
-      const found = pages(url, request)
-      if (url.searchParams.has('after')) await new Promise<void>((resolve) => (release = resolve))
-      return found
-    }
-    void client.invalidateQueries({ queryKey: ['cameras'] })
-    await vi.advanceTimersByTimeAsync(100)
-    all = all.map((one) => (one.id === 'c5' ? camera('c5', { status: 'error' }) : one))
-    await refreshCamera(client, 'c5')
-    release()
-    await vi.advanceTimersByTimeAsync(100)
-    expect(readings()).toBe(2)
-    expect(list()?.data?.[5]?.status).toBe('error')
-    // The next read of the list is newer than that.
-    all = all.map((one) => (one.id === 'c5' ? camera('c5') : one))
-    answer = pages
-    await client.invalidateQueries({ queryKey: ['cameras'] })
-    expect(list()?.data?.[5]?.status).toBe('normal')
-    page.unmount()
-  })
-
-  it('does not forget that its last reading failed because one camera was read', async () => {
-    all = numbered(3)
-    const page = begin()
-    await vi.advanceTimersByTimeAsync(100)
-    const pages = answer
-    answer = (url, request) => {
-      if (url.pathname === LIST) throw new TypeError('Failed to fetch')
-      return pages(url, request)
-    }
-    await client.invalidateQueries({ queryKey: ['cameras'] })
-    await refreshCamera(client, 'c1')
-    expect(list()?.error).toBeTruthy()
-    page.unmount()
-  })
 })
 
 describe('the cause of a fault', () => {

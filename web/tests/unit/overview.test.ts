@@ -2,9 +2,13 @@ import { mount } from '@vue/test-utils'
 import { describe, expect, it } from 'vitest'
 import { defineComponent } from 'vue'
 import { i18n } from '@/locales'
+import GroupShares from '@/overview/GroupShares.vue'
 import HealthCounts from '@/overview/HealthCounts.vue'
+import OpenNotice from '@/overview/OpenNotice.vue'
 import { type Standing, useSentence } from '@/overview/sentence'
 import { stripOf } from '@/overview/strip'
+import { preferences } from '@/preferences'
+import { session } from '@/session/session'
 
 const { locale } = i18n.global
 const nothing = { watched: 4, normal: 1, urgent: 0, unknown: 0, old: 0 }
@@ -70,5 +74,60 @@ describe('the strip of days', () => {
   it('has no bar for a day of which nothing is known', () => {
     const { bars } = stripOf([day('2026-01-01', null), day('2026-01-02', 1)])
     expect(bars.map((one) => one.height)).toEqual([undefined, 1])
+  })
+})
+
+describe('the groups', () => {
+  const group = (name: string, online: number, intact: number, watched = 10) => ({
+    ...{ name, total: 10, watched, judged: Math.min(online, watched) },
+    ...{ online, intact },
+  })
+  const fine = Array.from({ length: 20 }, (_, at) => group(`fine ${at}`, 10, 10))
+  const groups = [...fine, group('faulty', 10, 8), group('dark', 2, 2), group('paused', 0, 0, 0), group('lost', 0, 0)]
+  const show = () =>
+    mount(GroupShares, {
+      props: { groups },
+      global: {
+        plugins: [i18n],
+        stubs: { RouterLink: { props: ['to'], template: '<a :group="to.query.group"><slot /></a>' } },
+      },
+    })
+  const names = (shown: ReturnType<typeof show>) => shown.findAll('a').map((one) => one.attributes('group'))
+
+  it('begin with the lowest share of either kind', () => {
+    const shown = show()
+    expect(names(shown).slice(0, 3)).toEqual(['lost', 'dark', 'faulty'])
+    expect(names(shown)).toHaveLength(8)
+  })
+
+  it('are all shown on request, each with the way to its cameras', async () => {
+    locale.value = 'en'
+    const shown = show()
+    await shown.find('button').trigger('click')
+    expect(names(shown)).toHaveLength(24)
+    expect(names(shown).at(-1)).toBe('paused')
+    await shown.find('button').trigger('click')
+    expect(names(shown)).toHaveLength(8)
+  })
+})
+
+describe('the notice of an open master', () => {
+  const show = () => mount(OpenNotice, { global: { plugins: [i18n], stubs: { RouterLink: true } } })
+
+  it('says that everybody may change everything, until it is hidden in this browser', async () => {
+    locale.value = 'en'
+    session.open.value = true
+    const shown = show()
+    expect(shown.text()).toContain('everybody who reaches this address may change everything')
+    await shown.find('button').trigger('click')
+    expect(shown.text()).toBe('')
+    expect(show().text()).toBe('')
+    expect(localStorage.getItem('easysight.preferences')).toContain('"openIsKnown":true')
+    preferences.openIsKnown = false
+  })
+
+  it('is not shown by a master that asks people to sign in', () => {
+    session.open.value = false
+    expect(show().text()).toBe('')
   })
 })

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { ANSWER_MS, FIRST_ANSWER_MS, SILENCE_MS } from '@/live/election'
 import { follow } from '@/live/stream'
 import type { LiveEvent } from '@/api/types'
 
@@ -35,11 +36,22 @@ class FakeSource extends EventTarget {
 class FakeChannel {
   static all: FakeChannel[] = []
   onmessage: ((message: { data: unknown }) => void) | null = null
+  /** False in a tab that the browser has stopped. What it is told waits. */
+  runs = true
+  private waiting: unknown[] = []
   constructor(readonly name: string) {
     FakeChannel.all.push(this)
   }
   postMessage(data: unknown): void {
-    for (const one of FakeChannel.all) if (one !== this && one.name === this.name) one.onmessage?.({ data })
+    for (const one of FakeChannel.all) if (one !== this && one.name === this.name) one.receive(data)
+  }
+  private receive(data: unknown): void {
+    if (this.runs) this.onmessage?.({ data })
+    else this.waiting.push(data)
+  }
+  resume(): void {
+    this.runs = true
+    for (const data of this.waiting.splice(0)) this.onmessage?.({ data })
   }
   close(): void {
     FakeChannel.all = FakeChannel.all.filter((one) => one !== this)
@@ -66,6 +78,12 @@ function tab(): Tab {
   const end = follow(URL_OF, { event: (one) => events.push(one), state: (one) => states.push(one) })
   return { events, states, end }
 }
+/** The only tab, which leads as soon as it knows that it is alone. */
+function loneTab(): Tab {
+  const one = tab()
+  vi.advanceTimersByTime(FIRST_ANSWER_MS)
+  return one
+}
 const source = (): FakeSource => FakeSource.all.at(-1) as FakeSource
 const kinds = ({ events }: Tab): string[] => events.map((one) => (one.kind === 'node' ? one.node_id : one.kind))
 /** Loses the connection, and waits for the next one. */
@@ -89,7 +107,7 @@ afterEach(() => {
 
 describe('the stream of events', () => {
   it('tells events, and whether it is open', () => {
-    const { events, states, end } = tab()
+    const { events, states, end } = loneTab()
     source().onopen?.()
     source().node('n')
     expect(states).toEqual(['open'])
@@ -99,7 +117,7 @@ describe('the stream of events', () => {
   })
 
   it('connects again after a loss, at ever longer intervals', () => {
-    const { states, end } = tab()
+    const { states, end } = loneTab()
     source().onerror?.()
     expect(states).toEqual(['lost'])
     vi.advanceTimersByTime(1_000)
@@ -119,7 +137,7 @@ describe('the stream of events', () => {
 
 describe('a connection that was lost', () => {
   it('continues after the last event, and nothing counts as missed', () => {
-    const one = tab()
+    const one = loneTab()
     expect(source().from).toBe('')
     source().onopen?.()
     source().position('m-1')
@@ -138,7 +156,7 @@ describe('a connection that was lost', () => {
   })
 
   it('tells that events were missed if the master says so, and continues from there', () => {
-    const one = tab()
+    const one = loneTab()
     source().onopen?.()
     source().node('a', 'm-1')
     lose()
@@ -152,7 +170,7 @@ describe('a connection that was lost', () => {
   })
 
   it('counts as a gap if the very first attempt failed', () => {
-    const one = tab()
+    const one = loneTab()
     lose()
     expect(source().from).toBe('')
     source().onopen?.()
@@ -162,7 +180,7 @@ describe('a connection that was lost', () => {
   })
 
   it('counts as a gap if a master of an older version answers, which cannot continue', () => {
-    const one = tab()
+    const one = loneTab()
     source().onopen?.()
     source().node('a', 'm-1')
     lose()
@@ -180,7 +198,7 @@ describe('a connection that was lost', () => {
   })
 
   it('does not count as a gap while the master has not answered yet', () => {
-    const one = tab()
+    const one = loneTab()
     source().onopen?.()
     source().position('m-1')
     lose()
@@ -239,5 +257,128 @@ describe('several tabs', () => {
     source().position('m-9')
     expect(kinds(second)).toEqual([])
     second.end()
+  })
+})
+
+describe('several tabs without locks', () => {
+  const open = (): FakeSource[] => FakeSource.all.filter((one) => !one.closed)
+  const channel = (): FakeChannel => FakeChannel.all.at(-1) as FakeChannel
+  /** As long as it takes to notice that a leader is gone. */
+  const noticed = (): unknown => vi.advanceTimersByTime(SILENCE_MS + 2 * ANSWER_MS)
+
+  it('share one connection, also if they are opened at once', () => {
+    const tabs = [tab(), tab(), tab(), tab()]
+    vi.advanceTimersByTime(10 * SILENCE_MS)
+    expect(open()).toHaveLength(1)
+    source().onopen?.()
+    source().node('a', 'm-1')
+    const late = tab()
+    vi.advanceTimersByTime(10 * SILENCE_MS)
+    expect(open()).toHaveLength(1)
+    expect(late.states).toContain('open')
+    source().node('b', 'm-2')
+    for (const one of tabs) expect(kinds(one)).toEqual(['a', 'b'])
+    expect(kinds(late)).toEqual(['b'])
+    for (const one of [...tabs, late]) one.end()
+    expect(open()).toHaveLength(0)
+    vi.advanceTimersByTime(60_000)
+    expect(open()).toHaveLength(0)
+  })
+
+  it('follow the next one, which continues the stream, when the leader is closed', () => {
+    const first = loneTab()
+    const others = [tab(), tab(), tab()]
+    source().onopen?.()
+    source().node('a', 'm-1')
+    first.end()
+    vi.advanceTimersByTime(ANSWER_MS)
+    expect(open()).toHaveLength(1)
+    expect(source().from).toBe('m-1')
+    source().onopen?.()
+    source().position('m-1')
+    source().node('b', 'm-2')
+    noticed()
+    expect(open()).toHaveLength(1)
+    for (const one of others) expect(kinds(one)).toEqual(['a', 'b'])
+    for (const one of others) one.end()
+  })
+
+  it('replace a leader that dies without a word, and the new one continues the stream', () => {
+    loneTab()
+    const dead = channel()
+    const others = [tab(), tab()]
+    const lost = source()
+    lost.onopen?.()
+    lost.node('a', 'm-1')
+    // A crashed tab neither hears nor speaks, and the browser closes its connections.
+    dead.close()
+    lost.close()
+    noticed()
+    expect(open()).toHaveLength(1)
+    expect(source().from).toBe('m-1')
+    source().onopen?.()
+    source().position('m-1')
+    source().node('b', 'm-2')
+    for (const one of others) expect(kinds(one)).toEqual(['a', 'b'])
+    for (const one of others) one.end()
+  })
+
+  it('replace a leader that the browser has frozen, which then follows', () => {
+    const first = loneTab()
+    const frozen = channel()
+    const old = source()
+    old.onopen?.()
+    old.node('a', 'm-1')
+    const other = tab()
+    frozen.runs = false
+    noticed()
+    expect(open()).toHaveLength(2)
+    const next = source()
+    next.onopen?.()
+    next.node('b', 'm-2')
+    // The first one does not know yet that it was replaced. What it says is not heard.
+    old.onerror?.()
+    expect(other.states.at(-1)).toBe('open')
+    frozen.resume()
+    expect(open()).toEqual([next])
+    next.node('c', 'm-3')
+    expect(kinds(first)).toEqual(['a', 'b', 'c'])
+    expect(kinds(other)).toEqual(['b', 'c'])
+    expect(first.states.at(-1)).toBe('open')
+    vi.advanceTimersByTime(10 * SILENCE_MS)
+    expect(open()).toEqual([next])
+    first.end()
+    other.end()
+  })
+
+  it('agree on one leader where two could not hear each other', () => {
+    const first = tab()
+    const deaf = channel()
+    deaf.runs = false
+    const second = tab()
+    channel().runs = false
+    vi.advanceTimersByTime(FIRST_ANSWER_MS)
+    expect(open()).toHaveLength(2)
+    for (const one of FakeChannel.all) one.resume()
+    noticed()
+    expect(open()).toHaveLength(1)
+    open()[0]?.onopen?.()
+    expect([first.states.at(-1), second.states.at(-1)]).toEqual(['open', 'open'])
+    first.end()
+    second.end()
+  })
+
+  it('have another leader while the page of one is stopped or left', () => {
+    const first = loneTab()
+    source().onopen?.()
+    source().position('m-1')
+    const old = source()
+    window.dispatchEvent(new Event('pagehide'))
+    expect(old.closed).toBe(true)
+    // The page is shown again.
+    noticed()
+    expect(open()).toHaveLength(1)
+    expect(source().from).toBe('m-1')
+    first.end()
   })
 })

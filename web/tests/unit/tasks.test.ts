@@ -1,5 +1,5 @@
 // The editor of tasks: it never mixes up two tasks, and never discards typed text without asking.
-import { VueQueryPlugin } from '@tanstack/vue-query'
+import { QueryClient, VueQueryPlugin } from '@tanstack/vue-query'
 import { flushPromises, mount } from '@vue/test-utils'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { createMemoryHistory, createRouter } from 'vue-router'
@@ -28,7 +28,10 @@ beforeEach(() => {
     return Promise.resolve(answer(request))
   })
 })
-afterEach(() => vi.unstubAllGlobals())
+afterEach(() => {
+  queries.clear()
+  vi.unstubAllGlobals()
+})
 
 function task(id: string): Task {
   return {
@@ -42,7 +45,11 @@ function task(id: string): Task {
   } as Task
 }
 
-async function open(path: string) {
+const queries = new QueryClient()
+/** The plugins of the master. */
+let plugins: unknown[] = []
+
+async function open(path: string, more: object = {}) {
   const tasks: Record<string, Task> = { a: task('a'), b: task('b') }
   answer = (request) => {
     const path = new URL(request.url).pathname
@@ -50,7 +57,8 @@ async function open(path: string) {
     const known = tasks[id]
     if (known && verb) tasks[id] = { ...known, enabled: verb === 'resume', updated_at: '2026-01-02T00:00:00Z' }
     if (known) return json(tasks[id])
-    return json(/groups|plugins/.test(path) ? [] : { items: [] })
+    if (path.endsWith('/plugins')) return json(plugins)
+    return json(/groups/.test(path) ? [] : { items: [] })
   }
   const router = createRouter({
     history: createMemoryHistory(),
@@ -62,8 +70,8 @@ async function open(path: string) {
   await router.push(path)
   const page = mount(Frame, {
     global: {
-      plugins: [i18n, router, VueQueryPlugin],
-      stubs: { Rail: true, TopBar: true, LossBanner: true, SignInDialog: true, DiagnosesInput: true },
+      plugins: [i18n, router, [VueQueryPlugin, { queryClient: queries }]],
+      stubs: { Rail: true, TopBar: true, LossBanner: true, SignInDialog: true, DiagnosesInput: true, ...more },
     },
   })
   await flushPromises()
@@ -97,6 +105,36 @@ describe('the editor of a task', () => {
     expect(closes()).toBe(false)
     page.unmount()
     expect(closes()).toBe(true)
+  })
+
+  it('says beside “Save” which diagnosis has a faulty setting, as long as it has one', async () => {
+    const schema = { properties: { dark: { type: 'number', minimum: 0, maximum: 255, default: 80 } } }
+    const title = { en: 'Brightness', zh: '亮度' }
+    const brightness = {
+      ...{ digest: 'd', published_at: '2026-01-01T00:00:00Z', active_for: ['brightness'], config_schema: schema },
+      diagnoses: [{ id: 'brightness', title, description: title }],
+    }
+    plugins = [brightness]
+    const { page } = await open('/tasks/a', { DiagnosesInput: false, TaskAside: true })
+    const fold = async (): Promise<void> => {
+      await page.find('details.one summary').trigger('click')
+      await page.find('details.one').trigger('toggle')
+    }
+    const save = () => page.findAll('button').find((one) => one.text() === 'Save')
+    await page.find('#task-name').setValue('typed')
+    await vi.waitFor(() => expect(page.find('details.one').exists()).toBe(true))
+    await fold()
+    await page.find('#brightness-dark').setValue('300')
+    await fold()
+    expect(page.find('.page-head').text()).toContain('Wrong setting: Brightness')
+    expect(save()?.attributes('disabled')).toBeDefined()
+    // The plugin is switched off, and its form with the faulty setting goes.
+    plugins = []
+    await queries.invalidateQueries({ queryKey: ['plugins'] })
+    await vi.waitFor(() => expect(page.find('#brightness-dark').exists()).toBe(false))
+    expect(page.find('.page-head').text()).not.toContain('Wrong setting')
+    expect(save()?.attributes('disabled')).toBeUndefined()
+    page.unmount()
   })
 
   it('opens with the value of a replay filled in, and saves it only when asked', async () => {

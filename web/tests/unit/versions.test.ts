@@ -1,6 +1,6 @@
 // Two people change the same object: the second one sees the change of the first, and overwrites nothing unseen.
 import { VueQueryPlugin } from '@tanstack/vue-query'
-import { flushPromises, mount } from '@vue/test-utils'
+import { flushPromises, mount, type VueWrapper } from '@vue/test-utils'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { createMemoryHistory, createRouter } from 'vue-router'
 import { api, take } from '@/api/client'
@@ -97,16 +97,18 @@ describe('the version of an object', () => {
 })
 
 describe('the form of a camera', () => {
+  let page: VueWrapper | undefined
+
   async function open(): Promise<() => void> {
     stored.body = camera('one', { name: 'Gate' })
     const shown = await readCamera('one')
-    const page = mount(CameraDialog, {
+    page = mount(CameraDialog, {
       props: { camera: shown },
       attachTo: document.body,
       global: { plugins: [i18n, VueQueryPlugin] },
     })
     await flushPromises()
-    return () => page.unmount()
+    return () => page?.unmount()
   }
 
   it('is saved if nobody else has changed the camera', async () => {
@@ -138,6 +140,20 @@ describe('the form of a camera', () => {
     close()
   })
 
+  it('asks before it is cancelled with unsaved work', async () => {
+    const close = await open()
+    const confirm = vi.fn(() => false)
+    vi.stubGlobal('confirm', confirm)
+    const isOpen = (): boolean => page?.emitted('close') === undefined
+    await type('input[aria-label="Name"]', 'Main gate')
+    await press('Cancel')
+    expect([confirm.mock.calls.length, isOpen()]).toEqual([1, true])
+    confirm.mockReturnValue(true)
+    await press('Cancel')
+    expect([confirm.mock.calls.length, isOpen()]).toEqual([2, false])
+    close()
+  })
+
   it('continues with the version that was taken over', async () => {
     const close = await open()
     await type('input[aria-label="Name"]', 'Main gate')
@@ -152,6 +168,8 @@ describe('the form of a camera', () => {
 })
 
 describe('the editor of a task', () => {
+  let page: VueWrapper | undefined
+
   async function open(): Promise<() => void> {
     stored.body = {
       ...{ id: 'one', name: 'Night', cameras: ['c1'], schedule: { kind: 'manual' }, enabled: true },
@@ -165,7 +183,7 @@ describe('the editor of a task', () => {
       ],
     })
     await router.push('/tasks/one')
-    const page = mount(
+    page = mount(
       { template: '<RouterView />' },
       {
         attachTo: document.body,
@@ -173,7 +191,7 @@ describe('the editor of a task', () => {
       },
     )
     await vi.waitFor(() => expect(document.body.querySelector('h1')?.textContent).toBe('Night'))
-    return () => page.unmount()
+    return () => page?.unmount()
   }
 
   it('shows the change of another person, and overwrites only what it has shown', async () => {
@@ -196,6 +214,23 @@ describe('the editor of a task', () => {
     await type('#task-name', 'Every night')
     await press('Save')
     await vi.waitFor(() => expect(sent.at(-1)).toEqual({ method: 'PUT', condition: '"v4"', status: 200 }))
+    close()
+  })
+
+  it('forgets a faulty setting together with what was typed when it takes theirs', async () => {
+    const close = await open()
+    const head = (): string => document.body.querySelector('.page-head')?.textContent ?? ''
+    await type('#task-name', 'Nights')
+    change({ priority: 7 })
+    await press('Save')
+    page?.findComponent({ name: 'DiagnosesInput' }).vm.$emit('faulty', ['Brightness'])
+    await flushPromises()
+    expect(head()).toContain('Wrong setting: Brightness')
+    await press('Take theirs')
+    expect(head()).not.toContain('Wrong setting')
+    await type('#task-name', 'Nights')
+    await press('Save')
+    await vi.waitFor(() => expect(sent.at(-1)).toEqual({ method: 'PUT', condition: '"v2"', status: 200 }))
     close()
   })
 
