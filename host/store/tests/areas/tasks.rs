@@ -51,6 +51,8 @@ pub(crate) async fn an_area_shows_its_part_of_runs(store: &Store) {
     assert!(!store.by(ada()).cancel_run(other, 22_000).await.unwrap());
     assert!(store.by(ada()).cancel_run(own, 22_000).await.unwrap());
     let state = async |run| store.run(&Area::ALL, run).await.unwrap().unwrap().run.state;
+    let shown: Vec<_> = nodes[0].jobs.iter().map(|job| (job.id, job.run_id)).collect();
+    assert_eq!(shown, [(nodes[0].current_tasks[0], own)]);
     assert_eq!((state(mixed).await, state(other).await), (RunState::Running, RunState::Running));
 }
 
