@@ -238,6 +238,21 @@ async fn a_damaged_day_is_left_out_of_a_replay_on_postgres() {
     replays::a_damaged_day_is_left_out_and_counted(Dialect::Postgres).await;
 }
 
+#[tokio::test]
+async fn a_database_has_an_id_that_all_its_masters_know() {
+    let mut ids = std::collections::HashSet::new();
+    for dialect in [Dialect::Sqlite, Dialect::Sqlite, Dialect::Postgres] {
+        let Some(fresh) = open(dialect).await else { continue };
+        let id = fresh.store.installation().to_owned();
+        assert!(id.len() == 8 && id.bytes().all(|one| matches!(one, b'0'..=b'9' | b'a'..=b'f')), "{id}");
+        if dialect == Dialect::Postgres {
+            assert_eq!(fresh.another().await.installation(), id);
+        }
+        assert!(ids.insert(id));
+        fresh.close().await;
+    }
+}
+
 on_both!(
     a_camera_with_hidden_groups_is_found_by_its_id_and_name_only,
     a_filter_is_its_owner_s_alone,
@@ -427,7 +442,8 @@ async fn a_due_task_fires_once_and_a_repeated_request_makes_no_second_run(store:
     assert_eq!(waiting[0].run.request_id.as_deref(), Some("asked"));
     store.set_waits_for(keyed, vec!["a plugin for `x`".into()]).await.unwrap();
     assert_eq!(store.run(&Area::ALL, keyed).await.unwrap().unwrap().run.waits_for, ["a plugin for `x`"]);
-    let filter = RunFilter { task_id: Some("t".into()), state: Some(RunState::Waiting) };
+    let filter =
+        RunFilter { task_id: Some("t".into()), state: Some(RunState::Waiting), ..RunFilter::default() };
     assert_eq!(store.runs(&Area::ALL, &filter, &page(10)).await.unwrap().items[0].id, keyed);
     assert_eq!(store.fan_out(keyed, fan_out(2), 6_000).await.unwrap(), Some(2));
     assert_eq!(store.fan_out(keyed, fan_out(2), 6_000).await.unwrap(), None);

@@ -33,6 +33,10 @@ pub(crate) async fn an_area_shows_its_part_of_runs(store: &Store) {
     }
     let counts = store.run_counts(&hall, 20_000).await.unwrap();
     assert_eq!((counts.finished, counts.with_failures), (2, 1));
+    let failed = RunFilter { failed: true, since: Some(0), ..RunFilter::default() };
+    let of_hall = store.runs(&hall, &failed, &page(9)).await.unwrap().items;
+    assert_eq!(of_hall.iter().map(|run| run.id).collect::<Vec<_>>(), [own]);
+    assert_eq!(store.runs(&Area::ALL, &failed, &page(9)).await.unwrap().items.len(), 3);
     assert_eq!(store.queue_counts(&hall, 20_000).await.unwrap().dead, 1);
     assert_eq!(store.queue_counts(&Area::ALL, 20_000).await.unwrap().dead, 3);
     // Only a run that is completely in the area can be changed. A run of which nothing is in the area does not exist
@@ -47,6 +51,8 @@ pub(crate) async fn an_area_shows_its_part_of_runs(store: &Store) {
     let leased = node.lease(store, 9, 21_000).await;
     let nodes = store.nodes(&hall, 0).await.unwrap();
     assert_eq!((leased.jobs.len(), nodes[0].current_tasks.len()), (3, 1));
+    let shown: Vec<_> = nodes[0].jobs.iter().map(|job| (job.id, job.run_id)).collect();
+    assert_eq!(shown, [(nodes[0].current_tasks[0], own)]);
     assert!(matches!(store.by(ada()).cancel_run(mixed, 22_000).await, Err(StoreError::Outside { .. })));
     assert!(!store.by(ada()).cancel_run(other, 22_000).await.unwrap());
     assert!(store.by(ada()).cancel_run(own, 22_000).await.unwrap());
