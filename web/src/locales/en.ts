@@ -996,6 +996,8 @@ export default {
     'no-such-welcome': 'The link is not valid: it was used, is older than a day, or there is an administrator.',
     'last-administrator':
       'This is the last administrator. Make another user an administrator first, or create a token for one.',
+    'host-not-allowed':
+      'An open master answers only to localhost and IP addresses. Use such an address, or create a user.',
     'foreign-origin':
       'The master does not know the address of this page. The proxy in front of it must pass on the host.',
     'invalid-request': 'A value is not valid.',

@@ -972,6 +972,7 @@ export default {
     'sign-in-busy': '同时登录的人过多，请稍后再试。',
     'no-such-welcome': '链接无效：已经用过、超过一天，或已经有管理员。',
     'last-administrator': '这是最后一个管理员。请先让另一个用户成为管理员，或创建管理员令牌。',
+    'host-not-allowed': '开放的主节点只应答 localhost 和 IP 地址。请改用这样的地址，或创建用户。',
     'foreign-origin': '主节点不认识本页面的地址，请让前置代理转发原始主机名。',
     'invalid-request': '填写的内容有误。',
     'invalid-json': '请求内容有误。',

@@ -223,8 +223,9 @@ fn user_of(principal: &Principal) -> Result<(&str, &str, &str), Error> {
     }
 }
 
-/// Answers with a cookie that has this value. Browsers do not send the cookie with requests from other sites (`SameSite`). If the request
-/// came over TLS, to the master or to a proxy in front of it, browsers send the cookie over TLS only (`Secure`).
+/// Answers with a cookie that has this value. Browsers do not send the cookie with requests from other sites
+/// (`SameSite`). If the request came over TLS, to the master or to a proxy in front of it, browsers send the cookie over
+/// TLS only (`Secure`).
 pub(super) fn set(master: &Master, headers: &HeaderMap, value: &str) -> Result<Response, Error> {
     let protocol = headers.get(HeaderName::from_static("x-forwarded-proto"));
     let secure = if master.serves_tls || protocol.is_some_and(|protocol| protocol == "https") {
