@@ -9,7 +9,8 @@ import { createInterface } from 'node:readline'
 
 const target = resolve(import.meta.dirname, '../../target')
 const programs = process.env.EASYSIGHT_BIN_DIR ?? join(target, 'debug')
-const plugins = process.env.EASYSIGHT_PLUGINS_DIR ?? join(target, 'plugins')
+/** The folder of the standard plugins. */
+export const plugins = process.env.EASYSIGHT_PLUGINS_DIR ?? join(target, 'plugins')
 const clips = process.env.EASYSIGHT_CLIPS_DIR ?? join(target, 'demo')
 
 /** A port where nothing listens, or everything is discarded. */

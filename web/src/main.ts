@@ -1,7 +1,7 @@
 import { VueQueryPlugin, type VueQueryPluginOptions } from '@tanstack/vue-query'
 import { createApp } from 'vue'
 import App from './App.vue'
-import { ApiError } from './api/problem'
+import { isOutage, pauseAfterOutage } from './api/recovery'
 import { i18n } from './locales'
 import { router } from './router'
 import 'element-plus/theme-chalk/base.css'
@@ -13,7 +13,8 @@ const queries: VueQueryPluginOptions = {
     defaultOptions: {
       queries: {
         // Requests that the master refused are not repeated; requests that failed because of an outage are.
-        retry: (failures, error) => failures < 2 && !(error instanceof ApiError && error.problem.status < 500),
+        retry: (failures, error) => failures < 2 && isOutage(error),
+        refetchInterval: pauseAfterOutage,
         refetchOnWindowFocus: true,
         // A control room may have no internet: the browser then reports that it is offline, although the master is
         // reachable.

@@ -524,6 +524,32 @@ export default {
     noRuns: 'Has not run yet.',
     leave: 'Leave without saving what you changed?',
   },
+  templates: {
+    title: 'Templates',
+    hint: 'Start from a template. You can change everything; nothing is saved until you save it.',
+    setsHint: 'Start from a usual set. You can change the selection below; all settings stay at their defaults.',
+    sets: {
+      everything: 'Everything, also later ones',
+      picture: 'Is there a picture',
+      quality: 'Picture quality',
+      view: 'View and lens',
+    },
+    purposes: {
+      everything: 'Finds every fault that the active plugins know, also those of plugins that are activated later.',
+      picture: 'Finds cameras that send no picture, a frozen one, a solid colour, or a broken stream.',
+      quality: 'Finds pictures on which little can be seen: dark, unsharp, tinted, noisy, torn, or shaking.',
+      view: 'Finds cameras that were covered or turned, and dirty lenses.',
+    },
+    activeNow: '{n} diagnosis is active now. | {n} diagnoses are active now.',
+    allActive: 'The diagnosis is active. | All {n} diagnoses are active.',
+    someActive: '{n} of {all} diagnoses are active. Not active: {names}.',
+    tasks: {
+      hourly: 'Hourly: everything',
+      quarterly: 'Every quarter of an hour: is there a picture',
+      daylight: 'Daily at 10:00: view and lens',
+      morning: 'Daily at 7:00, before work: everything',
+    },
+  },
   schedule: {
     title: 'Schedule',
     kinds: { manual: 'By hand', interval: 'Interval', cron: 'Times', once: 'Once' },

@@ -513,6 +513,32 @@ export default {
     noRuns: '还没有运行过。',
     leave: '有修改尚未保存，确定离开？',
   },
+  templates: {
+    title: '模板',
+    hint: '可以从模板开始，各项内容都能再改，点“保存”之后才生效。',
+    setsHint: '可以从常用组合开始，再在下面增减；各项设置保持默认值。',
+    sets: {
+      everything: '全部（含以后启用的）',
+      picture: '有没有画面',
+      quality: '画面质量',
+      view: '视野与镜头',
+    },
+    purposes: {
+      everything: '发现已启用插件所能判断的各种故障，以后启用的插件也包括在内。',
+      picture: '发现没有画面、画面冻结、只有纯色画面或码流异常的摄像机。',
+      quality: '发现看不清的画面：过暗、模糊、偏色、噪声多、花屏或抖动。',
+      view: '发现被遮挡、被转动的摄像机，以及脏污的镜头。',
+    },
+    activeNow: '目前已启用 {n} 项诊断。',
+    allActive: '{n} 项诊断均已启用。',
+    someActive: '{all} 项诊断中已启用 {n} 项，未启用：{names}。',
+    tasks: {
+      hourly: '每小时：全部诊断',
+      quarterly: '每 15 分钟：有没有画面',
+      daylight: '每天 10:00：视野与镜头',
+      morning: '每天 7:00 上班前：全部诊断',
+    },
+  },
   schedule: {
     title: '运行计划',
     kinds: { manual: '手动', interval: '固定间隔', cron: '定时', once: '一次' },
