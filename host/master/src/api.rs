@@ -166,12 +166,14 @@ pub(crate) fn router(master: &Shared) -> anyhow::Result<Router> {
         .merge(docs)
         .merge(easysight_console::router())
         .route("/api/openapi.json", get(move || async move { Json(document) }))
-        .route("/healthz", get(status::healthz))
-        .route("/readyz", get(status::readyz))
         .route("/metrics", get(status::metrics))
         .fallback(|| async {
             Error::new(StatusCode::NOT_FOUND, "not-found", "there is nothing at this path")
         })
+        .layer(middleware::from_fn_with_state(master.clone(), guard::own_host))
+        // Health checks may use any name.
+        .route("/healthz", get(status::healthz))
+        .route("/readyz", get(status::readyz))
         .method_not_allowed_fallback(|| async {
             Error::new(
                 StatusCode::METHOD_NOT_ALLOWED,

@@ -76,6 +76,37 @@ async fn a_page_of_another_site_is_refused_even_on_this_machine() {
     assert_eq!(read(request).await.0, 403);
 }
 
+/// A name whose address somebody else decides may lead a browser to this machine. A page of that name has the master's
+/// own origin.
+#[tokio::test]
+async fn an_open_master_answers_only_to_names_that_lead_nowhere_else() {
+    let mut master = Master::start();
+    let port = master.address().rsplit(':').next().unwrap().to_owned();
+    let ask = |master: &Master, host: &str, path: &str| {
+        let (host, origin) = (format!("{host}:{port}"), format!("http://{host}:{port}"));
+        read(master.request(Method::GET, path).header("host", host).header("origin", origin))
+    };
+    let cameras = "/api/v1/diagnosis/cameras";
+    for path in [cameras, "/", "/docs/", "/api/openapi.json", "/metrics", "/api/v1/session", "/nothing"] {
+        let (status, refused) = ask(&master, "evil.example", path).await;
+        assert_eq!((status, &refused["type"]), (403, &json!("/problems/host-not-allowed")), "{path}");
+    }
+    let user = json!({"name": "Eve", "scope": "admin", "password": "correct horse battery"});
+    let taken = master.request(Method::POST, "/api/v1/users").header("host", "evil.example").json(&user);
+    assert_eq!(read(taken).await.0, 403);
+    for host in ["localhost", "sight.localhost", "127.0.0.1", "[::1]", "10.0.0.5"] {
+        assert_eq!(ask(&master, host, cameras).await.0, 200, "{host}");
+    }
+    let alive =
+        master.request(Method::GET, "/healthz").header("host", "balancer.example").send().await.unwrap();
+    assert_eq!(alive.status(), 200);
+    // Once people sign in, a foreign page has no credentials, and the master may have any name.
+    let (_, admin) = master.post("/api/v1/tokens", &json!({"name": "me", "scope": "admin"})).await;
+    assert_eq!(ask(&master, "sight.example", cameras).await.0, 401);
+    master.token = admin["token"].as_str().map(str::to_owned);
+    assert_eq!(ask(&master, "sight.example", cameras).await.0, 200);
+}
+
 /// Makes a private certificate authority and a certificate for localhost.
 fn certificates(dir: &Path) -> bool {
     let openssl = |arguments: &str| {

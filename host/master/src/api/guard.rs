@@ -15,7 +15,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use easysight_daemon::{problem::Error, requests};
+use easysight_daemon::{problem::Error, requests, site};
 
 use crate::{
     access::Credentials,
@@ -67,6 +67,21 @@ pub(super) async fn check(
         }
         Err(error) => error.into_response(),
     }
+}
+
+/// Refuses requests to an open master that name a host whose address somebody else could have chosen: a page of that
+/// host has the master's own origin, so [`same_site`] cannot tell it from a page of the master.
+pub(super) async fn own_host(State(master): State<Shared>, mut request: Request, next: Next) -> Response {
+    site::complete(&mut request);
+    if master.access.is_open() && !site::is_certain(request.headers()) {
+        let detail = "nobody has to sign in to this master, so it answers only to the name `localhost` and to IP \
+                      addresses: a web page could use any other name to get in. Open http://localhost with the port of \
+                      this master, or let people sign in: `easysight-master user create` creates a user, \
+                      `easysight-master token create` a token. If a reverse proxy passes requests on, also start the \
+                      master with --trusted-proxies";
+        return Error::new(StatusCode::FORBIDDEN, "host-not-allowed", detail).into_response();
+    }
+    next.run(request).await
 }
 
 /// Records in the audit log that a known caller was not allowed to change something. Requests that only read are not
