@@ -6,6 +6,7 @@ mod blobs;
 mod by;
 mod cameras;
 mod check;
+mod docs;
 mod document;
 mod events;
 mod filters;
@@ -38,7 +39,6 @@ use easysight_protocol::CameraHealth;
 use tower_http::timeout::TimeoutLayer;
 use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
-use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::{master::Shared, principal::Need};
 
@@ -159,11 +159,9 @@ pub(crate) fn router(master: &Shared) -> anyhow::Result<Router> {
         .merge(OpenApiRouter::new().routes(routes!(session::close)))
         .split_for_parts();
     let document = document::complete(&document)?;
-    // The address of the document is relative, so that the page also works below a path prefix.
-    let docs = SwaggerUi::new("/docs").config(Config::from("../api/openapi.json"));
     let router = Router::new()
         .merge(api)
-        .merge(docs)
+        .merge(docs::router())
         .merge(easysight_console::router())
         .route("/api/openapi.json", get(move || async move { Json(document) }))
         .route("/metrics", get(status::metrics))

@@ -210,10 +210,30 @@ async fn the_document_describes_what_is_there() {
     ] {
         assert!(paths.contains_key(path), "{path}");
     }
-    let docs = master.request(Method::GET, "/docs/").send().await.unwrap();
-    assert_eq!(docs.status(), 200);
     let answer = master.request(Method::GET, "/healthz").header("x-request-id", "mine").send().await.unwrap();
     assert_eq!(answer.headers()["x-request-id"], "mine");
+}
+
+/// A browser that shows the page talks to this master only.
+#[tokio::test]
+async fn the_page_of_the_api_names_no_other_host() {
+    let master = Master::start();
+    let page = master.request(Method::GET, "/docs/").send().await.unwrap();
+    assert_eq!(page.status(), 200);
+    let policy = page.headers()["content-security-policy"].to_str().unwrap().to_owned();
+    for rule in ["default-src 'none'", "script-src 'self'", "connect-src 'self'", "frame-ancestors 'none'"] {
+        assert!(policy.split("; ").any(|one| one == rule), "{policy}");
+    }
+    assert!(!policy.contains("http") && !policy.contains('*') && !policy.contains("unsafe"), "{policy}");
+    assert_eq!(page.headers()["x-content-type-options"], "nosniff");
+    let page = page.text().await.unwrap();
+    assert!(!page.contains("//") && !page.contains("<style") && !page.contains("<script>"), "{page}");
+    let script = master.request(Method::GET, "/docs/swagger-initializer.js").send().await.unwrap();
+    assert!(script.headers().contains_key("content-security-policy"));
+    let config = script.text().await.unwrap();
+    assert!(config.contains(r#""validatorUrl": "none""#), "{config}");
+    assert!(config.contains(r#""url": "../api/openapi.json""#), "{config}");
+    assert!(!config.contains("://"), "{config}");
 }
 
 /// The console's types are made from a copy of the document. `EASYSIGHT_WRITE_DOCS=1` updates the copy; after that,
