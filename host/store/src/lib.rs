@@ -123,6 +123,7 @@ pub struct Store {
     known: Arc<Known>,
     dialect: Dialect,
     url: Arc<str>,
+    installation: Arc<str>,
 }
 
 /// The number of rows that the SQLite driver buffers. This is enough for a batch of commands.
@@ -164,6 +165,7 @@ impl Store {
         connection.raw(dialect.unlimited()).await.map_err(|error| failed(&error))?;
         connection.migrate(&SQLITE, &POSTGRES).await.map_err(|error| failed(&error))?;
         connection.raw(dialect.session()).await.map_err(|error| failed(&error))?;
+        let installation = installation(&mut connection).await.map_err(|error| failed(&error))?;
         storage::check_vacuum(&mut connection, dialect).await.map_err(|error| failed(&error))?;
         let known = Arc::new(Known::default());
         let readers = Pool::new(options.clone());
@@ -190,7 +192,19 @@ impl Store {
             }
         });
         let url = url.into();
-        let store = Self { readers, writer, leases, beats, results, begins, settles, known, dialect, url };
+        let store = Self {
+            readers,
+            writer,
+            leases,
+            beats,
+            results,
+            begins,
+            settles,
+            known,
+            dialect,
+            url,
+            installation,
+        };
         store.fill_words().await.map_err(|error| failed(&error))?;
         Ok((store, ended))
     }
@@ -199,6 +213,12 @@ impl Store {
     #[must_use]
     pub const fn dialect(&self) -> Dialect {
         self.dialect
+    }
+
+    /// Returns the id of the database: eight hexadecimal digits, the same for all masters that share the database.
+    #[must_use]
+    pub fn installation(&self) -> &str {
+        &self.installation
     }
 
     /// Returns the number of statements that were sent to the database since the store was opened.
@@ -219,6 +239,12 @@ impl Store {
         ];
         self.writer.depth() + lanes.iter().sum::<usize>()
     }
+}
+
+/// Reads the id of the database.
+async fn installation(connection: &mut db::Connection) -> Result<Arc<str>, StoreError> {
+    let row = db::query("SELECT id FROM installation").fetch_one(connection).await?;
+    Ok(query::text(&row, "id")?.into())
 }
 
 fn options(url: &str) -> Result<Options, OpenError> {

@@ -238,6 +238,21 @@ async fn a_damaged_day_is_left_out_of_a_replay_on_postgres() {
     replays::a_damaged_day_is_left_out_and_counted(Dialect::Postgres).await;
 }
 
+#[tokio::test]
+async fn a_database_has_an_id_that_all_its_masters_know() {
+    let mut ids = std::collections::HashSet::new();
+    for dialect in [Dialect::Sqlite, Dialect::Sqlite, Dialect::Postgres] {
+        let Some(fresh) = open(dialect).await else { continue };
+        let id = fresh.store.installation().to_owned();
+        assert!(id.len() == 8 && id.bytes().all(|one| matches!(one, b'0'..=b'9' | b'a'..=b'f')), "{id}");
+        if dialect == Dialect::Postgres {
+            assert_eq!(fresh.another().await.installation(), id);
+        }
+        assert!(ids.insert(id));
+        fresh.close().await;
+    }
+}
+
 on_both!(
     a_camera_with_hidden_groups_is_found_by_its_id_and_name_only,
     a_filter_is_its_owner_s_alone,

@@ -92,6 +92,31 @@ async fn change_database(master: Master, sql: &'static str) -> (Arc<tempfile::Te
     (data, changed)
 }
 
+/// A browser sends all cookies of a host to each of its ports and paths.
+#[tokio::test]
+async fn masters_of_one_host_do_not_take_each_other_s_sessions() {
+    let (first, ada) = with_admin().await;
+    let (second, bob) = with_admin().await;
+    let name = |browser: &Browser| browser.cookie.split_once('=').unwrap().0.to_owned();
+    assert!(name(&ada).starts_with("easysight_session_"), "{}", name(&ada));
+    assert_ne!(name(&ada), name(&bob));
+    let both = Browser { cookie: format!("{}; {}", ada.cookie, bob.cookie) };
+    assert_eq!((both.reads(&first).await, both.reads(&second).await), (200, 200));
+    assert_eq!((bob.reads(&first).await, ada.reads(&second).await), (401, 401));
+    // A sign-out removes only the cookie of its own master.
+    let left = both.request(&second, Method::DELETE, SESSION).send().await.unwrap();
+    let removed = left.headers()[header::SET_COOKIE].to_str().unwrap();
+    assert!(removed.starts_with(&format!("{}=;", name(&bob))), "{removed}");
+    assert_eq!((both.reads(&first).await, both.reads(&second).await), (200, 401));
+    // The name belongs to the database, so it is the same after a restart.
+    let data = Arc::clone(&first.data);
+    let Master { mut running, .. } = first;
+    running.stop().await;
+    let first = Master::start_in(data, "127.0.0.1:0", &[]);
+    assert_eq!(both.reads(&first).await, 200);
+    assert_eq!(name(&Browser::sign_in(&first, "Ada", PASSWORD).await), name(&ada));
+}
+
 #[tokio::test]
 async fn the_first_user_closes_an_open_master_and_scopes_hold() {
     let mut master = Master::start();

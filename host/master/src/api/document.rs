@@ -30,7 +30,7 @@ pub(super) fn complete(document: &OpenApi) -> serde_json::Result<Value> {
         let token = "Created by `easysight-master token create`. A master that listens on loopback and has neither \
                      tokens nor users does not require a token.";
         let session = "The session of a user, or a token for requests that only read. `POST /api/v1/session` sets the \
-                       cookie. A request that changes something also needs the header `X-EasySight-Request`, with any \
+                       cookie. The id of the master's database follows the name given here. A request that changes something also needs the header `X-EasySight-Request`, with any \
                        value.";
         let scheme = json!({
             "token": {"type": "http", "scheme": "bearer", "description": token},

@@ -38,7 +38,7 @@ pub(super) async fn check(
         return error.into_response();
     }
     let (method, headers, extensions) = (request.method(), request.headers(), request.extensions());
-    let credentials = credentials(method, headers);
+    let credentials = credentials(method, headers, master.store.installation());
     let allowed = async {
         let principal = master.access.authenticate(credentials).await?;
         if let Err(error) = principal.must_meet(need) {
@@ -107,13 +107,18 @@ async fn note_refusal(
     }
 }
 
-/// Returns the credentials of a request. The header `Authorization` takes precedence over the cookie.
-pub(super) fn credentials<'a>(method: &Method, headers: &'a HeaderMap) -> Credentials<'a> {
+/// Returns the credentials of a request. The header `Authorization` takes precedence over the cookie. `installation` is
+/// the id of the database.
+pub(super) fn credentials<'a>(
+    method: &Method,
+    headers: &'a HeaderMap,
+    installation: &str,
+) -> Credentials<'a> {
     if headers.contains_key(header::AUTHORIZATION) {
         return bearer(headers).map_or(Credentials::Missing, Credentials::Bearer);
     }
     let reads = method == Method::GET || method == Method::HEAD;
-    match cookie(headers) {
+    match cookie(headers, installation) {
         Some(secret) if secret.starts_with(sessions::PREFIX) => {
             if reads || headers.contains_key(PROOF) {
                 Credentials::Session(secret)
@@ -132,11 +137,12 @@ pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-/// Returns the value of the session cookie: a token, or the secret of a user's session.
-pub(super) fn cookie(headers: &HeaderMap) -> Option<&str> {
+/// Returns the value of this database's session cookie: a token, or the secret of a user's session.
+pub(super) fn cookie<'a>(headers: &'a HeaderMap, installation: &str) -> Option<&'a str> {
     let all = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     let mut pairs = all.flat_map(|cookies| cookies.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.find_map(|(name, value)| (name == COOKIE && !value.is_empty()).then_some(value))
+    let is_own = |name: &str| name.strip_prefix(COOKIE) == Some(installation);
+    pairs.find_map(|(name, value)| (is_own(name) && !value.is_empty()).then_some(value))
 }
 
 fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
@@ -165,7 +171,7 @@ mod tests {
         for (name, value) in headers {
             map.append(name, value.parse().unwrap());
         }
-        match credentials(method, &map) {
+        match credentials(method, &map, "0a1b2c3d") {
             Credentials::Missing => None,
             Credentials::Bearer(secret) | Credentials::Session(secret) => Some(secret.to_owned()),
             Credentials::Unproven => Some("unproven".into()),
@@ -174,7 +180,7 @@ mod tests {
 
     #[test]
     fn the_cookie_of_a_user_changes_something_only_with_the_header() {
-        let jar = [(header::COOKIE, "easysight_session=us_1_2")];
+        let jar = [(header::COOKIE, "easysight_session_0a1b2c3d=us_1_2")];
         for method in [Method::GET, Method::HEAD] {
             assert_eq!(token(&method, &jar).as_deref(), Some("us_1_2"));
         }
@@ -188,9 +194,22 @@ mod tests {
     }
 
     #[test]
+    fn the_cookies_of_other_databases_do_not_count() {
+        for name in ["easysight_session_ffffffff", "easysight_session_", "easysight_session", "0a1b2c3d"] {
+            let mut headers = HeaderMap::new();
+            let other = format!("{name}=us_1_2");
+            headers.append(header::COOKIE, other.parse().unwrap());
+            assert_eq!(cookie(&headers, "0a1b2c3d"), None, "{name}");
+            let both = format!("{other}; easysight_session_0a1b2c3d=us_3_4");
+            headers.insert(header::COOKIE, both.parse().unwrap());
+            assert_eq!(cookie(&headers, "0a1b2c3d"), Some("us_3_4"), "{name}");
+        }
+    }
+
+    #[test]
     fn the_cookie_of_a_token_is_enough_to_read_and_for_nothing_else() {
         let (header, cookie) = (header::AUTHORIZATION, header::COOKIE);
-        let jar = [(cookie.clone(), "a=b; easysight_session=es_1_2 ;c=d")];
+        let jar = [(cookie.clone(), "a=b; easysight_session_0a1b2c3d=es_1_2 ;c=d")];
         assert_eq!(token(&Method::GET, &jar).as_deref(), Some("es_1_2"));
         assert_eq!(token(&Method::HEAD, &jar).as_deref(), Some("es_1_2"));
         for method in [Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
@@ -199,10 +218,10 @@ mod tests {
             assert_eq!(token(&method, &proven), None, "{method}");
         }
         // The header takes precedence over the cookie.
-        let both = [(cookie.clone(), "easysight_session=es_1_2"), (header.clone(), "Bearer es_3_4")];
+        let both = [(cookie.clone(), "easysight_session_0a1b2c3d=es_1_2"), (header.clone(), "Bearer es_3_4")];
         assert_eq!(token(&Method::GET, &both).as_deref(), Some("es_3_4"));
-        let other = [(cookie.clone(), "easysight_session=es_1_2"), (header, "Basic x")];
+        let other = [(cookie.clone(), "easysight_session_0a1b2c3d=es_1_2"), (header, "Basic x")];
         assert_eq!(token(&Method::GET, &other), None);
-        assert_eq!(token(&Method::GET, &[(cookie, "easysight_session=")]), None);
+        assert_eq!(token(&Method::GET, &[(cookie, "easysight_session_0a1b2c3d=")]), None);
     }
 }

@@ -25,8 +25,12 @@ use super::{
     check, guard,
 };
 
-/// The name of the cookie.
-pub(super) const COOKIE: &str = "easysight_session";
+/// The name of the cookie, before the id of the database. A browser sends all cookies of a host to each of its ports
+/// and paths, so masters of different databases need different names. All masters of one database use the same name.
+pub(super) const COOKIE: &str = "easysight_session_";
+
+/// The value that removes the cookie.
+const REMOVED: &str = "; Max-Age=0";
 
 /// Opens a session. The request has a name and a password in its body, or a token in its header `Authorization`. The
 /// answer sets a cookie. The session of a user has the rights of the user; a request that changes something must also
@@ -73,13 +77,13 @@ pub(super) async fn open(
         (None, Some(_)) => return Err(invalid("/name", "expected the name of the user beside the password")),
         (Some(_), None) => return Err(invalid("/password", "expected the password of the user")),
     };
-    set(&master, &headers, &format!("{COOKIE}={secret}"))
+    set(&master, &headers, &secret)
 }
 
 /// Closes the previous session of this browser, perhaps of another user. If this fails, the session ends later by
 /// itself.
 async fn close_former(master: &Master, headers: &HeaderMap, extensions: &Extensions) {
-    let Some(former) = guard::cookie(headers) else { return };
+    let Some(former) = guard::cookie(headers, master.store.installation()) else { return };
     let by = |principal: &Principal| actor(principal, headers, extensions);
     if let Err(error) = master.access.sessions.close(former, by).await {
         tracing::warn!(?error, "the former session of a browser was not closed");
@@ -149,12 +153,12 @@ pub(super) async fn close(
 ) -> Result<Response, Error> {
     guard::same_site(&headers)?;
     let by = |principal: &Principal| actor(principal, &headers, &extensions);
-    match guard::credentials(&Method::DELETE, &headers) {
+    match guard::credentials(&Method::DELETE, &headers, master.store.installation()) {
         Credentials::Session(secret) => master.access.sessions.close(secret, by).await?,
         credentials @ Credentials::Unproven => drop(master.access.authenticate(credentials).await?),
         Credentials::Missing | Credentials::Bearer(_) => {}
     }
-    set(&master, &headers, &format!("{COOKIE}=; Max-Age=0"))
+    set(&master, &headers, REMOVED)
 }
 
 /// Signs the user out everywhere: all sessions of the user end, including this one. Other masters that share the
@@ -174,7 +178,7 @@ pub(super) async fn close_all(
     let ended = ended.map_err(|error| store_error(&error))?;
     master.access.forget();
     tracing::info!(%principal, sessions = ended, "signed out everywhere");
-    set(&master, &headers, &format!("{COOKIE}=; Max-Age=0"))
+    set(&master, &headers, REMOVED)
 }
 
 /// Changes the user's own password. The user's other sessions end.
@@ -219,16 +223,17 @@ fn user_of(principal: &Principal) -> Result<(&str, &str, &str), Error> {
     }
 }
 
-/// Answers with a cookie. Browsers do not send the cookie with requests from other sites (`SameSite`). If the request
+/// Answers with a cookie that has this value. Browsers do not send the cookie with requests from other sites (`SameSite`). If the request
 /// came over TLS, to the master or to a proxy in front of it, browsers send the cookie over TLS only (`Secure`).
-pub(super) fn set(master: &Master, headers: &HeaderMap, cookie: &str) -> Result<Response, Error> {
+pub(super) fn set(master: &Master, headers: &HeaderMap, value: &str) -> Result<Response, Error> {
     let protocol = headers.get(HeaderName::from_static("x-forwarded-proto"));
     let secure = if master.serves_tls || protocol.is_some_and(|protocol| protocol == "https") {
         "; Secure"
     } else {
         ""
     };
-    let cookie = format!("{cookie}; Path=/; HttpOnly; SameSite=Strict{secure}");
+    let name = master.store.installation();
+    let cookie = format!("{COOKIE}{name}={value}; Path=/; HttpOnly; SameSite=Strict{secure}");
     let mut cookie = HeaderValue::from_str(&cookie)
         .map_err(|_| Error::new(StatusCode::UNAUTHORIZED, "unauthorized", "the token is not valid"))?;
     cookie.set_sensitive(true);

@@ -30,5 +30,5 @@ pub(super) async fn begin(
     check::new_password("/password", &request.password)?;
     let actor = actor(&Principal::ANYBODY, &headers, &extensions);
     let secret = welcome(&master, request, actor).await?;
-    session::set(&master, &headers, &format!("{}={secret}", session::COOKIE))
+    session::set(&master, &headers, &secret)
 }
