@@ -79,6 +79,6 @@ pub use user::{
 };
 pub use worker::{
     DistributedNode, HeartbeatAnswer, HeartbeatRequest, HeldJob, JobOutcome, JobPlan, JobResult, LeaseAnswer,
-    LeaseRequest, LeasedJob, Origin, PlannedPlugin, RegisterAnswer, RegisterRequest, ResultsAnswer,
+    LeaseRequest, LeasedJob, NodeJob, Origin, PlannedPlugin, RegisterAnswer, RegisterRequest, ResultsAnswer,
     ResultsRequest, Verdict,
 };

@@ -7,7 +7,8 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::{
-    Baseline, Failure, Finding, Incarnation, JobId, Labels, LeaseToken, Lost, NodeState, SystemInfo, Totals,
+    Baseline, Failure, Finding, Incarnation, JobId, Labels, LeaseToken, Lost, NodeState, PluginSummary,
+    RunId, SystemInfo, Totals,
     schema::{Id, LabelMap, Name},
 };
 
@@ -75,6 +76,10 @@ pub struct HeartbeatRequest {
     /// The state of the machine, if the node has read it again.
     #[serde(default)]
     pub system: Option<SystemInfo>,
+    /// The plugins that the node has loaded, if they have changed since it last reported them. The master stores the
+    /// first 256.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plugins: Option<Vec<PluginSummary>>,
     /// Counts since the process started.
     #[serde(default)]
     pub totals: Totals,
@@ -278,6 +283,21 @@ pub struct ResultsAnswer {
     pub verdicts: Vec<Verdict>,
 }
 
+/// A job that a node has leased, as people see it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct NodeJob {
+    /// The job's id.
+    pub id: JobId,
+    /// The run's id.
+    pub run_id: RunId,
+    /// The camera's id; null for a submission without a task.
+    pub camera_id: Option<String>,
+    /// The camera's name; null if there is no such camera.
+    pub camera_name: Option<String>,
+    /// When the node leased the job.
+    pub since: Option<DateTime<Utc>>,
+}
+
 /// A node, as `GET /api/v1/diagnosis/workers/distributed` lists it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct DistributedNode {
@@ -290,8 +310,15 @@ pub struct DistributedNode {
     /// True if an administrator drains the node: it finishes its jobs and gets no new ones until it is resumed.
     #[serde(default)]
     pub drained: bool,
-    /// Jobs that the node has leased.
+    /// The ids of the jobs that the node has leased.
     pub current_tasks: Vec<JobId>,
+    /// The jobs that the node has leased, in the same order.
+    #[serde(default)]
+    pub jobs: Vec<NodeJob>,
+    /// The plugins that the node has loaded, by name. Null if the node has not reported them, as earlier versions of
+    /// the worker.
+    #[serde(default)]
+    pub cached_plugins: Option<Vec<PluginSummary>>,
     /// The maximum number of jobs in flight.
     pub capacity: u32,
     /// Number of executors.
@@ -309,6 +336,10 @@ pub struct DistributedNode {
     pub registered_at: DateTime<Utc>,
     /// When the master last heard from the node.
     pub last_heartbeat: DateTime<Utc>,
+    /// When the node counts as offline and loses its jobs, unless the master hears from it before. Null if the node is
+    /// offline already.
+    #[serde(default)]
+    pub lease_expires_at: Option<DateTime<Utc>>,
     /// When the node last requested jobs. The value lags by up to five seconds. A node that sends heartbeats but does
     /// not poll is stuck.
     pub last_poll_at: Option<DateTime<Utc>>,

@@ -18,6 +18,8 @@ use crate::{
     ready::ReadyJob,
 };
 
+/// The maximum number of loaded plugins that are stored for a node.
+const PLUGINS: usize = 256;
 /// The maximum number of nodes whose last polls are stored in memory.
 const NODES: usize = 100_000;
 
@@ -133,6 +135,11 @@ impl Beats {
         let totals = latest.iter().map(json).collect::<Result<Vec<_>, _>>()?;
         let system = |beat: &&Beat| beat.request.system.as_ref().map(serde_json::to_string).transpose();
         let systems = latest.iter().map(system).collect::<Result<Vec<_>, _>>()?;
+        let plugins = |beat: &&Beat| {
+            let plugins = beat.request.plugins.as_ref();
+            plugins.map(|all| serde_json::to_string(all.get(..PLUGINS).unwrap_or(all))).transpose()
+        };
+        let plugins = latest.iter().map(plugins).collect::<Result<Vec<_>, _>>()?;
         let rows = Rows::new()
             .texts("node_id", latest.iter().map(|beat| beat.node_id.as_str()))
             .texts("incarnation", latest.iter().map(|beat| beat.request.incarnation.to_string()))
@@ -140,6 +147,7 @@ impl Beats {
             .integers("draining", latest.iter().map(|beat| i64::from(beat.request.draining)))
             .texts("totals", totals)
             .maybe_texts("system", systems)
+            .maybe_texts("plugins", plugins)
             .integers("offset_ms", latest.iter().map(|beat| clock_offset(beat.request.clock, beat.now)))
             .integers("ended_poll", latest.iter().map(|beat| poll_number(beat.request.last_poll)));
         let sql = self.dialect.update(&Update {
@@ -148,7 +156,8 @@ impl Beats {
             rows: &rows,
             first: 1,
             set: "last_heartbeat = x.heard_at, draining = x.draining, totals = x.totals, \
-                  system = COALESCE(x.system, nodes.system), clock_offset_ms = x.offset_ms, \
+                  system = COALESCE(x.system, nodes.system), plugins = COALESCE(x.plugins, nodes.plugins), \
+                  clock_offset_ms = x.offset_ms, \
                   polls_over = CASE WHEN x.ended_poll > nodes.polls_over THEN x.ended_poll ELSE nodes.polls_over END",
             condition: "nodes.incarnation = x.incarnation AND nodes.registered = 1",
             returning: "nodes.id AS id, nodes.incarnation AS incarnation",

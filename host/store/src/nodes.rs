@@ -1,7 +1,9 @@
 //! Nodes: which ones are registered, in which incarnation, and when each was last heard from. An incarnation is one
 //! process of a node: the node gets a new one at every start.
 
-use easysight_protocol::{DistributedNode, Incarnation, Labels, NodeState, RegisterRequest, RunId, Totals};
+use easysight_protocol::{
+    DistributedNode, Incarnation, Labels, NodeJob, NodeState, RegisterRequest, RunId, Totals,
+};
 use serde_json::json;
 
 use crate::{
@@ -11,7 +13,7 @@ use crate::{
     db::{Connection, Row, query},
     endings::Ended,
     jobs::{QUEUED_AGAIN, read_queued},
-    query::{json, maybe_json, maybe_time, parsed, text, time_of},
+    query::{json, maybe_json, maybe_text, maybe_time, parsed, text, time_of},
     ready::ReadyJob,
     upkeep::EXPIRED,
 };
@@ -187,26 +189,33 @@ impl Store {
     }
 
     /// Returns all nodes, sorted by name, each with the jobs that it holds for the cameras of an area. If the area is
-    /// limited, the totals of the nodes are zero, because they count all jobs.
+    /// limited, the totals of the nodes are zero, because they count all jobs. The ends of the nodes' leases are left
+    /// out, because the store does not know how long a lease is.
     ///
     /// # Errors
     ///
     /// Returns an error if the database fails.
     pub async fn nodes(&self, area: &Area, silent_before: i64) -> Result<Vec<DistributedNode>, StoreError> {
         let sql = "SELECT id, registered, document, totals, draining, drained, registered_at, last_heartbeat, last_poll_at, \
-                   clock_offset_ms, system FROM nodes ORDER BY id";
+                   clock_offset_ms, system, plugins FROM nodes ORDER BY id";
         let rows = query(sql).fetch_all(&self.readers).await?;
         let mut nodes = rows.iter().map(|row| read(row, silent_before)).collect::<Result<Vec<_>, _>>()?;
-        let within = area.and(self.dialect, "camera_id", "$1");
-        let sql = format!("SELECT id, node_id FROM jobs WHERE state = 'running'{within} ORDER BY id");
+        let within = area.and(self.dialect, "jobs.camera_id", "$1");
+        let sql = format!(
+            "SELECT jobs.id AS id, jobs.node_id AS node_id, jobs.run_id AS run_id, jobs.camera_id AS camera_id, \
+             jobs.started_at AS started_at, cameras.name AS camera_name FROM jobs \
+             LEFT JOIN cameras ON cameras.id = jobs.camera_id WHERE jobs.state = 'running'{within} ORDER BY jobs.id"
+        );
         let held = area.bound_to(query(sql)).fetch_all(&self.readers).await?;
         if !area.is_all() {
             nodes.iter_mut().for_each(|node| node.totals = Totals::default());
         }
         for row in &held {
-            let (job, node) = (parsed(row, "id")?, text(row, "node_id")?);
+            let node = text(row, "node_id")?;
             if let Some(node) = nodes.iter_mut().find(|one| one.id == node) {
-                node.current_tasks.push(job);
+                let job = read_job(row)?;
+                node.current_tasks.push(job.id);
+                node.jobs.push(job);
             }
         }
         nodes.sort_by(|a, b| a.name.cmp(&b.name).then(a.id.cmp(&b.id)));
@@ -241,7 +250,8 @@ async fn register(
         "INSERT INTO nodes (id, incarnation, registered, document, totals, draining, registered_at, last_heartbeat, \
          clock_offset_ms) VALUES ($1, $2, 1, $3, $4, 0, $5, $5, $6) \
          ON CONFLICT (id) DO UPDATE SET incarnation = $2, registered = 1, document = $3, totals = $4, draining = 0, \
-         registered_at = $5, last_heartbeat = $5, last_poll_at = NULL, clock_offset_ms = $6, system = NULL, polls_over = 0",
+         registered_at = $5, last_heartbeat = $5, last_poll_at = NULL, clock_offset_ms = $6, system = NULL, plugins = NULL, \
+         polls_over = 0",
     )
     .bind(&request.id)
     .bind(request.incarnation.to_string())
@@ -273,6 +283,16 @@ async fn register(
     Ok((Registration::Accepted { requeued: rows.len() as u64 }, queued, ended))
 }
 
+fn read_job(row: &Row) -> Result<NodeJob, StoreError> {
+    Ok(NodeJob {
+        id: parsed(row, "id")?,
+        run_id: parsed(row, "run_id")?,
+        camera_id: maybe_text(row, "camera_id")?,
+        camera_name: maybe_text(row, "camera_name")?,
+        since: maybe_time(row, "started_at")?,
+    })
+}
+
 fn read(row: &Row, silent_before: i64) -> Result<DistributedNode, StoreError> {
     let document: RegisterRequest = json(row, "document")?;
     let heard = row.try_get::<i64>("last_heartbeat")?;
@@ -291,6 +311,8 @@ fn read(row: &Row, silent_before: i64) -> Result<DistributedNode, StoreError> {
         status,
         drained,
         current_tasks: Vec::new(),
+        jobs: Vec::new(),
+        cached_plugins: maybe_json(row, "plugins")?,
         capacity: document.capacity,
         pool_size: document.pool_size,
         labels: document.labels,
@@ -299,6 +321,7 @@ fn read(row: &Row, silent_before: i64) -> Result<DistributedNode, StoreError> {
         totals: json(row, "totals")?,
         registered_at: time_of(row, "registered_at")?,
         last_heartbeat: time_of(row, "last_heartbeat")?,
+        lease_expires_at: None,
         last_poll_at: maybe_time(row, "last_poll_at")?,
         clock_offset_ms: row.try_get("clock_offset_ms")?,
     })

@@ -10,7 +10,7 @@ use std::{
     thread,
 };
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     process::{Master, PATIENCE, Running},
@@ -101,6 +101,8 @@ async fn survives(mischief: Mischief, downloads_wanted: impl Fn(usize) -> bool) 
         "127.0.0.1:0",
         "--task-poll-interval",
         "1",
+        "--heartbeat-interval",
+        "1",
         "--data-dir",
     ]);
     let _worker = Running::start({
@@ -117,6 +119,11 @@ async fn survives(mischief: Mischief, downloads_wanted: impl Fn(usize) -> bool) 
     let kept = std::fs::read_dir(dir.path().join("w/plugins")).unwrap().filter_map(Result::ok);
     let names: Vec<_> = kept.map(|file| file.file_name().into_string().unwrap()).collect();
     assert!(names.len() == 1 && names[0].ends_with(".wasm"), "{names:?}");
+    // The master learns which plugins the node has loaded.
+    let nodes = "/api/v1/diagnosis/workers/distributed";
+    let is_told = |nodes: &Value| nodes[0]["cached_plugins"][0]["name"] == "brightness";
+    let told = master.until(PATIENCE, nodes, is_told).await;
+    assert_eq!(told[0]["cached_plugins"].as_array().unwrap().len(), 1, "{told}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -111,6 +111,45 @@ async fn two_workers_with_one_node_id_are_told_apart() {
 }
 
 #[tokio::test]
+async fn a_node_is_shown_with_its_jobs_its_plugins_and_the_end_of_its_lease() {
+    let master = Master::start();
+    master.publish_standard().await;
+    master.add_cameras(2, "rtsp://10.0.0.1/live").await;
+    master.add_task(json!({"id": "t", "name": "t", "groups": ["hall"]})).await;
+    let (mut node, _, registered) = Node::register(&master, "n", json!({})).await;
+    let shown = master.get("/api/v1/diagnosis/workers/distributed").await[0].clone();
+    assert_eq!((&shown["jobs"], &shown["cached_plugins"]), (&json!([]), &json!(null)));
+    let run = master.submit("t").await;
+    let lease = node.lease(5_000).await;
+    let plugin =
+        json!({"digest": "a".repeat(64), "name": "freeze", "version": "1.0.0", "diagnoses": ["freeze"]});
+    let held: Vec<_> = (0..2).map(|at| json!({"job_id": lease["jobs"][at]["id"], "attempt": 1})).collect();
+    let beat = json!({"incarnation": node.incarnation, "last_poll": 1, "clock": "2026-01-01T00:00:00Z",
+        "held": held, "plugins": [plugin]});
+    let (status, _) = master.post("/api/v1/diagnosis/workers/n/heartbeat", &beat).await;
+    assert_eq!(status, 200);
+    let shown = master.get("/api/v1/diagnosis/workers/distributed").await[0].clone();
+    assert_eq!(shown["cached_plugins"], json!([plugin]));
+    let jobs = shown["jobs"].as_array().unwrap();
+    let ids: Vec<_> = jobs.iter().map(|job| job["id"].clone()).collect();
+    assert_eq!((jobs.len(), json!(ids)), (2, shown["current_tasks"].clone()));
+    for job in jobs {
+        let full = master.get(&format!("/api/v1/diagnosis/jobs/{}", job["id"].as_str().unwrap())).await;
+        let camera = master.get(&format!("/api/v1/diagnosis/cameras/{}", text(&full["camera_id"]))).await;
+        let expected = json!({"id": full["id"], "run_id": run, "camera_id": full["camera_id"],
+            "camera_name": camera["name"], "since": full["started_at"]});
+        assert_eq!(job, &expected);
+    }
+    let time = |value: &Value| text(value).parse::<chrono::DateTime<chrono::Utc>>().unwrap();
+    let lease_ms = (time(&shown["lease_expires_at"]) - time(&shown["last_heartbeat"])).num_milliseconds();
+    assert_eq!(json!(lease_ms), registered["lease_ms"]);
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_else(|| panic!("{value} is no text")).to_owned()
+}
+
+#[tokio::test]
 async fn a_clock_that_is_off_is_shown_and_does_no_harm() {
     let master = Master::start();
     let (_node, status, _) = Node::register(&master, "n", json!({"clock": "2020-01-01T00:00:00Z"})).await;

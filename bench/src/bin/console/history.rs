@@ -220,6 +220,7 @@ impl Node {
             held: Vec::new(),
             draining: false,
             system: None,
+            plugins: None,
             totals: Totals::default(),
             clock,
         };

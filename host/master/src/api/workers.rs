@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use axum::{Json, extract::State, http::StatusCode};
+use chrono::TimeDelta;
 use easysight_daemon::{body::JsonBody, problem::Error};
 use easysight_protocol::{
     DistributedNode, Event, HeartbeatAnswer, HeartbeatRequest, Incarnation, LeaseAnswer, LeaseRequest,
@@ -38,7 +39,12 @@ pub(super) async fn distributed(
     Within(area): Within,
 ) -> Result<Json<Vec<DistributedNode>>, Error> {
     let nodes = master.store.nodes(&area, master.silent_before(master.now_ms())).await;
-    Ok(Json(nodes.map_err(|error| store_error(&error))?))
+    let mut nodes = nodes.map_err(|error| store_error(&error))?;
+    for node in nodes.iter_mut().filter(|node| node.status != NodeState::Offline) {
+        let lease = TimeDelta::milliseconds(master.lease_ms);
+        node.lease_expires_at = node.last_heartbeat.checked_add_signed(lease);
+    }
+    Ok(Json(nodes))
 }
 
 /// Registers a node.

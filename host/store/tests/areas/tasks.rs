@@ -47,6 +47,8 @@ pub(crate) async fn an_area_shows_its_part_of_runs(store: &Store) {
     let leased = node.lease(store, 9, 21_000).await;
     let nodes = store.nodes(&hall, 0).await.unwrap();
     assert_eq!((leased.jobs.len(), nodes[0].current_tasks.len()), (3, 1));
+    let shown: Vec<_> = nodes[0].jobs.iter().map(|job| (job.id, job.run_id)).collect();
+    assert_eq!(shown, [(nodes[0].current_tasks[0], own)]);
     assert!(matches!(store.by(ada()).cancel_run(mixed, 22_000).await, Err(StoreError::Outside { .. })));
     assert!(!store.by(ada()).cancel_run(other, 22_000).await.unwrap());
     assert!(store.by(ada()).cancel_run(own, 22_000).await.unwrap());

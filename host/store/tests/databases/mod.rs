@@ -292,6 +292,7 @@ impl Node {
             held: held.iter().map(|job| HeldJob { job_id: job.id, attempt: job.attempt }).collect(),
             draining: false,
             system: None,
+            plugins: None,
             totals: Totals::default(),
             clock: chrono::DateTime::UNIX_EPOCH,
         }

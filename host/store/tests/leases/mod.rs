@@ -1,8 +1,8 @@
 //! Leases: they are renewed, lost, handed back and given up. A result counts only with the right lease and attempt.
 
 use easysight_protocol::{
-    Failure, Incarnation, JobId, JobOutcome, JobResult, JobState, LeaseToken, LeasedJob, NodeState, RunState,
-    Status, Verdict,
+    Failure, Incarnation, JobId, JobOutcome, JobResult, JobState, LeaseToken, LeasedJob, NodeState,
+    PluginSummary, RunState, Status, Verdict,
 };
 use easysight_store::{Area, FindingFilter, HeartbeatOutcome, Registration, Retried, Store, WantedLease};
 use uuid::Uuid;
@@ -331,6 +331,30 @@ pub(crate) async fn a_node_shows_both_that_its_heart_beats_and_that_it_asks_for_
     assert_eq!(shown.status, NodeState::Online);
     assert_eq!(shown.last_heartbeat.timestamp_millis(), 9_000);
     assert_eq!(shown.last_poll_at.unwrap().timestamp_millis(), 2_000);
+    let (kept, job) = (&leased.jobs[0], &shown.jobs[0]);
+    assert_eq!((shown.jobs.len(), job.id, &job.camera_id), (1, kept.id, &kept.camera_id));
+    assert_eq!((job.camera_name.as_deref(), job.since.unwrap().timestamp_millis()), (None, 2_000));
+    // The node reports its plugins only when they have changed. A list that is too long is cut.
+    assert_eq!(shown.cached_plugins, None);
+    let plugin = |number: usize| PluginSummary {
+        digest: format!("{number:064x}"),
+        name: "freeze".into(),
+        version: "1.0.0".into(),
+        diagnoses: vec!["freeze".into()],
+    };
+    let all: Vec<_> = (0..300).map(plugin).collect();
+    for (told, known) in
+        [(Some(all[..2].to_vec()), 2), (None, 2), (Some(all.clone()), 256), (Some(Vec::new()), 0)]
+    {
+        let beat = easysight_protocol::HeartbeatRequest { plugins: told, ..node.beat(&leased.jobs[..1]) };
+        store.heartbeat("n".into(), beat, 9_100, LEASE_MS).await.unwrap();
+        let shown = store.nodes(&Area::ALL, 9_500 - LEASE_MS).await.unwrap().remove(0);
+        assert_eq!(shown.cached_plugins.unwrap(), all[..known]);
+    }
+    let id = kept.camera_id.clone().unwrap();
+    store.by(anybody()).create_camera(id, camera("Gate", &[]), 9_200).await.unwrap();
+    let shown = store.nodes(&Area::ALL, 9_500 - LEASE_MS).await.unwrap().remove(0);
+    assert_eq!(shown.jobs[0].camera_name.as_deref(), Some("Gate"));
     // A node that polls often does not update its row each time.
     for (asked, shown) in [(2_500, 2_000), (6_999, 2_000), (7_000, 7_000), (3_000, 7_000), (1_999, 1_999)] {
         node.lease(store, 1, asked).await;

@@ -8,7 +8,7 @@ use std::{
 };
 
 use anyhow::Context;
-use easysight_protocol::{HeartbeatAnswer, HeartbeatRequest, SystemInfo};
+use easysight_protocol::{HeartbeatAnswer, HeartbeatRequest, PluginSummary, SystemInfo};
 use tokio::time::Instant;
 
 use crate::system::system_info;
@@ -46,6 +46,7 @@ pub(crate) fn spawn(node: &Arc<Distributed>, client: MasterClient) -> anyhow::Re
 async fn beat(node: &Distributed, client: &MasterClient) {
     let mut looked = Instant::now();
     let mut troubled = false;
+    let mut known: Option<Vec<PluginSummary>> = None;
     loop {
         node.book.note_heartbeat();
         tokio::select! {
@@ -64,17 +65,24 @@ async fn beat(node: &Distributed, client: &MasterClient) {
         } else {
             None
         };
-        let request = request(node, system);
+        // The plugins are repeated with the facts, because the master forgets them when the node registers again.
+        let loaded = node.plugins.summaries();
+        let news = system.is_some() || known.as_ref() != Some(&loaded);
+        let request = request(node, system, news.then(|| loaded.clone()));
         let patience = (node.book.lease() / 4).max(MIN_PATIENCE);
         match client.heartbeat(&request, patience).await {
             Ok(answer) => {
                 take_in(node, &request, &answer);
+                known = Some(loaded);
                 if troubled {
                     tracing::info!("heartbeats reach the master again");
                     troubled = false;
                 }
             }
-            Err(error) if error.wants_registration() => forgotten(node, &error),
+            Err(error) if error.wants_registration() => {
+                known = None;
+                forgotten(node, &error);
+            }
             Err(error) => {
                 node.metrics.heartbeat_failures.inc();
                 if !troubled {
@@ -107,7 +115,11 @@ pub(crate) fn forgotten(node: &Distributed, error: &CallError) {
     node.book.set_registered(false);
 }
 
-fn request(node: &Distributed, system: Option<SystemInfo>) -> HeartbeatRequest {
+fn request(
+    node: &Distributed,
+    system: Option<SystemInfo>,
+    plugins: Option<Vec<PluginSummary>>,
+) -> HeartbeatRequest {
     let (held, last_poll) = node.book.held();
     HeartbeatRequest {
         incarnation: node.incarnation,
@@ -115,6 +127,7 @@ fn request(node: &Distributed, system: Option<SystemInfo>) -> HeartbeatRequest {
         held,
         draining: node.stopping.is_cancelled(),
         system,
+        plugins,
         totals: node.metrics.totals(),
         clock: easysight_protocol::now(),
     }

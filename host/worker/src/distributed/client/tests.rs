@@ -20,6 +20,7 @@ fn beat() -> HeartbeatRequest {
         held: Vec::new(),
         draining: false,
         system: None,
+        plugins: None,
         totals: Default::default(),
         clock: easysight_protocol::now(),
     }
