@@ -9,6 +9,7 @@ use crate::{
     db::query,
     listing::health_of,
     query::{count, json, maybe_text, word},
+    runs::{ENDED_STATES, FAILED, OPEN_STATES, failed_in},
 };
 
 /// A camera's state is old if its last check was more than this many milliseconds ago.
@@ -130,19 +131,14 @@ impl Store {
             true => (String::new(), String::new()),
             false => (
                 format!(" AND task_id IS NOT NULL{}", area.and_named(self.dialect, "definition", "$2")),
-                format!(
-                    " AND EXISTS (SELECT 1 FROM jobs WHERE jobs.run_id = runs.id AND jobs.state = 'dead'{})",
-                    area.and(self.dialect, "jobs.camera_id", "$2")
-                ),
+                format!(" AND {}", failed_in(self.dialect, area, "$2")),
             ),
         };
-        // `keep_progress` stores the progress of every run that ends, in the order of the fields of `Progress`.
         let sql = format!(
-            "SELECT state, COUNT(*) AS runs, CAST(SUM(CASE WHEN progress LIKE '%\"dead\":%' \
-             AND progress NOT LIKE '%\"dead\":0,%'{failed_there} THEN 1 ELSE 0 END) AS BIGINT) AS failed FROM runs \
-             WHERE state IN ('finished', 'cancelled') AND finished_at >= $1{of_area} GROUP BY state \
+            "SELECT state, COUNT(*) AS runs, CAST(SUM(CASE WHEN {FAILED}{failed_there} THEN 1 ELSE 0 END) AS BIGINT) \
+             AS failed FROM runs WHERE {ENDED_STATES} AND finished_at >= $1{of_area} GROUP BY state \
              UNION ALL SELECT state, COUNT(*) AS runs, 0 AS failed FROM runs \
-             WHERE state IN ('waiting', 'running'){of_area} GROUP BY state"
+             WHERE {OPEN_STATES}{of_area} GROUP BY state"
         );
         let mut counts = RunsOverview::default();
         let query = area.bound_to(query(sql).bind(now - DAY_MS));
@@ -168,7 +164,7 @@ mod tests {
 
     #[test]
     fn dead_jobs_are_found_in_the_stored_progress() {
-        // The statement of `run_counts` depends on this form.
+        // The condition `FAILED` depends on this form.
         let stored =
             |dead| serde_json::to_string(&Progress { total: 9, dead, ..Progress::default() }).unwrap();
         assert!(stored(0).contains(r#""dead":0,"#) && !stored(10).contains(r#""dead":0,"#), "{}", stored(10));

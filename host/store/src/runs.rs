@@ -1,6 +1,7 @@
 //! Runs: creating them with their jobs, and listing them.
 
 mod progress;
+mod recent;
 mod steering;
 
 use std::{sync::Arc, time::Duration};
@@ -24,6 +25,7 @@ use crate::{
 };
 
 pub(crate) use progress::keep_progress;
+pub(crate) use recent::{ENDED_STATES, FAILED, OPEN_STATES, failed_in};
 pub(crate) use steering::reopen;
 
 /// The time for which a recorded set of labels is not recorded again, in milliseconds.
@@ -105,6 +107,11 @@ pub struct RunFilter {
     pub task_id: Option<String>,
     /// Runs in this state.
     pub state: Option<RunState>,
+    /// True for only those runs that have ended with dead jobs; for a caller with an area, with dead jobs of the area's
+    /// cameras.
+    pub failed: bool,
+    /// Runs that have not ended, or ended at this time or later, in milliseconds since 1970.
+    pub since: Option<i64>,
 }
 
 pub(crate) fn word_of(value: &impl Serialize) -> Result<String, StoreError> {
@@ -367,6 +374,7 @@ impl Store {
         let select = Select::new(COLUMNS)
             .and("task_id = ?", filter.task_id.clone())
             .and("state = ?", filter.state.as_ref().map(word_of).transpose()?);
+        let select = recent::only(select, self.dialect, area, filter);
         // Each definition has to be read to know whether it names something of the area. Only few runs are open.
         let is_open = matches!(filter.state, Some(RunState::Waiting | RunState::Running));
         let floor = match area.is_all() || filter.task_id.is_some() || is_open {
@@ -374,7 +382,8 @@ impl Store {
             false => self.floor("runs", page.after.as_deref(), MAX_LOOKED_THROUGH).await?,
         };
         let select = of_tasks(select, self.dialect, area).and("id >= ?", floor.clone());
-        let rows = select.page(&self.readers, "id DESC", "id < ?", page).await?;
+        let (order, after) = recent::order(filter);
+        let rows = select.page(&self.readers, order, after, page).await?;
         let mut page = page_of(&rows, page.limit, read, |(run, _)| run.run.id.to_string())?;
         page.next = page.next.or(floor);
         self.complete(area, &mut page.items).await?;

@@ -442,7 +442,8 @@ async fn a_due_task_fires_once_and_a_repeated_request_makes_no_second_run(store:
     assert_eq!(waiting[0].run.request_id.as_deref(), Some("asked"));
     store.set_waits_for(keyed, vec!["a plugin for `x`".into()]).await.unwrap();
     assert_eq!(store.run(&Area::ALL, keyed).await.unwrap().unwrap().run.waits_for, ["a plugin for `x`"]);
-    let filter = RunFilter { task_id: Some("t".into()), state: Some(RunState::Waiting) };
+    let filter =
+        RunFilter { task_id: Some("t".into()), state: Some(RunState::Waiting), ..RunFilter::default() };
     assert_eq!(store.runs(&Area::ALL, &filter, &page(10)).await.unwrap().items[0].id, keyed);
     assert_eq!(store.fan_out(keyed, fan_out(2), 6_000).await.unwrap(), Some(2));
     assert_eq!(store.fan_out(keyed, fan_out(2), 6_000).await.unwrap(), None);

@@ -113,6 +113,41 @@ async fn the_overview_says_in_one_answer_how_things_stand() {
     }
 }
 
+/// The console links the overview's numbers to these lists.
+#[tokio::test]
+async fn the_runs_that_the_overview_counts_can_be_listed() {
+    let master = Master::start();
+    checked(&master).await;
+    let failing = json!({"id": "f", "name": "f", "cameras": ["c3"], "diagnoses": ["brightness"],
+        "max_attempts": 1});
+    master.add_task(failing).await;
+    let (mut node, status, _) = Node::register(&master, "other", json!({})).await;
+    assert_eq!(status, 200);
+    let failed = master.submit("f").await;
+    let lease = node.lease(5_000).await;
+    let outcome = json!({"kind": "failed", "failure": {"kind": "capture", "detail": "no"}});
+    assert_eq!(node.report(json!([result(&lease, 0, &outcome)])).await, json!(["recorded"]));
+    let open = master.submit("t").await;
+    let told = master.get("/api/v1/overview").await;
+    let runs = json!({"waiting": 0, "running": 1, "finished": 2, "cancelled": 0, "with_failures": 1});
+    assert_eq!(told["runs"], runs);
+    let at = told["at"].as_str().unwrap().parse::<chrono::DateTime<chrono::Utc>>().unwrap();
+    let since = (at - chrono::TimeDelta::days(1)).to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
+    let list = async |query: &str| {
+        let page = master.get(&format!("/api/v1/diagnosis/runs?{query}")).await;
+        ids(&page).into_iter().map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(list(&format!("failed=true&since={since}")).await, [failed.as_str()]);
+    assert_eq!(list("failed=true").await, [failed.as_str()]);
+    assert_eq!(list(&format!("since={since}&state=finished")).await.len(), 2);
+    assert_eq!(list(&format!("since={since}&failed=false")).await.len(), 3);
+    assert_eq!(list("since=2999-01-01T00:00:00Z").await, [open.as_str()]);
+    for refused in ["failed=maybe", "since=yesterday"] {
+        let path = format!("/api/v1/diagnosis/runs?{refused}");
+        assert_eq!(read(master.request(Method::GET, &path)).await.0, 400, "{refused}");
+    }
+}
+
 #[tokio::test]
 async fn the_days_of_the_overview_are_counted_by_the_master_itself() {
     let master = Master::start();

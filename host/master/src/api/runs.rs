@@ -1,6 +1,7 @@
 //! Runs and their jobs.
 
 use axum::{Json, extract::State, http::StatusCode};
+use chrono::{DateTime, Utc};
 use easysight_daemon::problem::Error;
 use easysight_protocol::{Job, JobId, JobState, Page, Problem, Run, RunChange, RunId, RunState};
 use easysight_store::{Retried, RunFilter};
@@ -25,6 +26,12 @@ pub(super) struct RunQuery {
     task_id: Option<String>,
     /// Only runs in this state.
     state: Option<RunState>,
+    /// True for only those runs that have ended with dead jobs. For a caller with an area, only dead jobs of the area's
+    /// cameras count.
+    failed: Option<bool>,
+    /// Only runs that have not ended, or ended at this time or later. With the time 24 hours before now, the list has
+    /// the runs that the overview counts.
+    since: Option<DateTime<Utc>>,
     /// The value of `next` on the previous page.
     after: Option<String>,
     /// The largest number of items on the page, 1 to 1000. If absent, 100.
@@ -53,7 +60,12 @@ pub(super) async fn list(
     Within(area): Within,
     Params(query): Params<RunQuery>,
 ) -> Result<Json<Page<Run>>, Error> {
-    let filter = RunFilter { task_id: query.task_id, state: query.state };
+    let filter = RunFilter {
+        task_id: query.task_id,
+        state: query.state,
+        failed: query.failed.unwrap_or(false),
+        since: query.since.map(|at| at.timestamp_millis()),
+    };
     let page = PageQuery { after: query.after, limit: query.limit }.page()?;
     Ok(Json(master.store.runs(&area, &filter, &page).await.map_err(|error| store_error(&error))?))
 }
@@ -67,7 +79,7 @@ pub(super) async fn of_task(
     Path(id): Path<String>,
     Params(query): Params<PageQuery>,
 ) -> Result<Json<Page<Run>>, Error> {
-    let filter = RunFilter { task_id: Some(id), state: None };
+    let filter = RunFilter { task_id: Some(id), ..RunFilter::default() };
     let runs = master.store.runs(&area, &filter, &query.page()?).await;
     Ok(Json(runs.map_err(|error| store_error(&error))?))
 }

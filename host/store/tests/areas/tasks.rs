@@ -33,6 +33,10 @@ pub(crate) async fn an_area_shows_its_part_of_runs(store: &Store) {
     }
     let counts = store.run_counts(&hall, 20_000).await.unwrap();
     assert_eq!((counts.finished, counts.with_failures), (2, 1));
+    let failed = RunFilter { failed: true, since: Some(0), ..RunFilter::default() };
+    let of_hall = store.runs(&hall, &failed, &page(9)).await.unwrap().items;
+    assert_eq!(of_hall.iter().map(|run| run.id).collect::<Vec<_>>(), [own]);
+    assert_eq!(store.runs(&Area::ALL, &failed, &page(9)).await.unwrap().items.len(), 3);
     assert_eq!(store.queue_counts(&hall, 20_000).await.unwrap().dead, 1);
     assert_eq!(store.queue_counts(&Area::ALL, 20_000).await.unwrap().dead, 3);
     // Only a run that is completely in the area can be changed. A run of which nothing is in the area does not exist

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use easysight_protocol::{
-    Camera, CameraHealth, CameraRequest, Evidence, Finding, HealthCounts, JobOutcome, Progress, RunsOverview,
-    Status,
+    Camera, CameraHealth, CameraRequest, Evidence, Finding, HealthCounts, JobOutcome, Progress, RunId,
+    RunState, RunsOverview, Status,
 };
-use easysight_store::{Area, CameraFilter, CameraOrder, FanOut, PageRequest, Store};
+use easysight_store::{Area, CameraFilter, CameraOrder, FanOut, PageRequest, RunFilter, Store};
 
 use crate::{
     databases::{Node, anybody, begin, camera, ended, finding, plan, run_of, task},
@@ -357,6 +357,38 @@ pub(crate) async fn runs_of_a_day_are_counted(store: &Store) {
     assert_eq!(counts, expected);
     let queue = store.queue_counts(&Area::ALL, now).await.unwrap();
     assert_eq!((queue.queued, queue.running, queue.dead), (3, 0, 1));
+    // The filters of the list find the runs that are counted.
+    let recent = RunFilter { since: Some(now - DAY_MS), ..RunFilter::default() };
+    assert_eq!(listed(store, &Area::ALL, &recent).await.len(), 4);
+    for (state, count) in
+        [(RunState::Waiting, 0), (RunState::Running, 1), (RunState::Finished, 2), (RunState::Cancelled, 1)]
+    {
+        let filter = RunFilter { state: Some(state), ..recent.clone() };
+        assert_eq!(listed(store, &Area::ALL, &filter).await.len(), count, "{state:?}");
+    }
+    let filter = RunFilter { failed: true, ..recent.clone() };
+    assert_eq!(listed(store, &Area::ALL, &filter).await, [failed]);
+    let filter = RunFilter { failed: true, ..RunFilter::default() };
+    assert_eq!(listed(store, &Area::ALL, &filter).await, [failed]);
+    let later = RunFilter { failed: true, since: Some(now - 699), ..RunFilter::default() };
+    assert!(listed(store, &Area::ALL, &later).await.is_empty());
+    // A run whose dead jobs are tried again has not ended.
+    store.by(anybody()).retry_run(failed, now).await.unwrap();
+    assert!(listed(store, &Area::ALL, &filter).await.is_empty());
+    assert_eq!(store.run_counts(&Area::ALL, now).await.unwrap().with_failures, 0);
+}
+
+/// Returns the runs of a filter, read in pages of one.
+async fn listed(store: &Store, area: &Area, filter: &RunFilter) -> Vec<RunId> {
+    let (mut runs, mut after) = (Vec::new(), None);
+    loop {
+        let page = store.runs(area, filter, &PageRequest { after, limit: 1 }).await.unwrap();
+        runs.extend(page.items.into_iter().map(|run| run.id));
+        after = page.next;
+        if after.is_none() {
+            return runs;
+        }
+    }
 }
 
 pub(crate) async fn a_page_goes_on_where_the_last_one_ended_although_cameras_come_and_go(store: &Store) {
