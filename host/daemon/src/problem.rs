@@ -1,6 +1,6 @@
 //! Errors as problem documents (RFC 9457).
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use axum::{
     http::{HeaderValue, StatusCode, header},
@@ -8,20 +8,31 @@ use axum::{
 };
 use easysight_address::masked_in;
 use easysight_protocol::{PROBLEM_MEDIA_TYPE, Problem};
+use serde_json::Value;
 
 /// An error on its way to the client.
 #[derive(Debug)]
 pub struct Error {
     problem: Problem,
     /// Boxed, because most results of handlers have room for an error.
-    headers: Box<Headers>,
+    rest: Box<Rest>,
 }
 
-/// Headers that some errors have.
+/// What only some errors have.
 #[derive(Debug, Default)]
-struct Headers {
+struct Rest {
     retry_after: Option<Duration>,
     etag: Option<String>,
+    reason: Option<Reason>,
+}
+
+/// The reason of an error, for a program that explains the error in the language of a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reason {
+    /// The reason's code.
+    pub code: &'static str,
+    /// The values that belong into an explanation, by name.
+    pub values: BTreeMap<String, Value>,
 }
 
 impl Error {
@@ -30,7 +41,7 @@ impl Error {
         let title = slug.replace('-', " ");
         // The detail may quote what the client sent, and an address in the quote may contain a password.
         let detail = masked_in(&detail.into());
-        Self { problem: Problem::new(status.as_u16(), slug, title, detail), headers: Box::default() }
+        Self { problem: Problem::new(status.as_u16(), slug, title, detail), rest: Box::default() }
     }
 
     /// Returns the detail: what happened and what to do about it.
@@ -46,17 +57,31 @@ impl Error {
         self
     }
 
+    /// Adds a reason, which the problem document does not show. A later reason replaces an earlier one.
+    #[must_use]
+    pub fn because<const N: usize>(mut self, code: &'static str, values: [(&str, Value); N]) -> Self {
+        let values = values.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        self.rest.reason = Some(Reason { code, values });
+        self
+    }
+
+    /// Returns the reason, if the error has one.
+    #[must_use]
+    pub fn reason(&self) -> Option<&Reason> {
+        self.rest.reason.as_ref()
+    }
+
     /// Adds the time after which the client may try again.
     #[must_use]
     pub fn retry_after(mut self, time: Duration) -> Self {
-        self.headers.retry_after = Some(time);
+        self.rest.retry_after = Some(time);
         self
     }
 
     /// Adds the entity tag of the current version, for a client whose precondition does not hold.
     #[must_use]
     pub fn etag(mut self, tag: String) -> Self {
-        self.headers.etag = Some(tag);
+        self.rest.etag = Some(tag);
         self
     }
 }
@@ -66,11 +91,11 @@ impl IntoResponse for Error {
         let status = StatusCode::from_u16(self.problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let body = serde_json::to_string(&self.problem).unwrap_or_default();
         let mut response = (status, [(header::CONTENT_TYPE, PROBLEM_MEDIA_TYPE)], body).into_response();
-        if let Some(time) = self.headers.retry_after {
+        if let Some(time) = self.rest.retry_after {
             let seconds = time.as_secs_f64().ceil() as u64;
             response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
         }
-        if let Some(tag) = self.headers.etag {
+        if let Some(tag) = self.rest.etag {
             match HeaderValue::try_from(tag) {
                 Ok(tag) => {
                     response.headers_mut().insert(header::ETAG, tag);

@@ -1,6 +1,9 @@
 //! Importing a list of cameras.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use utoipa::ToSchema;
 
 /// The answer of `POST /api/v1/diagnosis/cameras/import`: what the import changed or, in a dry run, would change.
@@ -31,7 +34,19 @@ pub struct ImportAnswer {
 pub struct LineProblem {
     /// The line's number, counted from 1, including the header.
     pub line: u64,
-    /// What is wrong with the line.
+    /// What is wrong with the line, as a code for programs: `id-invalid`, `id-taken`, `name-missing`, `name-too-long`,
+    /// `name-invalid`, `source-missing`, `source-too-long`, `source-invalid`, `source-reserved`, `source-scheme`,
+    /// `source-not-encoded`, `source-masked`, `source-secret`, `group-invalid`, `group-outside`, `group-missing`,
+    /// `groups-too-many`, `label-form`, `label-key`, `label-value`, `labels-too-many`, `enabled-invalid`. Other codes may
+    /// follow.
+    #[serde(default)]
+    pub code: String,
+    /// The values of the code: `most`, the largest number of characters or items; `at`, the number of the label, counted
+    /// from 1; `key`, the label's key; `group`, the group.
+    #[serde(default)]
+    #[schema(value_type = Object)]
+    pub values: BTreeMap<String, Value>,
+    /// What is wrong with the line, in English.
     pub detail: String,
 }
 

@@ -77,6 +77,45 @@ async fn a_masked_source_that_comes_back_never_overwrites_what_is_kept() {
     assert_eq!((&answer["updated"], lines), (&json!(1), vec![&json!(3), &json!(4)]), "{answer}");
 }
 
+/// The console says in its own language what is wrong with a line.
+#[tokio::test]
+async fn what_is_wrong_with_a_line_has_a_code_and_values() {
+    let master = Master::start();
+    let made = json!({ "id": "a", "name": "A", "source": "rtsp://admin:s3cret@192.0.2.1/live" });
+    assert_eq!(master.post(CAMERAS, &made).await.0, 201);
+    let long = "x".repeat(201);
+    let (name, source) = ("N", "rtsp://192.0.2.2/1");
+    let lines = [
+        ("-", name, source, "id-invalid", json!({"most": 128})),
+        ("c,,,", "", source, "name-missing", json!({"most": 200})),
+        ("c,,,", long.as_str(), source, "name-too-long", json!({"most": 200})),
+        ("c,,,", name, "", "source-missing", json!({"most": 4_096})),
+        ("c,,,", name, "gopher://x", "source-scheme", json!({})),
+        ("c,,,", name, "rtsp://admin:12#3@192.0.2.2/1", "source-not-encoded", json!({})),
+        ("c,,,", name, "rtsp://***@192.0.2.2/1", "source-masked", json!({})),
+        ("a,,,", name, "rtsp://***@192.0.2.9/1", "source-secret", json!({})),
+        ("c,maybe,,", name, source, "enabled-invalid", json!({})),
+        ("c,,floor,", name, source, "label-form", json!({"at": 1})),
+        ("c,,ä=1,", name, source, "label-key", json!({"most": 64})),
+        ("c,,floor=,", name, source, "label-value", json!({"key": "floor", "most": 128})),
+        ("c,,,GROUP", name, source, "group-invalid", json!({"most": 200})),
+    ];
+    let mut csv = "id,enabled,labels,groups,name,source\n".to_owned();
+    for (rest, name, source, ..) in &lines {
+        let rest =
+            if rest.starts_with('-') { "not an id,,,".to_owned() } else { rest.replace("GROUP", &long) };
+        csv += &format!("{rest},{name},{source}\n");
+    }
+    let answer = import(&master, "?dry_run=true", csv).await;
+    let problems = answer["problems"].as_array().unwrap();
+    assert_eq!(problems.len(), lines.len(), "{answer}");
+    for (at, (problem, (_, _, _, code, values))) in problems.iter().zip(&lines).enumerate() {
+        assert_eq!(problem["line"], json!(at + 2));
+        assert_eq!((problem["code"].as_str(), &problem["values"]), (Some(*code), values), "{problem}");
+        assert!(!problem["detail"].as_str().unwrap().is_empty());
+    }
+}
+
 #[tokio::test]
 async fn a_list_is_tried_without_changing_anything() {
     let master = Master::start();

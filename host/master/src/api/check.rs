@@ -1,5 +1,6 @@
 //! Checks of names, labels and other strings in requests.
 
+use easysight_address::AddressError;
 use easysight_daemon::problem::Error;
 use easysight_protocol::{Labels, Password, uploaded_name};
 
@@ -11,6 +12,8 @@ use crate::{
 
 /// The largest number of labels of one item.
 const MAX_LABELS: usize = 64;
+/// The largest number of characters in a source.
+const MAX_SOURCE: usize = 4_096;
 
 /// Checks the given id, or makes a new one.
 pub(super) fn id_or_new(given: Option<String>) -> Result<String, Error> {
@@ -66,17 +69,20 @@ pub(super) fn area(field: &str, groups: &[String]) -> Result<(), Error> {
 
 pub(super) fn labels(field: &str, labels: &Labels) -> Result<(), Error> {
     if labels.len() > MAX_LABELS {
-        return Err(invalid(field, format!("at most {MAX_LABELS} labels are allowed")));
+        let error = invalid(field, format!("at most {MAX_LABELS} labels are allowed"));
+        return Err(error.because("labels-too-many", [("most", MAX_LABELS.into())]));
     }
     for (key, value) in labels {
         let key_is_plain = key.chars().all(|c| c.is_ascii_alphanumeric() || "._/-".contains(c));
         if !key_is_plain || !(1..=64).contains(&key.len()) {
             let detail = "a label's key has 1 to 64 letters, digits, `.`, `_`, `/` and `-`";
-            return Err(invalid(field, detail));
+            return Err(invalid(field, detail).because("label-key", [("most", 64.into())]));
         }
         if value.contains(char::is_control) || !(1..=128).contains(&value.chars().count()) {
             let detail = "a label's value has 1 to 128 characters, no control characters";
-            return Err(invalid(format!("{field}/{}", key.replace('/', "~1")), detail));
+            let error = invalid(format!("{field}/{}", key.replace('/', "~1")), detail);
+            let values = [("key", key.as_str().into()), ("most", 128.into())];
+            return Err(error.because("label-value", values));
         }
     }
     Ok(())
@@ -84,27 +90,56 @@ pub(super) fn labels(field: &str, labels: &Labels) -> Result<(), Error> {
 
 /// Checks a source that workers will capture.
 pub(super) fn source(field: &str, source: &str) -> Result<(), Error> {
-    if source.is_empty() || source.chars().count() > 4_096 || source.contains(char::is_control) {
-        return Err(invalid(field, "expected 1 to 4096 characters, no control characters"));
+    let wrong = |code: &'static str, detail: String| Err(invalid(field, detail).because(code, []));
+    if let Some(code) =
+        text_fault(source, MAX_SOURCE, ["source-missing", "source-too-long", "source-invalid"])
+    {
+        let detail = format!("expected 1 to {MAX_SOURCE} characters, no control characters");
+        return Err(invalid(field, detail).because(code, [("most", MAX_SOURCE.into())]));
     }
     if uploaded_name(source).is_some() {
-        return Err(invalid(field, "`upload:` is reserved for clips that are uploaded with a submission"));
+        let detail = "`upload:` is reserved for clips that are uploaded with a submission";
+        return wrong("source-reserved", detail.to_owned());
     }
-    easysight_address::check(source).map_err(|error| invalid(field, error.to_string()))?;
+    if let Err(error) = easysight_address::check(source) {
+        let code = match error {
+            AddressError::NotEncoded => "source-not-encoded",
+            AddressError::NoScheme => "source-scheme",
+            AddressError::Masked => "source-masked",
+        };
+        return wrong(code, error.to_string());
+    }
     let known = ["rtsp", "rtsps", "http", "https", "file"];
     match source.split_once("://") {
         Some((scheme, rest)) if known.contains(&scheme) => {
             let taken_apart = url::Url::parse(source).is_ok_and(|url| scheme == "file" || url.has_host());
             if rest.is_empty() || !taken_apart {
-                return Err(invalid(field, "the address cannot be parsed"));
+                return wrong("source-invalid", "the address cannot be parsed".to_owned());
             }
             Ok(())
         }
         Some(_) => {
-            Err(invalid(field, "expected an rtsp://, http:// or https:// address, or the path of a file"))
+            let detail = "expected an rtsp://, http:// or https:// address, or the path of a file";
+            wrong("source-scheme", detail.to_owned())
         }
         None => Ok(()),
     }
+}
+
+/// Returns the code of what is wrong with a text: the first one if it is empty, the second one if it has more than `most`
+/// characters, the third one if it has control characters.
+pub(super) fn text_fault(
+    text: &str,
+    most: usize,
+    [empty, long, odd]: [&'static str; 3],
+) -> Option<&'static str> {
+    if text.is_empty() {
+        return Some(empty);
+    }
+    if text.chars().count() > most {
+        return Some(long);
+    }
+    text.contains(char::is_control).then_some(odd)
 }
 
 /// Checks the ids of cameras in a task. An address is refused, because it may contain a password.

@@ -84,10 +84,10 @@ pub(in super::super) async fn import(
                 }
                 cameras.push((id, request));
             }
-            Err(detail) => {
+            Err(error) => {
                 answer.refused += 1;
                 if answer.problems.len() < MAX_TOLD {
-                    answer.problems.push(LineProblem { line: line.number, detail });
+                    answer.problems.push(problem(line.number, &error));
                 }
             }
         }
@@ -104,23 +104,36 @@ pub(in super::super) async fn import(
 /// What to do with a line, and the camera that it describes with its id.
 type ReadLine = (PlannedLine, String, CameraRequest);
 
+fn problem(line: u64, error: &Error) -> LineProblem {
+    let reason = error.reason();
+    LineProblem {
+        line,
+        code: reason.map_or("invalid", |reason| reason.code).to_owned(),
+        values: reason.map(|reason| reason.values.clone()).unwrap_or_default(),
+        detail: error.detail().to_owned(),
+    }
+}
+
 /// Refuses a line that leads outside of the caller's area. The store checks the same when it writes the cameras, but it
 /// would refuse all lines together.
-fn confined(read: ReadLine, area: &Area, foreign: &HashSet<String>) -> Result<ReadLine, String> {
+fn confined(read: ReadLine, area: &Area, foreign: &HashSet<String>) -> Result<ReadLine, Error> {
     let (_, id, request) = &read;
     if foreign.contains(id) {
-        return Err("id: this id is taken already; choose another one, or leave it empty".to_owned());
+        let detail = "id: this id is taken already; choose another one, or leave it empty";
+        return Err(invalid("", detail).because("id-taken", []));
     }
     if let Some(group) = request.groups.iter().find(|group| !area.has_group(group)) {
-        return Err(format!("groups: the group `{group}` is not in your area"));
+        let error = invalid("", format!("groups: the group `{group}` is not in your area"));
+        return Err(error.because("group-outside", [("group", group.as_str().into())]));
     }
     if !area.is_all() && request.groups.is_empty() {
-        return Err("groups: the camera must be in at least one group of your area".to_owned());
+        let detail = "groups: the camera must be in at least one group of your area";
+        return Err(invalid("", detail).because("group-missing", []));
     }
     Ok(read)
 }
 
-fn read_line(line: &SheetLine, known: &HashMap<String, StoredCamera>) -> Result<ReadLine, String> {
+fn read_line(line: &SheetLine, known: &HashMap<String, StoredCamera>) -> Result<ReadLine, Error> {
     let parts = |column: Column| -> Vec<String> {
         let parts = line.text(column).split([';', '；']).map(str::trim);
         parts.filter(|part| !part.is_empty()).map(str::to_owned).collect()
@@ -128,16 +141,16 @@ fn read_line(line: &SheetLine, known: &HashMap<String, StoredCamera>) -> Result<
     let mut labels = Labels::new();
     for (at, part) in parts(Column::Labels).iter().enumerate() {
         // The error does not quote the string, because an address with its password may be in the wrong column.
-        let pair = part
-            .split_once('=')
-            .ok_or_else(|| format!("labels: label {} is not of the form key=value", at + 1));
-        let (key, value) = pair?;
+        let (key, value) = part.split_once('=').ok_or_else(|| {
+            let detail = format!("labels: label {} is not of the form key=value", at + 1);
+            invalid("", detail).because("label-form", [("at", (at + 1).into())])
+        })?;
         labels.insert(key.trim().to_owned(), value.trim().to_owned());
     }
     let enabled = match line.text(Column::Enabled).to_lowercase().as_str() {
         "" | "true" | "yes" | "1" | "是" | "启用" => true,
         "false" | "no" | "0" | "否" | "停用" | "禁用" => false,
-        _ => return Err("enabled: expected true or false".to_owned()),
+        _ => return Err(invalid("", "enabled: expected true or false").because("enabled-invalid", [])),
     };
     let mut request = CameraRequest {
         id: None,
@@ -147,14 +160,14 @@ fn read_line(line: &SheetLine, known: &HashMap<String, StoredCamera>) -> Result<
         labels,
         groups: parts(Column::Groups),
     };
-    let said = |error: Error| error.detail().to_owned();
     let given = Some(line.text(Column::Id)).filter(|id| !id.is_empty());
     let known = given.and_then(|id| known.get(id));
     let kept = match known {
-        Some(known) => resolve(&mut request, known).map_err(said)?,
-        None => check_camera(&request).map(|()| false).map_err(said)?,
+        Some(known) => resolve(&mut request, known)?,
+        None => check_camera(&request).map(|()| false)?,
     };
-    let id = check::id_or_new(given.map(str::to_owned)).map_err(said)?;
+    let id = check::id_or_new(given.map(str::to_owned))
+        .map_err(|error| error.because("id-invalid", [("most", 128.into())]))?;
     let planned = PlannedLine {
         line: line.number,
         action: match known {

@@ -5,7 +5,7 @@ use easysight_daemon::problem::Error;
 use easysight_protocol::CameraRequest;
 use easysight_store::StoredCamera;
 
-use crate::problems::invalid;
+use crate::{names::MAX_NAME, problems::invalid};
 
 use super::super::check;
 
@@ -18,7 +18,10 @@ const MAX_GROUPS: usize = 64;
 /// fields. Returns true if secrets were kept although the address changed.
 pub(super) fn resolve(request: &mut CameraRequest, known: &StoredCamera) -> Result<bool, Error> {
     let offered = request.source.trim();
-    let meant = restored(offered, &known.source).map_err(|error| invalid("/source", error.to_string()))?;
+    let meant = restored(offered, &known.source).map_err(|error| {
+        let restored = invalid("/source", error.to_string());
+        restored.because("source-secret", [])
+    })?;
     let kept = meant != offered && meant != known.source;
     if meant != offered {
         request.source = meant;
@@ -38,7 +41,17 @@ pub(super) fn check_camera(request: &CameraRequest) -> Result<(), Error> {
 }
 
 fn check_fields(request: &CameraRequest) -> Result<(), Error> {
-    check::name("/name", &request.name)?;
+    check::name("/name", &request.name).map_err(|error| {
+        let codes = ["name-missing", "name-too-long", "name-invalid"];
+        let code = check::text_fault(request.name.trim(), MAX_NAME, codes).unwrap_or("name-invalid");
+        error.because(code, [("most", MAX_NAME.into())])
+    })?;
     check::labels("/labels", &request.labels)?;
-    check::names("/groups", &request.groups, MAX_GROUPS)
+    check::names("/groups", &request.groups, MAX_GROUPS).map_err(|error| {
+        if request.groups.len() > MAX_GROUPS {
+            error.because("groups-too-many", [("most", MAX_GROUPS.into())])
+        } else {
+            error.because("group-invalid", [("most", MAX_NAME.into())])
+        }
+    })
 }
