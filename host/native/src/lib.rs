@@ -4,34 +4,49 @@
 
 use easysight_capture as capture;
 use easysight_sdk::{
-    CameraClock, Clip, ClipInfo, DecoderEvidence, Failure, FrameInfo, PixelError, PlaneKind, Rect, Report,
-    SampleRange, native,
+    CameraClock, Clip, ClipInfo, DecoderEvidence, Descriptor, Failure, FrameInfo, PixelError, PlaneKind,
+    Rect, Report, SampleRange, full_descriptor, native,
 };
 
-/// Runs the standard plugin with this name on a clip. `None` if no standard plugin has this name.
-#[must_use]
-pub fn diagnose(plugin: &str, clip: &capture::Clip, config: &str) -> Option<Result<Report, Failure>> {
-    let clip = NativeClip(clip);
-    match plugin {
-        "blue_screen" => Some(native::<blue_screen::BlueScreen>(&clip, config)),
-        "brightness" => Some(native::<brightness::Brightness>(&clip, config)),
-        "clarity" => Some(native::<clarity::Clarity>(&clip, config)),
-        "clock" => Some(native::<clock::Clock>(&clip, config)),
-        "color_cast" => Some(native::<color_cast::ColorCast>(&clip, config)),
-        "contrast" => Some(native::<contrast::Contrast>(&clip, config)),
-        "flower_screen" => Some(native::<flower_screen::FlowerScreen>(&clip, config)),
-        "lens_dirty" => Some(native::<lens_dirty::LensDirty>(&clip, config)),
-        "freeze" => Some(native::<freeze::Freeze>(&clip, config)),
-        "mosaic" => Some(native::<mosaic::Mosaic>(&clip, config)),
-        "noise" => Some(native::<noise::NoisePlugin>(&clip, config)),
-        "occlusion" => Some(native::<occlusion::Occlusion>(&clip, config)),
-        "scene_change" => Some(native::<scene_change::SceneChange>(&clip, config)),
-        "signal_loss" => Some(native::<signal_loss::SignalLoss>(&clip, config)),
-        "stream" => Some(native::<stream::Stream>(&clip, config)),
-        "stripe" => Some(native::<stripe::Stripe>(&clip, config)),
-        "shake" => Some(native::<shake::Shake>(&clip, config)),
-        _ => None,
-    }
+/// Lists the standard plugins by name, and makes the functions that reach each of them.
+macro_rules! standard_plugins {
+    ($($name:literal: $plugin:ty,)+) => {
+        /// Runs the standard plugin with this name on a clip. `None` if no standard plugin has this name.
+        #[must_use]
+        pub fn diagnose(plugin: &str, clip: &capture::Clip, config: &str) -> Option<Result<Report, Failure>> {
+            let clip = NativeClip(clip);
+            match plugin {
+                $($name => Some(native::<$plugin>(&clip, config)),)+
+                _ => None,
+            }
+        }
+
+        /// Returns the descriptors of the standard plugins.
+        #[must_use]
+        pub fn descriptors() -> Vec<Descriptor> {
+            vec![$(full_descriptor::<$plugin>()),+]
+        }
+    };
+}
+
+standard_plugins! {
+    "blue_screen": blue_screen::BlueScreen,
+    "brightness": brightness::Brightness,
+    "clarity": clarity::Clarity,
+    "clock": clock::Clock,
+    "color_cast": color_cast::ColorCast,
+    "contrast": contrast::Contrast,
+    "flower_screen": flower_screen::FlowerScreen,
+    "freeze": freeze::Freeze,
+    "lens_dirty": lens_dirty::LensDirty,
+    "mosaic": mosaic::Mosaic,
+    "noise": noise::NoisePlugin,
+    "occlusion": occlusion::Occlusion,
+    "scene_change": scene_change::SceneChange,
+    "shake": shake::Shake,
+    "signal_loss": signal_loss::SignalLoss,
+    "stream": stream::Stream,
+    "stripe": stripe::Stripe,
 }
 
 /// The host's clip as a plugin sees it.
