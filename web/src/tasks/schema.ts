@@ -1,10 +1,16 @@
 // The parts of a plugin's JSON Schema that a form uses. The master checks every configuration against the whole schema.
 import { typedOf, valueOf } from '@/blocks/typed'
 
-export interface Schema {
-  type?: string | string[]
+/** What an operator reads about a setting, or about a value that it allows. */
+interface Texts {
   title?: string
   description?: string
+}
+
+export interface Schema extends Texts {
+  type?: string | string[]
+  /** The texts in languages other than English, by language: `zh`. */
+  translations?: Record<string, Texts | undefined>
   default?: unknown
   enum?: unknown[]
   const?: unknown
@@ -32,7 +38,13 @@ export interface Field {
   usual: unknown
   minimum?: number
   maximum?: number
-  choices: { value: string; description: string }[]
+  choices: { value: string; title: string; description: string }[]
+}
+
+/** Lays a setting's own keywords over those of its definition. Its own texts are not mixed with translations of others. */
+function over(definition: Schema, own: Schema): Schema {
+  const { translations, ...rest } = definition
+  return own.title || own.description ? { ...rest, ...own } : { ...rest, translations, ...own }
 }
 
 /** Follows a reference within the schema, and one level of `allOf`, `anyOf` or `oneOf` with one choice besides null. */
@@ -42,7 +54,7 @@ function resolve(schema: Schema, root: Schema): Schema {
     const target = found.$ref?.startsWith('#/$defs/') ? root.$defs?.[found.$ref.slice(8)] : undefined
     const { $ref: _, ...own } = found
     if (target) {
-      found = { ...target, ...own }
+      found = over(target, own)
       continue
     }
     const only = [found.allOf, found.anyOf, found.oneOf]
@@ -50,13 +62,21 @@ function resolve(schema: Schema, root: Schema): Schema {
       .find((all) => all?.length === 1)
     if (!only?.[0]) return found
     const { allOf: _all, anyOf: _any, oneOf: _one, ...rest } = found
-    found = { ...only[0], ...rest }
+    found = over(only[0], rest)
   }
   return found
 }
 
-function kindOf(schema: Schema): Kind {
-  if (choicesOf(schema).length) return 'choice'
+/** The texts of a schema in a language. A text that is not translated is in English. */
+function textsOf(schema: Schema, language: string): Required<Texts> {
+  const translated = schema.translations?.[language]
+  // The English description is a wrapped comment of the code; people read it as one paragraph.
+  const english = (schema.description ?? '').replace(/\s*\n\s*/g, ' ')
+  return { title: translated?.title || schema.title || '', description: translated?.description || english }
+}
+
+function kindOf(schema: Schema, choices: Field['choices']): Kind {
+  if (choices.length) return 'choice'
   const types = (Array.isArray(schema.type) ? schema.type : [schema.type]).filter((one) => one !== 'null')
   if (types.length !== 1) return 'json'
   switch (types[0]) {
@@ -73,30 +93,29 @@ function kindOf(schema: Schema): Kind {
   }
 }
 
-function choicesOf(schema: Schema): Field['choices'] {
+function choicesOf(schema: Schema, language: string): Field['choices'] {
   if (schema.enum?.every((one) => typeof one === 'string')) {
-    return schema.enum.map((one) => ({ value: one as string, description: '' }))
+    return schema.enum.map((one) => ({ value: one as string, title: '', description: '' }))
   }
   const consts = schema.oneOf?.filter((one) => typeof one.const === 'string') ?? []
   if (!consts.length || consts.length !== schema.oneOf?.length) return []
-  return consts.map((one) => ({ value: one.const as string, description: one.description ?? '' }))
+  return consts.map((one) => ({ value: one.const as string, ...textsOf(one, language) }))
 }
 
-/** The fields of a plugin's configuration, in the order of the schema. */
-export function fieldsOf(root: Schema): Field[] {
+/** The fields of a plugin's configuration, in the order of the schema, with the texts of a language. */
+export function fieldsOf(root: Schema, language: string): Field[] {
   return Object.entries(root.properties ?? {}).map(([name, raw]) => {
     const schema = resolve(raw, root)
+    const choices = choicesOf(schema, language)
     return {
       name,
-      kind: kindOf(schema),
-      title: schema.title ?? '',
-      // The description is a wrapped comment of the code; people read it as one paragraph.
-      description: (schema.description ?? '').replace(/\s*\n\s*/g, ' '),
+      kind: kindOf(schema, choices),
+      ...textsOf(schema, language),
       unit: schema.unit ?? '',
       usual: schema.default,
       minimum: schema.minimum ?? schema.exclusiveMinimum,
       maximum: schema.maximum ?? schema.exclusiveMaximum,
-      choices: choicesOf(schema),
+      choices,
     }
   })
 }

@@ -9,10 +9,12 @@ import { round } from '@/blocks/format'
 import { useAct } from '@/blocks/useAct'
 import { i18n } from '@/locales'
 import { useHeld } from '@/blocks/useHeld'
+import PluginSettings from '@/plugins/PluginSettings.vue'
 import { useWaits } from '@/runs/useWaits'
 import SchemaForm from '@/tasks/SchemaForm.vue'
 import { unitOf, useScheduleWords } from '@/tasks/schedule'
 import { ApiError } from '@/api/problem'
+import type { Plugin } from '@/api/types'
 import { connection } from '@/live/connection'
 
 const global = { plugins: [i18n] }
@@ -192,6 +194,30 @@ describe('a form of settings', () => {
     expect(form.find('.differs').text()).toContain('default: 80')
     await field.setValue('')
     expect(form.emitted('update:modelValue')?.at(-1)).toEqual([{}])
+  })
+
+  it('shows the title in the language of the console, and the name beside it', async () => {
+    const dark = {
+      ...schema.properties.dark,
+      title: 'Dark limit',
+      description: 'Too dark below.',
+      translations: { zh: { title: '过暗阈值', description: '低于此值，即为过暗。' } },
+    }
+    const translated = { properties: { dark } }
+    const form = mount(SchemaForm, { props: { schema: translated, name: 'brightness', modelValue: {} }, global })
+    const plugin = { name: 'brightness', config_schema: translated } as unknown as Plugin
+    const table = mount(PluginSettings, { props: { plugin }, global })
+    await form.find('input').setValue('300')
+    expect(form.find('label').text()).toBe('Dark limit dark')
+    expect(table.find('tbody td').text()).toMatch(/^Dark limit\s*dark$/)
+    i18n.global.locale.value = 'zh'
+    await nextTick()
+    expect(form.find('label').text()).toBe('过暗阈值 dark')
+    expect(form.text()).toContain('低于此值，即为过暗。')
+    expect(form.find('input').element.value).toBe('300')
+    expect(table.find('tbody td').text()).toMatch(/^过暗阈值\s*dark$/)
+    expect(table.text()).toContain('低于此值，即为过暗。')
+    i18n.global.locale.value = 'en'
   })
 
   it('says what is out of range, and gives it to nobody', async () => {

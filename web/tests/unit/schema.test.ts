@@ -21,7 +21,7 @@ const schema: Schema = {
   },
   $defs: { Mode: { oneOf: [{ const: 'day', description: 'By day.' }, { const: 'night' }] } },
 }
-const fields = fieldsOf(schema)
+const fields = fieldsOf(schema, 'en')
 const field = (name: string) => fields.find((one) => one.name === name)!
 
 describe('a form from a schema', () => {
@@ -50,6 +50,57 @@ describe('a form from a schema', () => {
     expect(field('rate').minimum).toBe(1)
   })
 
+  it('has the texts of the language, and English texts where one is missing', () => {
+    const translated: Schema = {
+      properties: {
+        dark: {
+          type: 'number',
+          title: 'Dark limit',
+          description: 'Too dark\nbelow.',
+          translations: { zh: { title: '过暗阈值', description: '低于此值，即为过暗。' } },
+        },
+        part: { type: 'number', title: 'Part', description: 'A share.', translations: { zh: { title: '占比' } } },
+        plain: { type: 'number', description: 'No title.' },
+      },
+    }
+    const words = (language: string) => fieldsOf(translated, language).map((one) => [one.title, one.description])
+    expect(words('zh')).toEqual([
+      ['过暗阈值', '低于此值，即为过暗。'],
+      ['占比', 'A share.'],
+      ['', 'No title.'],
+    ])
+    expect(words('en')).toEqual([
+      ['Dark limit', 'Too dark below.'],
+      ['Part', 'A share.'],
+      ['', 'No title.'],
+    ])
+    expect(words('fr')).toEqual(words('en'))
+  })
+
+  it('translates the values of a choice', () => {
+    const translations = { zh: { title: '白天', description: '白天使用。' } }
+    const mode: Schema = { oneOf: [{ const: 'day', title: 'By day', translations }, { const: 'night' }] }
+    const choices = (language: string) => fieldsOf({ properties: { mode } }, language)[0]?.choices
+    expect(choices('zh')).toEqual([
+      { value: 'day', title: '白天', description: '白天使用。' },
+      { value: 'night', title: '', description: '' },
+    ])
+    expect(choices('en')?.[0]).toEqual({ value: 'day', title: 'By day', description: '' })
+  })
+
+  it('takes the texts of a definition only for a setting without own texts', () => {
+    const box: Schema = { title: 'Box', translations: { zh: { title: '方框' } } }
+    const ref = '#/$defs/Box'
+    const properties: Record<string, Schema> = {
+      bare: { $ref: ref },
+      own: { $ref: ref, title: 'Clock position' },
+      whole: { anyOf: [{ $ref: ref }, { type: 'null' }], title: 'Clock', translations: { zh: { title: '时钟' } } },
+    }
+    const titles = (language: string) => fieldsOf({ properties, $defs: { Box: box } }, language).map((one) => one.title)
+    expect(titles('zh')).toEqual(['方框', 'Clock position', '时钟'])
+    expect(titles('en')).toEqual(['Box', 'Clock position', 'Clock'])
+  })
+
   it('takes an empty field for the default', () => {
     expect(parse(field('dark_p95'), ' ')).toEqual({})
   })
@@ -75,7 +126,7 @@ describe('a form from a schema', () => {
   })
 
   it('has no fields where the schema is odd', () => {
-    expect(fieldsOf({})).toEqual([])
-    expect(fieldsOf({ properties: { a: { $ref: '#/$defs/none' } } })[0]?.kind).toBe('json')
+    expect(fieldsOf({}, 'en')).toEqual([])
+    expect(fieldsOf({ properties: { a: { $ref: '#/$defs/none' } } }, 'en')[0]?.kind).toBe('json')
   })
 })
