@@ -1,6 +1,8 @@
 //! Operators read the settings of the standard plugins in the web UI. Checks that each setting has a title and a
 //! description, in English and in Chinese.
 
+#![cfg(test)]
+
 use std::{collections::BTreeSet, fs, path::Path};
 
 use serde_json::Value;
@@ -46,7 +48,8 @@ fn faults(place: &str, schema: &Value) -> Vec<String> {
 fn half_width(text: &str) -> Option<String> {
     let letters: Vec<char> = text.chars().collect();
     let is_wrong = |one: char, other: char| HALF_WIDTH.contains(&one) && is_han(other);
-    let wrong = letters.windows(2).find(|pair| is_wrong(pair[0], pair[1]) || is_wrong(pair[1], pair[0]))?;
+    let is_fault = |pair: &&[char]| matches!(**pair, [a, b] if is_wrong(a, b) || is_wrong(b, a));
+    let wrong = letters.windows(2).find(is_fault)?;
     Some(wrong.iter().collect())
 }
 
