@@ -62,8 +62,9 @@ export function stand(say: (call: Call) => void, lead: () => () => void): Seat {
     asks = false
     clearTimeout(timer)
     leader = { term: leader.term + 1, tab }
-    say({ leads: leader })
     stop = lead()
+    // Another leader may object at once.
+    say({ leads: leader })
   }
   const rest = (): void => {
     stop?.()
