@@ -20,6 +20,8 @@ export const ANSWER_MS = 1_000
 export const FIRST_ANSWER_MS = 200
 
 export interface Seat {
+  /** Asks who leads. From then on, what the others say is to be passed on. */
+  enter: () => void
   /** The mark of this tab while it leads. */
   mark: () => Mark | undefined
   hears: (call: Call) => void
@@ -62,8 +64,9 @@ export function stand(say: (call: Call) => void, lead: () => () => void): Seat {
     asks = false
     clearTimeout(timer)
     leader = { term: leader.term + 1, tab }
-    say({ leads: leader })
     stop = lead()
+    // Another leader may object at once.
+    say({ leads: leader })
   }
   const rest = (): void => {
     stop?.()
@@ -104,8 +107,8 @@ export function stand(say: (call: Call) => void, lead: () => () => void): Seat {
   window.addEventListener('pageshow', (event) => event.persisted && rejoin(), { signal })
   document.addEventListener('freeze', leave, { signal })
   document.addEventListener('resume', rejoin, { signal })
-  ask(FIRST_ANSWER_MS)
   return {
+    enter: () => ask(FIRST_ANSWER_MS),
     mark: () => (stop ? leader : undefined),
     hears,
     counts,

@@ -80,7 +80,10 @@ export function follow(url: string, listener: StreamListener): () => void {
         })
       })
     navigator.locks.request(name, { signal: ended.signal }, hold).catch(() => undefined)
-  } else seat = stand((call) => channel.postMessage(call), lead)
+  } else {
+    seat = stand((call) => channel.postMessage(call), lead)
+    seat.enter()
+  }
   return () => {
     ended.abort()
     seat?.end()

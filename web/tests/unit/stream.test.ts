@@ -266,24 +266,29 @@ describe('several tabs without locks', () => {
   /** As long as it takes to notice that a leader is gone. */
   const noticed = (): unknown => vi.advanceTimersByTime(SILENCE_MS + 2 * ANSWER_MS)
 
-  it('share one connection, also if they are opened at once', () => {
-    const tabs = [tab(), tab(), tab(), tab()]
-    vi.advanceTimersByTime(10 * SILENCE_MS)
-    expect(open()).toHaveLength(1)
-    source().onopen?.()
-    source().node('a', 'm-1')
-    const late = tab()
-    vi.advanceTimersByTime(10 * SILENCE_MS)
-    expect(open()).toHaveLength(1)
-    expect(late.states).toContain('open')
-    source().node('b', 'm-2')
-    for (const one of tabs) expect(kinds(one)).toEqual(['a', 'b'])
-    expect(kinds(late)).toEqual(['b'])
-    for (const one of [...tabs, late]) one.end()
-    expect(open()).toHaveLength(0)
-    vi.advanceTimersByTime(60_000)
-    expect(open()).toHaveLength(0)
-  })
+  it.each([[[0.1, 0.2, 0.3, 0.4, 0.5]], [[0.5, 0.4, 0.3, 0.2, 0.1]], [[0.3, 0.1, 0.4, 0.5, 0.2]]])(
+    'share one connection, also if they are opened at once (%s)',
+    (numbers) => {
+      const random = vi.spyOn(Math, 'random').mockImplementation(() => numbers.shift() ?? 0)
+      const tabs = [tab(), tab(), tab(), tab()]
+      vi.advanceTimersByTime(10 * SILENCE_MS)
+      expect(open()).toHaveLength(1)
+      source().onopen?.()
+      source().node('a', 'm-1')
+      const late = tab()
+      vi.advanceTimersByTime(10 * SILENCE_MS)
+      expect(open()).toHaveLength(1)
+      expect(late.states).toContain('open')
+      source().node('b', 'm-2')
+      for (const one of tabs) expect(kinds(one)).toEqual(['a', 'b'])
+      expect(kinds(late)).toEqual(['b'])
+      for (const one of [...tabs, late]) one.end()
+      random.mockRestore()
+      expect(open()).toHaveLength(0)
+      vi.advanceTimersByTime(60_000)
+      expect(open()).toHaveLength(0)
+    },
+  )
 
   it('follow the next one, which continues the stream, when the leader is closed', () => {
     const first = loneTab()
@@ -304,7 +309,7 @@ describe('several tabs without locks', () => {
   })
 
   it('replace a leader that dies without a word, and the new one continues the stream', () => {
-    loneTab()
+    const first = loneTab()
     const dead = channel()
     const others = [tab(), tab()]
     const lost = source()
@@ -320,7 +325,7 @@ describe('several tabs without locks', () => {
     source().position('m-1')
     source().node('b', 'm-2')
     for (const one of others) expect(kinds(one)).toEqual(['a', 'b'])
-    for (const one of others) one.end()
+    for (const one of [first, ...others]) one.end()
   })
 
   it('replace a leader that the browser has frozen, which then follows', () => {
