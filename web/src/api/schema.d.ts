@@ -1671,6 +1671,11 @@ export interface components {
         /** @description A node, as `GET /api/v1/diagnosis/workers/distributed` lists it. */
         DistributedNode: {
             /**
+             * @description The plugins that the node has loaded, by name. Null if the node has not reported them, as earlier versions of
+             *     the worker.
+             */
+            cached_plugins?: components["schemas"]["PluginSummary"][] | null;
+            /**
              * Format: int32
              * @description The maximum number of jobs in flight.
              */
@@ -1680,12 +1685,14 @@ export interface components {
              * @description Milliseconds by which the node's clock is ahead of the master's.
              */
             clock_offset_ms: number;
-            /** @description Jobs that the node has leased. */
+            /** @description The ids of the jobs that the node has leased. */
             current_tasks: components["schemas"]["JobId"][];
             /** @description True if an administrator drains the node: it finishes its jobs and gets no new ones until it is resumed. */
             drained?: boolean;
             /** @description The node's id, the same after a restart. */
             id: string;
+            /** @description The jobs that the node has leased, in the same order. */
+            jobs?: components["schemas"]["NodeJob"][];
             /** @description Labels for routing. */
             labels: components["schemas"]["Labels"];
             /**
@@ -1699,6 +1706,12 @@ export interface components {
              *     not poll is stuck.
              */
             last_poll_at?: string | null;
+            /**
+             * Format: date-time
+             * @description When the node counts as offline and loses its jobs, unless the master hears from it before. Null if the node is
+             *     offline already.
+             */
+            lease_expires_at?: string | null;
             /** @description The node's name, for people. */
             name: string;
             /**
@@ -1968,6 +1981,11 @@ export interface components {
              *     again.
              */
             last_poll: number;
+            /**
+             * @description The plugins that the node has loaded, if they have changed since it last reported them. The master stores the
+             *     first 256.
+             */
+            plugins?: components["schemas"]["PluginSummary"][] | null;
             system?: components["schemas"]["SystemInfo"] | null;
             /** @description Counts since the process started. */
             totals?: components["schemas"]["Totals"];
@@ -2267,13 +2285,26 @@ export interface components {
         };
         /** @description A line that was refused. */
         LineProblem: {
-            /** @description What is wrong with the line. */
+            /**
+             * @description What is wrong with the line, as a code for programs: `id-invalid`, `id-taken`, `name-missing`, `name-too-long`,
+             *     `name-invalid`, `source-missing`, `source-too-long`, `source-invalid`, `source-reserved`, `source-scheme`,
+             *     `source-not-encoded`, `source-masked`, `source-secret`, `group-invalid`, `group-outside`, `group-missing`,
+             *     `groups-too-many`, `label-form`, `label-key`, `label-value`, `labels-too-many`, `enabled-invalid`. Other codes may
+             *     follow.
+             */
+            code?: string;
+            /** @description What is wrong with the line, in English. */
             detail: string;
             /**
              * Format: int64
              * @description The line's number, counted from 1, including the header.
              */
             line: number;
+            /**
+             * @description The values of the code: `most`, the largest number of characters or items; `at`, the number of the label, counted
+             *     from 1; `key`, the label's key; `group`, the group.
+             */
+            values?: Record<string, never>;
         };
         /**
          * @description How much of the camera's video a check captured.
@@ -2461,6 +2492,22 @@ export interface components {
          * @enum {string}
          */
         NodeChange: "registered" | "unregistered" | "drained" | "resumed";
+        /** @description A job that a node has leased, as people see it. */
+        NodeJob: {
+            /** @description The camera's id; null for a submission without a task. */
+            camera_id?: string | null;
+            /** @description The camera's name; null if there is no such camera. */
+            camera_name?: string | null;
+            /** @description The job's id. */
+            id: components["schemas"]["JobId"];
+            /** @description The run's id. */
+            run_id: components["schemas"]["RunId"];
+            /**
+             * Format: date-time
+             * @description When the node leased the job.
+             */
+            since?: string | null;
+        };
         /**
          * @description Whether a node accepts work.
          * @enum {string}
@@ -2869,6 +2916,17 @@ export interface components {
             digest: string;
             /** @description One signature for each key. */
             signatures: components["schemas"]["KeySignature"][];
+        };
+        /** @description A plugin that a node has loaded. */
+        PluginSummary: {
+            /** @description Ids of the diagnoses that the plugin implements. */
+            diagnoses: string[];
+            /** @description blake3 digest, 64 hexadecimal digits. */
+            digest: string;
+            /** @description The plugin's name. */
+            name: string;
+            /** @description The plugin's semantic version. */
+            version: string;
         };
         /** @description The resources that a plugin may use and those that it used in jobs. `GET /api/v1/plugins/{digest}/usage`. */
         PluginUsage: {
@@ -5229,6 +5287,16 @@ export interface operations {
                 task_id?: string;
                 /** @description Only runs in this state. */
                 state?: components["schemas"]["RunState"];
+                /**
+                 * @description True for only those runs that have ended with dead jobs. For a caller with an area, only dead jobs of the area's
+                 *     cameras count.
+                 */
+                failed?: boolean;
+                /**
+                 * @description Only runs that have not ended, or ended at this time or later. With the time 24 hours before now, the list has
+                 *     the runs that the overview counts.
+                 */
+                since?: string;
                 /** @description The value of `next` on the previous page. */
                 after?: string;
                 /** @description The largest number of items on the page, 1 to 1000. If absent, 100. */
