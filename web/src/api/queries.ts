@@ -111,6 +111,10 @@ export function useTask(id: MaybeRefOrGetter<string | undefined>) {
 export interface RunFilter {
   task?: string
   state?: RunState
+  /** Only runs that have ended with failed jobs. */
+  failed?: boolean
+  /** Only runs that have not ended, or have ended at this time or later. */
+  since?: string
   after?: string
   limit?: number
 }
@@ -124,8 +128,8 @@ export function useRuns(
     enabled: computed(() => toValue(enabled)),
     queryKey: ['runs', computed(() => toValue(filter))],
     queryFn: () => {
-      const { task, state, after, limit = 50 } = toValue(filter)
-      const query = { task_id: task, state, after, limit }
+      const { task, state, failed, since, after, limit = 50 } = toValue(filter)
+      const query = { task_id: task, state, failed, since, after, limit }
       return take<Page<Run>>(api.GET('/api/v1/diagnosis/runs', { params: { query } }))
     },
     refetchInterval: everyMs,

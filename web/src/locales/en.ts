@@ -449,6 +449,33 @@ export default {
     done: '“{name}” was deleted.',
   },
   import: {
+    reasons: {
+      'id-invalid': 'The id may have at most {most} letters, digits, “.”, “_” and “-”, and does not begin with “.”.',
+      'id-taken': 'This id is taken. Choose another one, or leave it empty.',
+      'name-missing': 'The name is missing.',
+      'name-too-long': 'The name has more than {most} characters.',
+      'name-invalid': 'The name has characters that cannot be shown.',
+      'source-missing': 'The address is missing.',
+      'source-too-long': 'The address has more than {most} characters.',
+      'source-invalid': 'The address cannot be read.',
+      'source-reserved': 'An address cannot begin with “upload:”.',
+      'source-scheme': 'The address must begin with rtsp://, http:// or https://, or be the path of a file.',
+      'source-not-encoded':
+        'The user name or the password has a character that must be written as %XX, such as %23 for “#”.',
+      'source-masked': 'The password is only “***”. Write the real one; only a known camera keeps its own.',
+      'source-secret':
+        'The password “***” cannot be replaced with the stored one, because the address has changed. Write the real one.',
+      'group-invalid': 'The name of a group has more than {most} characters, or some that cannot be shown.',
+      'group-outside': 'The group “{group}” is not in your area.',
+      'group-missing': 'The camera must be in a group of your area.',
+      'groups-too-many': 'The camera is in more than {most} groups.',
+      'label-form': 'Label {at} is not of the form key=value.',
+      'label-key': 'The key of a label may have at most {most} letters, digits, “.”, “_”, “/” and “-”.',
+      'label-value':
+        'The value of the label “{key}” is missing, has more than {most} characters, or some that cannot be shown.',
+      'labels-too-many': 'The camera has more than {most} labels.',
+      'enabled-invalid': 'The column “enabled” must be true or false.',
+    },
     intro:
       'A table (CSV) with the columns name and source, and optionally id, groups, labels and enabled. Nothing is written before you have seen the result.',
     example: 'Download an example',
@@ -613,6 +640,8 @@ export default {
     'log-odds': 'log odds',
   },
   runs: {
+    withFailures: 'With failed checks',
+    sinceTime: 'Open, or ended since {time}',
     none: 'No run',
     missing: 'There is no such run',
     task: 'Task',
@@ -792,6 +821,13 @@ export default {
     checks: 'Checks',
   },
   nodes: {
+    jobs: 'Current jobs',
+    jobSince: 'for {duration}',
+    noCamera: 'A single submission',
+    moreJobs: 'and {n} more',
+    lease: 'Counts as offline at',
+    leaseHint: 'unless it is heard before',
+    plugins: 'Plugins loaded',
     none: 'No worker node yet',
     noneHint: 'Start a worker on any machine that reaches the cameras and this master. It registers automatically.',
     state: { online: 'Online', offline: 'Offline', draining: 'Draining', drained: 'Drained' },

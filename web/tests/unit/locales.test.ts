@@ -2,6 +2,7 @@
 import { readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import document from '../../openapi.json'
 import en from '@/locales/en'
 import zh from '@/locales/zh'
 
@@ -53,6 +54,13 @@ describe('texts', () => {
       (key) => !quoted.has(key) && !beginnings.some((one) => key.startsWith(one)),
     )
     expect(unused).toEqual([])
+  })
+
+  it('name every reason for which the master refuses a line of an import', () => {
+    const { code } = document.components.schemas.LineProblem.properties
+    const codes = [...code.description.matchAll(/`([a-z-]+)`/g)].map((hit) => hit[1] as string)
+    expect(codes).toContain('name-too-long')
+    expect(Object.keys(en.import.reasons).sort()).toEqual(codes.sort())
   })
 
   it('take the same values in both languages', () => {
