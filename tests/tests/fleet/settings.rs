@@ -414,7 +414,7 @@ async fn keeps_1100_findings(stage: Stage) -> String {
 async fn waits_for_requests_when_stopped(stage: Stage) -> String {
     let mut master = stage.master();
     let mut stream = TcpStream::connect(master.address()).unwrap();
-    let head = "POST /api/v1/plugins HTTP/1.1\r\nhost: m\r\ncontent-type: application/wasm\r\ncontent-length: 1000\r\n\r\n";
+    let head = "POST /api/v1/plugins HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/wasm\r\ncontent-length: 1000\r\n\r\n";
     stream.write_all(head.as_bytes()).unwrap();
     // The master answers another request, so it has received the first one.
     master.get("/api/v1/plugins").await;
