@@ -2,8 +2,8 @@
 import { once, EventEmitter } from 'node:events'
 import { chromium } from 'playwright-core'
 
-/** A name of this machine that no browser takes for it: a page of this name lacks what needs https. */
-export const PLAIN = 'console.test'
+/** An address (for documentation, RFC 5737) that leads to this machine: a page of it lacks what needs https. */
+export const PLAIN = '192.0.2.1'
 
 export function launch() {
   return chromium.launch({

@@ -62,7 +62,8 @@ describe('the console', () => {
   })
 
   it('finds a camera by the keyboard alone', async () => {
-    const { page } = await at('/settings')
+    const { page, settle } = await at('/settings')
+    await settle()
     await page.keyboard.press('/')
     await page.keyboard.type('car park')
     await page.getByRole('option', { name: 'Car park' }).waitFor()

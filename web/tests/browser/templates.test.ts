@@ -35,6 +35,8 @@ describe.each(LANGUAGES)('in the language %s', (language) => {
     expect(await page.locator('#task-name').inputValue()).toBe(templates.tasks.quarterly)
     // Two of the set are active here, and it says which are not.
     await chosen.getByText(/blue_screen.*stream.*clock/).waitFor()
+    // The starts of the former schedule are pale until those of the new one are there.
+    await settle()
     expect(await violations(page)).toEqual([])
     expect((await ask(master, TASKS)).items).toHaveLength(before)
     // It is a start: the person takes one diagnosis out, and the set is no longer chosen.
